@@ -1,0 +1,66 @@
+"""What tasks cost on each device. Data only; `cost_models` fills it in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hptc.units import Ns, Pj
+
+
+@dataclass(frozen=True, slots=True)
+class CrossbarUse:
+    """The matrix a task reads from ReRAM, and what holding it takes."""
+
+    matrix: str
+    """Identity of the programmed matrix: tasks that share it share crossbars.
+
+    The name of the storage root; a second, transposed copy (arrays that cannot be read both ways)
+    carries the suffix `^T`.
+    """
+    crossbars: int
+    """Crossbars for all copies."""
+    copies: int
+    program_ns: Ns
+    """Time to program all copies once."""
+    program_pj: Pj
+    """Energy to program all copies once."""
+    writes_per_step: int
+    """Times each cell is written per step: 0 for a static matrix, 1 for a trained one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Price of one task on one device."""
+
+    latency_ns: Ns
+    energy_pj: Pj
+    """Dynamic energy; static power is charged for the time powered."""
+    crossbars: CrossbarUse | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCosts:
+    """What one device charges: a price per task name, None where it cannot run the task."""
+
+    name: str
+    kind: str
+    static_power_w: float
+    capacity_crossbars: int | None
+    """None for a device that runs one task at a time; else it is spatial: tasks of different
+    matrices run at the same time, and all programmed matrices must fit."""
+    tasks: Mapping[str, Cost | None]
+    write_budget_per_cell: float | None = None
+    """Endurance in writes per cell, for a device that wears."""
+
+
+@dataclass(frozen=True, slots=True)
+class CostTable:
+    """Prices of every task of one phase on every device of a target."""
+
+    devices: tuple[DeviceCosts, ...]
+
+    def device(self, name: str) -> DeviceCosts:
+        """Return the costs of the device called `name` (KeyError if there is none)."""
+        for costs in self.devices:
+            if costs.name == name:
+                return costs
+        raise KeyError(name)

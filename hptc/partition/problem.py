@@ -1,0 +1,153 @@
+"""The partitioning problem and its answers, in numbers only.
+
+Times are integer ns, energies integer pJ, sizes integer bytes. Tasks, devices, links, values and
+matrices are referred to by their position.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Objective(Enum):
+    """What a solution minimises."""
+
+    LATENCY = "latency"
+    ENERGY = "energy"
+
+
+class Status(Enum):
+    """What is known of a solution."""
+
+    OPTIMAL = "optimal"
+    FEASIBLE = "feasible"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A place where tasks run."""
+
+    name: str
+    capacity_crossbars: int | None = None
+    """None: unary, one task at a time. Otherwise spatial: one task at a time per matrix, tasks of
+    different matrices at the same time, all matrices used there within the capacity."""
+    static_power_pj_per_ns: float = 0.0
+    """Charged over the whole step for a device that runs at least one task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A directed, exclusive connection: one transfer at a time."""
+
+    src: int
+    dst: int
+    bandwidth_bytes_per_ns: float
+    latency_ns: int
+    energy_pj_per_byte: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A matrix that tasks read from a spatial device; held for the whole phase where used."""
+
+    name: str
+    device: int
+    crossbars: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """One way to run a task."""
+
+    device: int
+    duration_ns: int
+    energy_pj: int = 0
+    matrix: int | None = None
+    """The matrix read, on a spatial device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One indivisible piece of work; `modes` name distinct devices."""
+
+    name: str
+    modes: tuple[Mode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Data made by `src` and needed by `readers`; sent once to each device that needs it.
+
+    A `carried` value is made in one step and read in the next (a trained parameter): it lies on the
+    device of `src` from time 0, so its readers do not wait for `src`, only for the transfer.
+    """
+
+    src: int
+    readers: tuple[int, ...]
+    bytes: int
+    carried: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Tasks to place, order and connect."""
+
+    devices: tuple[Device, ...]
+    links: tuple[Link, ...]
+    tasks: tuple[Task, ...]
+    values: tuple[Value, ...]
+    matrices: tuple[Matrix, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One value sent over one link."""
+
+    value: int
+    link: int
+    start_ns: int
+    end_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where and when one task runs."""
+
+    mode: int
+    start_ns: int
+    end_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """An answer: one placement per task (in order) and every transfer."""
+
+    placements: tuple[Placement, ...]
+    transfers: tuple[Transfer, ...]
+
+    @property
+    def makespan_ns(self) -> int:
+        """End of the last task (a transfer that nobody reads cannot exist)."""
+        return max((placement.end_ns for placement in self.placements), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """An assignment with what is proven of it."""
+
+    assignment: Assignment
+    objective: Objective
+    value: float
+    """Of the objective: ns or pJ."""
+    lower_bound: float
+    """Proven bound on the objective, same unit."""
+    lower_bound_ns: int
+    """Proven bound on the makespan, whatever the objective."""
+    status: Status
+    wall_s: float
+
+    @property
+    def gap(self) -> float:
+        """Relative distance of the value from its bound (0 when proven optimal)."""
+        if self.value <= self.lower_bound:
+            return 0.0
+        return self.value / self.lower_bound - 1 if self.lower_bound > 0 else float("inf")

@@ -1,0 +1,145 @@
+"""Instructions, schedules, transitions and the compiled program. Data only.
+
+A program is what a bundle holds: per phase the graph and its schedule, and for each pair of phases
+how state crosses from one to the other.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hptc.ir.graph import Graph, Phase
+
+
+class InstructionKind(Enum):
+    """What an instruction does."""
+
+    LOAD = "load"
+    """Prologue: put a parameter, buffer, constant or optimizer state on a device."""
+    FOLD = "fold"
+    """Prologue: evaluate folded operations on a device."""
+    PROGRAM = "program"
+    """Prologue: write a matrix into crossbars."""
+    EXEC = "exec"
+    """Step: run the operations of a task on a device."""
+    TRANSFER = "transfer"
+    """Step: copy a value from one device to another."""
+    FREE = "free"
+    """Step: drop a value from a device."""
+    READ_BACK = "read-back"
+    """Epilogue: return a state value from the device that holds it to the host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One instruction of a schedule."""
+
+    kind: InstructionKind
+    device: str
+    """Where it takes effect (the destination of a transfer)."""
+    start_ns: int
+    end_ns: int
+    energy_pj: float = 0.0
+    task: str = ""
+    ops: tuple[str, ...] = ()
+    """Operations run, for EXEC and FOLD."""
+    value: str = ""
+    """Value moved, loaded, freed, programmed or read back."""
+    source: str = ""
+    """Device that a TRANSFER reads from."""
+    resource: str = ""
+    """What is occupied: the device, `device/matrix` on a spatial one, or `source->device`."""
+    rows: tuple[int, int] | None = None
+    """Row range of a tiled EXEC; None runs all rows."""
+    accumulate: bool = False
+    """A tiled EXEC that adds to its outputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Instructions of one phase, each list in order of start."""
+
+    phase: Phase
+    prologue: tuple[Instruction, ...]
+    step: tuple[Instruction, ...]
+    epilogue: tuple[Instruction, ...]
+    latency_ns: int
+    """End of the step."""
+    energy_pj: float
+    """One step, static power included."""
+    program_ns: float
+    """Programming of the crossbars at phase entry."""
+    program_pj: float
+
+
+@dataclass(frozen=True, slots=True)
+class Initialise:
+    """Draw a new parameter at a transition."""
+
+    name: str
+    shape: tuple[int, ...]
+    scheme: str
+    """`kaiming-uniform` (bound 1/sqrt(fan_in), fan_in = shape[0]) or `zeros`."""
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Fold a low-rank update back: weight += scale * (a @ b), transposed if so stored."""
+
+    weight: str
+    a: str
+    b: str
+    scale: float
+    transposed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """How state crosses from phase `src` to phase `dst`."""
+
+    src: Phase
+    dst: Phase
+    copies: Mapping[str, str]
+    """Name in `dst` to name in `src`."""
+    initialise: tuple[Initialise, ...] = ()
+    merges: tuple[Merge, ...] = ()
+    """Applied to the state of `src` before the copies."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPhase:
+    """One phase of a program."""
+
+    graph: Graph
+    schedule: Schedule
+    target_toml: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The original model, read only by verification."""
+
+    format: str
+    """`onnx` or `pt2`."""
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A compiled program, as saved to and loaded from `NAME.hptc`."""
+
+    name: str
+    options: Mapping[str, object]
+    """Options of the compilation, as JSON values."""
+    phases: Mapping[Phase, CompiledPhase]
+    transitions: tuple[Transition, ...]
+    weights: Mapping[str, NDArray[np.generic]]
+    """Parameters, buffers and constants by value name, as they enter the first phase."""
+    report: Mapping[str, object]
+    """The object that `hptc compile --json` prints."""
+    reference: Reference | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
