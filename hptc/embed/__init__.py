@@ -1,0 +1,1 @@
+"""hptc inside other compilers: torch.fx and torch.compile."""

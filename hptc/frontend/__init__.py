@@ -1,0 +1,1 @@
+"""Models in: torch and ONNX to step graphs, with reparametrisations."""

@@ -133,7 +133,7 @@ class DTypeArg:
     dtype: DType
 
 
-Arg = TypeAliasType("Arg", "Ref | DTypeArg | bool | int | float | str | None | tuple[Arg, ...]")
+Arg = TypeAliasType("Arg", "Ref | DTypeArg | bool | int | float | str | tuple[Arg, ...] | None")
 """One argument: a value, a literal, or a (nested) tuple of arguments."""
 
 

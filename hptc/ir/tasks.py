@@ -7,7 +7,7 @@ evaluates them once at phase entry.
 
 from dataclasses import dataclass
 
-from hptc.ir.graph import Graph, OperandTag, Op
+from hptc.ir.graph import Graph, Op, OperandTag
 
 
 @dataclass(frozen=True, slots=True)

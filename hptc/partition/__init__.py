@@ -1,0 +1,1 @@
+"""The partitioner: problems in numbers, bounds, solvers, an independent checker."""

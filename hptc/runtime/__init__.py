@@ -1,0 +1,1 @@
+"""Executes schedules, trains through the switch, verifies."""

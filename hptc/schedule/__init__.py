@@ -1,0 +1,1 @@
+"""From an assignment to instructions, and the bundle on disk."""
