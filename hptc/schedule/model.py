@@ -56,6 +56,8 @@ class Instruction:
     """Row range of a tiled EXEC; None runs all rows."""
     accumulate: bool = False
     """A tiled EXEC that adds to its outputs."""
+    cells: int = 0
+    """ReRAM cells written: by a PROGRAM once, by an EXEC (a trained operand) in every step."""
 
 
 @dataclass(frozen=True, slots=True)
