@@ -1,0 +1,132 @@
+"""What the page shows, as frozen records; `encode` writes them as JSON for the template."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class OpRow:
+    """One operation of a phase."""
+
+    name: str
+    kind: str
+    source: str
+    role: str
+    tag: str
+    macs: int
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRow:
+    """One resource of the timeline."""
+
+    name: str
+    device: str
+    """The device it belongs to; empty for a link."""
+    kind: str
+    """`device`, `matrix` (part of a spatial device) or `link`."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstructionRow:
+    """One instruction of a schedule."""
+
+    stage: str
+    """`entry`, `step` or `exit`."""
+    kind: str
+    label: str
+    """What the user calls it: the task, else the value, else the first operation."""
+    device: str
+    lane: int
+    """Position among the lanes."""
+    tag: str
+    """Main tag of its operations; empty without operations."""
+    role: str
+    start_ns: int
+    end_ns: int
+    energy_pj: float
+    ops: tuple[int, ...]
+    """Positions among the operations."""
+    value: str
+    source: str
+    rows: str
+    """Row range of a tiled instruction, e.g. `0-63` or `0-63 +=`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellRow:
+    """What one device does for one tag."""
+
+    device: str
+    tag: str
+    ops: int
+    macs: int
+    busy_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkRow:
+    """Operations and multiply-accumulates of one tag or role."""
+
+    name: str
+    ops: int
+    macs: int
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineRow:
+    """Totals of another mapping of the same phase; None where it is infeasible."""
+
+    name: str
+    latency_ns: float | None
+    energy_nj: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Figures of one phase; None where the report does not give one."""
+
+    latency_ns: float
+    energy_nj: float
+    program_ns: float
+    program_nj: float
+    period_ns: float | None
+    lower_bound_ns: float | None
+    gap: float | None
+    crossbars_used: float | None
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseData:
+    """One tab of the page."""
+
+    name: str
+    totals: Totals
+    baselines: tuple[BaselineRow, ...]
+    tags: tuple[WorkRow, ...]
+    roles: tuple[WorkRow, ...]
+    cells: tuple[CellRow, ...]
+    lanes: tuple[LaneRow, ...]
+    ops: tuple[OpRow, ...]
+    instructions: tuple[InstructionRow, ...]
+    trained: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A labelled line of the header."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageData:
+    """The whole page."""
+
+    model: str
+    target: str
+    facts: tuple[Fact, ...]
+    options: tuple[Fact, ...]
+    versions: tuple[Fact, ...]
+    phases: tuple[PhaseData, ...]

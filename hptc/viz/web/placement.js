@@ -1,0 +1,32 @@
+// The matrix devices x tags.
+
+const PARTS = [['ops', 'ops', whole], ['macs', 'MACs', count], ['busy_ns', 'busy', time]];
+
+function addUp(cells) {
+  const sum = { ops: 0, macs: 0, busy_ns: 0 };
+  for (const cell of cells) for (const [key] of PARTS) sum[key] += cell[key];
+  return sum;
+}
+
+function placementCell(sum, whole_, colour) {
+  if (!sum.ops && !sum.busy_ns) return node('td', { class: 'dim' }, NONE);
+  const lines = PARTS.flatMap(([key, unit, format]) => [
+    node('span', {}, node('span', { class: 'dim' }, unit), format(sum[key])), track(sum[key] / whole_[key], colour)]);
+  return node('td', {}, node('div', { class: 'cell' }, ...lines));
+}
+
+function drawPlacement(host, phase) {
+  const devices = phase.lanes.filter((lane) => lane.kind === 'device').map((lane) => lane.name);
+  const tags = phase.tags.map((tag) => tag.name);
+  const total = addUp(phase.cells);
+  const pick = (test) => addUp(phase.cells.filter(test));
+  const lines = devices.map((device) => row([
+    node('th', { scope: 'row', class: 'name' }, device),
+    ...tags.map((tag) => placementCell(pick((cell) => cell.device === device && cell.tag === tag), total, tag)),
+    placementCell(pick((cell) => cell.device === device), total),
+  ]));
+  lines.push(row([node('th', { scope: 'row' }, 'all devices'),
+    ...tags.map((tag) => placementCell(pick((cell) => cell.tag === tag), total, tag)), placementCell(total, total)], { class: 'sum' }));
+  host.replaceChildren(node('h2', {}, 'Placement: devices by tag'), table(['Device', ...tags, 'all tags'], lines,
+    'Bars: share of the phase. The time of a task goes to its main tag; matrices of a spatial device add up.'));
+}
