@@ -1,0 +1,150 @@
+"""Where values live: views share the storage of their root, under computed strides."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+from hptc.ir.contractions import contraction
+from hptc.ir.families import Family, family
+from hptc.ir.graph import Graph, Op, Residency, Value
+from hptc.ir.views import Strided, view_outputs
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A value as a strided window on the storage of its root."""
+
+    root: str
+    """Name of the value that owns the storage."""
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    """Step of each axis, in elements."""
+    offset: int
+    """First element."""
+
+    @property
+    def distinct(self) -> int:
+        """Number of elements stored: axes expanded by stride 0 count once."""
+        return prod(n for n, stride in zip(self.shape, self.strides, strict=True) if stride)
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixRead:
+    """The non-transient operand of a contraction, seen as a crossbar matrix."""
+
+    root: str
+    """Owner of the storage: W and its transpose are one matrix."""
+    operand: str
+    """Name of the value the contraction reads."""
+    transposed: bool
+    """The contraction does not sum over the innermost axis of the storage."""
+    rows: int
+    """Contracted extent K."""
+    cols: int
+    """Output extent N."""
+    vectors: int
+    """Input vectors per step and matrix."""
+    batch: int
+    """Independent matrices of this size (groups, stacked products)."""
+    matrix: str
+    """Identity of the matrix: the root, with the window where only a part of it is read."""
+
+
+def layouts(graph: Graph) -> Mapping[str, Layout]:
+    """Return the layout of every value.
+
+    Inputs and results of computations are dense and row-major. A reshape that cannot be a view
+    and a view kind that cannot be followed own new storage.
+    """
+    found = {value.name: _dense(value) for value in graph.values}
+    for op in graph.ops:
+        if family(op.kind) is Family.VIEW:
+            found.update(_followed(op, found[op.inputs[0]]))
+    return found
+
+
+def layout_of(graph: Graph, name: str) -> Layout:
+    """Return the layout of one value; costs time only for the views it is made of."""
+    chain: list[Op] = []
+    root = name
+    while (op := graph.producer.get(root)) is not None and family(op.kind) is Family.VIEW:
+        chain.append(op)
+        root = op.inputs[0]
+    found = {root: _dense(graph.by_name[root])}
+    for op in reversed(chain):
+        base = found[op.inputs[0]]
+        found.update({output: _dense(graph.by_name[output]) for output in op.outputs})
+        found.update(_followed(op, base))
+    return found[name]
+
+
+def is_alias(graph: Graph, op: Op) -> bool:
+    """Say whether the operation moves no data: a view that shares the storage of its input."""
+    if family(op.kind) is not Family.VIEW:
+        return False
+    return layout_of(graph, op.outputs[0]).root != op.outputs[0]
+
+
+def matrix_read(graph: Graph, op: Op) -> MatrixRead | None:
+    """Return the matrix that a contraction reads from a non-transient operand.
+
+    None unless exactly one operand is transient, and for a convolution whose weight it is.
+    Needs residencies.
+    """
+    found = contraction(graph, op)
+    if found is None:
+        return None
+    right = graph.by_name[found.left].residency is Residency.TRANSIENT
+    if right == (graph.by_name[found.right].residency is Residency.TRANSIENT):
+        return None
+    operand, axes = (
+        (found.right, found.right_contracted) if right else (found.left, found.left_contracted)
+    )
+    if not axes:
+        return None
+    layout = layout_of(graph, operand)
+    cols, vectors = (found.n, found.m) if right else (found.m, found.n)
+    batch = found.batch
+    if batch > 1 and layout.strides[0] == 0:
+        batch, vectors = 1, vectors * batch
+    return MatrixRead(
+        root=layout.root,
+        operand=operand,
+        transposed=_innermost(layout) not in axes,
+        rows=found.k,
+        cols=cols,
+        vectors=vectors,
+        batch=batch,
+        matrix=_window_name(graph, layout),
+    )
+
+
+def _dense(value: Value) -> Layout:
+    strided = Strided.dense(value.shape)
+    return Layout(value.name, strided.shape, strided.strides, strided.offset)
+
+
+def _followed(op: Op, base: Layout) -> dict[str, Layout]:
+    views = view_outputs(op, Strided(base.shape, base.strides, base.offset))
+    if views is None:
+        return {}
+    return {
+        name: Layout(base.root, view.shape, view.strides, view.offset)
+        for name, view in zip(op.outputs, views, strict=True)
+    }
+
+
+def _innermost(layout: Layout) -> int:
+    """The axis with the smallest step; of equal ones the one that holds fewer elements."""
+    steps = [
+        (stride, extent, axis)
+        for axis, (stride, extent) in enumerate(zip(layout.strides, layout.shape, strict=True))
+        if stride
+    ]
+    return min(steps)[2] if steps else 0
+
+
+def _window_name(graph: Graph, layout: Layout) -> str:
+    if layout.distinct == graph.by_name[layout.root].numel:
+        return layout.root
+    return f"{layout.root}[{layout.offset}:{layout.distinct}]"

@@ -1,0 +1,112 @@
+"""What an operation does, in numbers: family, GEMM sizes, arithmetic and memory traffic."""
+
+from hptc.ir.contractions import Contraction, contraction
+from hptc.ir.families import Family, base_name, family, is_random
+from hptc.ir.graph import Graph, Op
+from hptc.ir.layout import is_alias, layout_of
+
+__all__ = [
+    "Contraction",
+    "Family",
+    "base_name",
+    "bytes_read",
+    "bytes_written",
+    "contraction",
+    "family",
+    "flops",
+    "is_random",
+    "macs",
+]
+
+
+def macs(graph: Graph, op: Op) -> int:
+    """Return the multiply-accumulates of a contraction, 0 for any other operation."""
+    found = contraction(graph, op)
+    return found.macs if found else 0
+
+
+def flops(graph: Graph, op: Op) -> int:
+    """Return the arithmetic operations: two per MAC, else a count per element touched."""
+    found = contraction(graph, op)
+    if found:
+        return 2 * found.macs
+    group = family(op.kind)
+    return _work(graph, op, group) * _FLOPS.get(base_name(op.kind), _FAMILY_FLOPS[group])
+
+
+def bytes_read(graph: Graph, op: Op) -> int:
+    """Return the bytes read from memory; a view reads none, an expanded input counts once."""
+    group = family(op.kind)
+    if group is Family.CREATE or is_alias(graph, op):
+        return 0
+    inputs = op.inputs
+    if group is Family.GATHER:
+        return bytes_written(graph, op) + sum(_stored(graph, name) for name in inputs[1:])
+    return sum(_stored(graph, name) for name in inputs)
+
+
+def bytes_written(graph: Graph, op: Op) -> int:
+    """Return the bytes written to memory; a view writes none."""
+    if is_alias(graph, op):
+        return 0
+    return sum(graph.by_name[name].bytes for name in op.outputs)
+
+
+def _stored(graph: Graph, name: str) -> int:
+    return layout_of(graph, name).distinct * graph.by_name[name].dtype.bytes
+
+
+def _work(graph: Graph, op: Op, group: Family) -> int:
+    """Elements the operation computes on."""
+    if group is Family.SCATTER:
+        name = op.inputs[0] if base_name(op.kind) in _SPREADS_FIRST else op.inputs[-1]
+        return graph.by_name[name].numel
+    touched = op.outputs if group is Family.ELEMENTWISE else (*op.inputs, *op.outputs)
+    return max((graph.by_name[name].numel for name in touched), default=0)
+
+
+_SPREADS_FIRST = frozenset({"embedding_dense_backward", "col2im", "unfold_backward"})
+"""Scatters whose first argument is what they add up; the others take it last."""
+
+_FAMILY_FLOPS = {
+    Family.CONTRACTION: 1,  # only the bias gradient of a convolution is left: a sum
+    Family.ELEMENTWISE: 1,
+    Family.REDUCTION: 1,
+    Family.SOFTMAX: 5,  # maximum, subtract, exponential, sum, divide
+    Family.NORM: 8,  # mean 1, variance 3, normalise 2, scale and shift 2
+    Family.GATHER: 0,
+    Family.SCATTER: 0,
+    Family.COPY: 0,
+    Family.VIEW: 0,
+    Family.CREATE: 0,
+}
+
+_FLOPS = {
+    "_log_softmax_backward_data": 4,  # sum, exponential, multiply, subtract
+    "_softmax_backward_data": 4,  # multiply, sum, subtract, multiply
+    "native_layer_norm_backward": 14,  # normalise 2, five products or sums of dx, dgamma, dbeta
+    "native_group_norm_backward": 14,
+    "native_batch_norm_backward": 14,
+    "batch_norm_backward": 14,
+    "var": 3,
+    "var_mean": 4,
+    "std": 3,
+    "std_mean": 4,
+    "embedding_dense_backward": 1,
+    "scatter_add": 1,
+    "scatter_reduce": 1,
+    "index_add": 1,
+    "col2im": 1,
+    "unfold_backward": 1,
+    "addcmul": 3,
+    "addcdiv": 3,
+    "lerp": 3,
+    "sigmoid": 3,  # exponential, add, reciprocal
+    "sigmoid_backward": 3,
+    "silu": 4,
+    "silu_backward": 7,
+    "tanh": 5,  # two exponentials, add, subtract, divide
+    "tanh_backward": 3,
+    "gelu": 8,  # scale, error function or cubic and tanh, add, two products
+    "gelu_backward": 14,
+}
