@@ -56,6 +56,15 @@ class Instruction:
     """Row range of a tiled EXEC; None runs all rows."""
     accumulate: bool = False
     """A tiled EXEC that adds to its outputs."""
+
+    @property
+    def label(self) -> str:
+        """The words by which messages name the instruction."""
+        what = self.task or self.value or ", ".join(self.ops[:3])
+        source = f"{self.source} to " if self.source else ""
+        times = f"{self.start_ns}-{self.end_ns} ns"
+        return f"{self.kind.name} {what} ({source}{self.device}, {times})"
+
     cells: int = 0
     """ReRAM cells written: by a PROGRAM once, by an EXEC (a trained operand) in every step."""
 

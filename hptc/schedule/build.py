@@ -1,0 +1,231 @@
+"""From an assignment to the instructions of a phase."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from hptc.cost import CostTable, CrossbarUse
+from hptc.errors import VerifyError
+from hptc.ir.graph import Graph
+from hptc.ir.tasks import Task
+from hptc.partition import problem as pb
+from hptc.schedule.model import Instruction, InstructionKind, Schedule
+from hptc.schedule.pose import Posed
+from hptc.schedule.residents import Residents, residents_of
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """A timed instruction of the step, with the values it needs and gives."""
+
+    instruction: Instruction
+    reads: tuple[tuple[str, str], ...]
+    """Device and value name."""
+    makes: tuple[tuple[str, str], ...]
+
+
+def build_schedule(
+    graph: Graph,
+    tasks: Sequence[Task],
+    costs: CostTable,
+    posed: Posed,
+    assignment: pb.Assignment,
+) -> Schedule:
+    """Return the schedule that carries out `assignment`.
+
+    Loads and folds take no time (phase entry is priced at the transition); matrices program in
+    parallel. The step's energy is that of its tasks and transfers, plus the static power of the
+    devices in use over its latency.
+
+    Raises:
+        VerifyError: The tasks wait for one another in a circle.
+    """
+    modes = _chosen(posed, assignment)
+    placed = {
+        task.name: posed.devices[mode.device] for task, mode in zip(tasks, modes, strict=True)
+    }
+    used = [name for name in posed.devices if name in placed.values()] or [posed.devices[0]]
+    residents = residents_of(graph, tasks, placed, used)
+    programs = _programs(tasks, costs, placed)
+    events = _execs(tasks, posed, modes, assignment) + _transfers(posed, assignment)
+    power = sum(d.static_power_pj_per_ns for d in posed.problem.devices if d.name in used)
+    latency_ns = assignment.makespan_ns
+    return Schedule(
+        phase=graph.phase,
+        prologue=(*_entry(residents), *programs),
+        step=_ordered(events, _frees(graph, residents, events)),
+        epilogue=_epilogue(graph, residents),
+        latency_ns=latency_ns,
+        energy_pj=sum(event.instruction.energy_pj for event in events) + power * latency_ns,
+        program_ns=max(
+            (use.program_ns for use in _uses(tasks, costs, placed).values()), default=0.0
+        ),
+        program_pj=sum(program.energy_pj for program in programs),
+    )
+
+
+def _chosen(posed: Posed, assignment: pb.Assignment) -> list[pb.Mode]:
+    pairs = zip(posed.problem.tasks, assignment.placements, strict=True)
+    return [task.modes[placement.mode] for task, placement in pairs]
+
+
+def _entry(residents: Mapping[str, Residents]) -> list[Instruction]:
+    loads = [
+        Instruction(InstructionKind.LOAD, device, 0, 0, value=name)
+        for device, held in residents.items()
+        for name in held.loaded
+    ]
+    folds = [
+        Instruction(InstructionKind.FOLD, device, 0, 0, ops=tuple(op.name for op in held.folded))
+        for device, held in residents.items()
+        if held.folded
+    ]
+    return loads + folds
+
+
+def _uses(
+    tasks: Sequence[Task], costs: CostTable, placed: Mapping[str, str]
+) -> dict[tuple[str, str], CrossbarUse]:
+    """Matrices held, by device and name; of tasks that share one, the largest use counts."""
+    found: dict[tuple[str, str], CrossbarUse] = {}
+    for task in tasks:
+        device = costs.device(placed[task.name])
+        cost = device.tasks[task.name]
+        if device.capacity_crossbars is None or cost is None or cost.crossbars is None:
+            continue
+        key = (device.name, cost.crossbars.matrix)
+        known = found.get(key)
+        if known is None or cost.crossbars.crossbars > known.crossbars:
+            found[key] = cost.crossbars
+    return found
+
+
+def _programs(
+    tasks: Sequence[Task], costs: CostTable, placed: Mapping[str, str]
+) -> list[Instruction]:
+    return [
+        Instruction(
+            InstructionKind.PROGRAM,
+            device,
+            0,
+            math.ceil(use.program_ns),
+            energy_pj=use.program_pj,
+            value=matrix,
+            resource=f"{device}/{matrix}",
+        )
+        for (device, matrix), use in _uses(tasks, costs, placed).items()
+    ]
+
+
+def _execs(
+    tasks: Sequence[Task], posed: Posed, modes: Sequence[pb.Mode], assignment: pb.Assignment
+) -> list[_Event]:
+    events = []
+    for task, mode, placement in zip(tasks, modes, assignment.placements, strict=True):
+        device = posed.devices[mode.device]
+        matrix = "" if mode.matrix is None else f"/{posed.matrices[mode.matrix][1]}"
+        instruction = Instruction(
+            InstructionKind.EXEC,
+            device,
+            placement.start_ns,
+            placement.end_ns,
+            energy_pj=mode.energy_pj,
+            task=task.name,
+            ops=tuple(op.name for op in task.ops),
+            resource=device + matrix,
+        )
+        reads = tuple((device, name) for name in task.inputs)
+        events.append(_Event(instruction, reads, tuple((device, name) for name in task.outputs)))
+    return events
+
+
+def _transfers(posed: Posed, assignment: pb.Assignment) -> list[_Event]:
+    wires = _wires(posed)
+    events = []
+    for transfer in assignment.transfers:
+        link = posed.problem.links[transfer.link]
+        name = posed.values[transfer.value]
+        source, device = posed.devices[link.src], posed.devices[link.dst]
+        instruction = Instruction(
+            InstructionKind.TRANSFER,
+            device,
+            transfer.start_ns,
+            transfer.end_ns,
+            energy_pj=posed.problem.values[transfer.value].bytes * link.energy_pj_per_byte,
+            value=name,
+            source=source,
+            resource=wires[transfer.link],
+        )
+        events.append(_Event(instruction, ((source, name),), ((device, name),)))
+    return events
+
+
+def _wires(posed: Posed) -> list[str]:
+    """Resource of each link; parallel links between two devices are numbered from the second."""
+    seen: dict[str, int] = {}
+    names = []
+    for link in posed.problem.links:
+        ends = f"{posed.devices[link.src]}->{posed.devices[link.dst]}"
+        seen[ends] = seen.get(ends, 0) + 1
+        names.append(ends if seen[ends] == 1 else f"{ends}#{seen[ends]}")
+    return names
+
+
+def _frees(
+    graph: Graph, residents: Mapping[str, Residents], events: Sequence[_Event]
+) -> list[Instruction]:
+    """Drop each value after its last use on a device, unless it must outlive the step there."""
+    kept = {
+        key
+        for event in events
+        if event.instruction.kind is InstructionKind.EXEC
+        for key in event.makes
+        if key[1] in graph.kept
+    }
+    loaded = {(device, name) for device, held in residents.items() for name in held.loaded}
+    last: dict[tuple[str, str], int] = {}
+    for event in events:
+        for key in (*event.reads, *event.makes):
+            last[key] = max(last.get(key, 0), event.instruction.end_ns)
+    made = dict.fromkeys(key for event in events for key in event.makes)
+    return [
+        Instruction(
+            InstructionKind.FREE, device, last[device, name], last[device, name], value=name
+        )
+        for device, name in made
+        if (device, name) not in kept and (device, name) not in loaded
+    ]
+
+
+def _ordered(events: Sequence[_Event], frees: Sequence[Instruction]) -> tuple[Instruction, ...]:
+    """Sort by start; what takes no time runs before its readers, frees come last."""
+    giver = {key: index for index, event in enumerate(events) for key in event.makes}
+    waits = {
+        index: [giver[key] for key in event.reads if key in giver]
+        for index, event in enumerate(events)
+    }
+    try:
+        order = list(TopologicalSorter(waits).static_order())
+    except CycleError as err:
+        circle = " -> ".join(
+            events[index].instruction.task or "a transfer" for index in err.args[1]
+        )
+        raise VerifyError(
+            "schedule", expected="tasks that do not wait for one another", found=circle
+        ) from None
+    timed = sorted(
+        (events[index].instruction for index in order), key=lambda i: (i.start_ns, i.end_ns)
+    )
+    return tuple(sorted([*timed, *frees], key=lambda i: i.start_ns))
+
+
+def _epilogue(graph: Graph, residents: Mapping[str, Residents]) -> tuple[Instruction, ...]:
+    holder: dict[str, str] = {}
+    for device, held in residents.items():
+        for name in held.loaded:
+            holder.setdefault(name, device)
+    return tuple(
+        Instruction(InstructionKind.READ_BACK, holder[update.state], 0, 0, value=update.state)
+        for update in graph.updates
+    )

@@ -1,0 +1,199 @@
+"""From tasks and their prices to the partitioner's problem in numbers, and the way back."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from hptc.cost import Cost, CostTable, DeviceCosts
+from hptc.errors import InfeasibleError
+from hptc.ir.graph import Graph
+from hptc.ir.tasks import Task
+from hptc.partition import problem as pb
+from hptc.target import Target
+from hptc.units import pj_from_power
+
+_BITS_PER_BYTE = 8
+_NOISE_DIGITS = 6  # float noise below 1e-6 ns must not cost a whole nanosecond
+
+
+@dataclass(frozen=True, slots=True)
+class Posed:
+    """A problem, and what its positions stand for."""
+
+    problem: pb.Problem
+    devices: tuple[str, ...]
+    tasks: tuple[str, ...]
+    values: tuple[str, ...]
+    """Name of each value; a carried one bears the name of its state."""
+    matrices: tuple[tuple[str, str], ...]
+    """Device and matrix name of each matrix."""
+
+
+def pose(
+    graph: Graph, tasks: Sequence[Task], costs: CostTable, target: Target, *, steps: int = 1
+) -> Posed:
+    """Return the partitioning problem of a phase.
+
+    Latencies are rounded up to whole ns, energies to the nearest pJ. What is present wherever it is
+    read (step inputs, static values, folded results) makes no value of the problem.
+
+    Args:
+        graph: The fused graph.
+        tasks: Its tasks, as `hptc.ir.tasks.tasks_of` returns them.
+        costs: Price of each task on each device.
+        target: The links.
+        steps: Steps of the phase, which count against the write endurance of devices that wear.
+
+    Raises:
+        InfeasibleError: No device can run one of the tasks.
+    """
+    matrices = _matrices(tasks, costs)
+    positions = {key: index for index, key in enumerate(matrices)}
+    named = (*_sent(graph, tasks), *_carried(graph, tasks))
+    device_index = {device.name: index for index, device in enumerate(costs.devices)}
+    problem = pb.Problem(
+        devices=tuple(_device(device) for device in costs.devices),
+        links=_links(target, device_index),
+        tasks=tuple(_task(task, costs, positions, steps) for task in tasks),
+        values=tuple(value for _, value in named),
+        matrices=tuple(
+            pb.Matrix(name, device_index[device], crossbars)
+            for (device, name), crossbars in matrices.items()
+        ),
+    )
+    return Posed(
+        problem,
+        devices=tuple(device_index),
+        tasks=tuple(task.name for task in tasks),
+        values=tuple(name for name, _ in named),
+        matrices=tuple(matrices),
+    )
+
+
+def home_value(graph: Graph, state: str) -> str:
+    """Return the value that an updated state takes, seen through states that take one another.
+
+    Its producer is the operation whose device is the home of the state. A state that takes an
+    input, or itself, has no such producer: it is present wherever it is needed.
+    """
+    becomes = {update.state: update.new for update in graph.updates}
+    seen = set()
+    value = state
+    while value in becomes and value not in seen:
+        seen.add(value)
+        value = becomes[value]
+    return value
+
+
+def _device(costs: DeviceCosts) -> pb.Device:
+    power = pj_from_power(costs.static_power_w, 1.0)
+    return pb.Device(costs.name, costs.capacity_crossbars, power)
+
+
+def _links(target: Target, device_index: Mapping[str, int]) -> tuple[pb.Link, ...]:
+    return tuple(
+        pb.Link(
+            device_index[link.src],
+            device_index[link.dst],
+            link.bandwidth_bytes_per_ns,
+            _whole_ns(link.latency_ns),
+            _BITS_PER_BYTE * link.energy_pj_per_bit,
+        )
+        for link in target.links
+    )
+
+
+def _matrices(tasks: Sequence[Task], costs: CostTable) -> dict[tuple[str, str], int]:
+    """Crossbars by device and matrix name, in the order of the tasks on each device."""
+    found: dict[tuple[str, str], int] = {}
+    for device in costs.devices:
+        if device.capacity_crossbars is None:
+            continue
+        for task in tasks:
+            cost = device.tasks.get(task.name)
+            if cost is not None and cost.crossbars is not None:
+                key = (device.name, cost.crossbars.matrix)
+                found[key] = max(found.get(key, 0), cost.crossbars.crossbars)
+    return found
+
+
+def _task(
+    task: Task, costs: CostTable, matrices: Mapping[tuple[str, str], int], steps: int
+) -> pb.Task:
+    modes = []
+    worn = []
+    for index, device in enumerate(costs.devices):
+        cost = device.tasks.get(task.name)
+        if cost is None:
+            continue
+        if _wears_out(device, cost, steps):
+            worn.append(device.name)
+            continue
+        matrix = matrices.get((device.name, cost.crossbars.matrix)) if cost.crossbars else None
+        modes.append(pb.Mode(index, _whole_ns(cost.latency_ns), round(cost.energy_pj), matrix))
+    if not modes:
+        raise _no_device(task, costs, worn)
+    return pb.Task(task.name, tuple(modes))
+
+
+def _wears_out(device: DeviceCosts, cost: Cost, steps: int) -> bool:
+    """Whether rewriting the task's matrix every step exceeds the endurance of the cells."""
+    if device.write_budget_per_cell is None or cost.crossbars is None:
+        return False
+    return cost.crossbars.writes_per_step * steps > device.write_budget_per_cell
+
+
+def _no_device(task: Task, costs: CostTable, worn: Sequence[str]) -> InfeasibleError:
+    kinds = ", ".join(sorted({op.kind for op in task.ops}))
+    devices = ", ".join(device.name for device in costs.devices)
+    hint = (
+        f"The write endurance of {', '.join(worn)} rules it out: train for fewer steps there, or "
+        "freeze the matrix."
+        if worn
+        else "Add a device that can, e.g. a GPU, to the target."
+    )
+    return InfeasibleError(
+        f"task {task.name} ({kinds})",
+        expected="a device of the target that can run it",
+        found=f"none among {devices}",
+        hint=hint,
+    )
+
+
+def _sent(graph: Graph, tasks: Sequence[Task]) -> Iterator[tuple[str, pb.Value]]:
+    """Results of one task that other tasks read."""
+    readers = _readers(tasks)
+    for index, task in enumerate(tasks):
+        for name in task.outputs:
+            others = tuple(reader for reader in readers.get(name, ()) if reader != index)
+            if others:
+                yield name, pb.Value(index, others, graph.by_name[name].bytes)
+
+
+def _carried(graph: Graph, tasks: Sequence[Task]) -> Iterator[tuple[str, pb.Value]]:
+    """States that one task writes for the next step and other tasks read."""
+    readers = _readers(tasks)
+    maker = {name: index for index, task in enumerate(tasks) for name in task.outputs}
+    for update in graph.updates:
+        src = maker.get(home_value(graph, update.state))
+        if src is None:
+            continue
+        others = tuple(reader for reader in readers.get(update.state, ()) if reader != src)
+        if others:
+            size = graph.by_name[update.state].bytes
+            yield update.state, pb.Value(src, others, size, carried=True)
+
+
+def _readers(tasks: Sequence[Task]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for index, task in enumerate(tasks):
+        for name in task.inputs:
+            found.setdefault(name, []).append(index)
+    return found
+
+
+def _whole_ns(time_ns: float) -> int:
+    """Round up to integer ns; what takes time at all takes at least 1 ns."""
+    if time_ns <= 0:
+        return 0
+    return max(1, math.ceil(round(time_ns, _NOISE_DIGITS)))
