@@ -1,0 +1,52 @@
+"""What every cost model offers, and what every table of device parameters has in common."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hptc.cost import DeviceCosts
+from hptc.ir.graph import Graph
+from hptc.ir.tasks import Task
+
+Count = Annotated[int, Field(gt=0)]
+"""A whole number of things, at least one."""
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(gt=0, le=1)]
+"""A share of a peak that is reached."""
+
+
+class DeviceParams(BaseModel):
+    """Parameters that every kind of device has; each kind adds its own.
+
+    Keys end in their unit. Numbers live in `targets/*.toml`, never in code, so there is one copy of
+    each, next to where it came from.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    static_power_w: NonNegative
+    """Drawn for as long as the device is powered, whatever it does."""
+    sources: Mapping[str, str] = Field(default_factory=dict)
+    """Where each number comes from, by its key; `assumption: ...` where nothing was found."""
+
+
+class CostModel(Protocol):
+    """Prices tasks on one device."""
+
+    def device_costs(
+        self, name: str, graph: Graph, tasks: Sequence[Task], steps: int
+    ) -> DeviceCosts:
+        """Return what the device called `name` charges for each task.
+
+        Args:
+            name: Name of the device in the target.
+            graph: The phase that the tasks belong to.
+            tasks: Tasks to price, each as if it ran alone.
+            steps: Steps that the phase is expected to run, for wear.
+
+        Returns:
+            A cost in ns and pJ for each task, None where the device cannot run it.
+        """
+        ...

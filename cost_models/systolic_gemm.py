@@ -1,0 +1,183 @@
+"""Closed forms for one matrix product on one systolic array.
+
+Source: the closed forms of SCALE-Sim 3.0.0 (GitHub scalesim-project/SCALE-Sim 1d62b68), written
+down from its outputs in `reference/cost_models/README.md` section 1. They reproduce all 144
+simulated cases there exactly: cycles, three utilisations, three SRAM counts.
+
+A product of an M x K by a K x N matrix occupies the array in folds. The stationary dimensions
+(Sr on rows, Sc on columns) are cut into `ceil(Sr/R) * ceil(Sc/C)` folds and the remaining one, T,
+streams through each of them.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Dataflow(Enum):
+    """Which operand stays in the array while the others stream."""
+
+    OUTPUT = "os"
+    WEIGHT = "ws"
+    INPUT = "is"
+
+
+class FoldOverlap(Enum):
+    """How a fold follows the one before."""
+
+    SCALE_SIM = "scale-sim"
+    """One after the other, counted as SCALE-Sim prints it: F*L - 1 (its last cycle is 0-based)."""
+    SERIAL = "serial"
+    """One after the other: F*L."""
+    OVERLAPPED = "overlapped"
+    """Filling and draining hide behind the stream of the neighbouring fold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gemm:
+    """A product of an m x k matrix (ifmap) by a k x n matrix (filter)."""
+
+    m: int
+    k: int
+    n: int
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates."""
+        return self.m * self.k * self.n
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """The shape of one systolic array, in processing elements."""
+
+    rows: int
+    cols: int
+
+
+@dataclass(frozen=True, slots=True)
+class Folding:
+    """How a product is laid on an array."""
+
+    on_rows: int
+    on_cols: int
+    streamed: int
+    row_folds: int
+    col_folds: int
+    fold_cycles: int
+
+    @property
+    def folds(self) -> int:
+        """Number of folds."""
+        return self.row_folds * self.col_folds
+
+
+@dataclass(frozen=True, slots=True)
+class SramWords:
+    """Words moved between the buffers and the array."""
+
+    ifmap: int
+    filter: int
+    ofmap: int
+
+    @property
+    def total(self) -> int:
+        """All three together."""
+        return self.ifmap + self.filter + self.ofmap
+
+
+def folding(gemm: Gemm, array: Array, dataflow: Dataflow) -> Folding:
+    """Return how `gemm` folds on `array`.
+
+    The cycles of one fold are L = T + R + C - 2 (os) or T + 2R + C - 2 (ws, is, which first load
+    the stationary operand through R rows).
+    """
+    rows, cols = array.rows, array.cols
+    on_rows, on_cols, streamed = {
+        Dataflow.OUTPUT: (gemm.m, gemm.n, gemm.k),
+        Dataflow.WEIGHT: (gemm.k, gemm.n, gemm.m),
+        Dataflow.INPUT: (gemm.k, gemm.m, gemm.n),
+    }[dataflow]
+    load = 0 if dataflow is Dataflow.OUTPUT else rows
+    return Folding(
+        on_rows, on_cols, streamed, -(-on_rows // rows), -(-on_cols // cols),
+        streamed + load + rows + cols - 2,
+    )  # fmt: skip
+
+
+def cycles(gemm: Gemm, array: Array, dataflow: Dataflow, overlap: FoldOverlap) -> int:
+    """Return the cycles that the array computes, without waiting for memory.
+
+    With overlap, every fold after the first costs the longer of its stream and of the R cycles in
+    which operands or results move through the rows.
+    """
+    if not gemm.macs:
+        return 0
+    fold = folding(gemm, array, dataflow)
+    if overlap is FoldOverlap.OVERLAPPED:
+        return fold.fold_cycles + (fold.folds - 1) * max(fold.streamed, array.rows)
+    return fold.folds * fold.fold_cycles - (overlap is FoldOverlap.SCALE_SIM)
+
+
+def mapping_efficiency(gemm: Gemm, array: Array, dataflow: Dataflow) -> float:
+    """Return the share of processing elements that folds occupy, Sr*Sc / (F*R*C)."""
+    fold = folding(gemm, array, dataflow)
+    return fold.on_rows * fold.on_cols / (fold.folds * array.rows * array.cols)
+
+
+def overall_utilisation(gemm: Gemm, array: Array, dataflow: Dataflow) -> float:
+    """Return M*K*N / (cycles * R * C), with the cycles as SCALE-Sim counts them."""
+    total = cycles(gemm, array, dataflow, FoldOverlap.SCALE_SIM)
+    return gemm.macs / (total * array.rows * array.cols)
+
+
+def compute_utilisation(gemm: Gemm, array: Array, dataflow: Dataflow) -> float:
+    """Return Sr*Sc*T / (F*R*C*L2) as SCALE-Sim prints it.
+
+    L2 is T + R + C - 2 (os) or T + 2R + 2C - 3 (ws, is): not the cycles of a fold, a quirk of the
+    tool that is kept so that its numbers can be compared.
+    """
+    fold = folding(gemm, array, dataflow)
+    length = fold.fold_cycles
+    if dataflow is not Dataflow.OUTPUT:
+        length += array.cols - 1
+    busy = fold.on_rows * fold.on_cols * fold.streamed
+    return busy / (fold.folds * array.rows * array.cols * length)
+
+
+def sram_words(gemm: Gemm, array: Array, dataflow: Dataflow) -> SramWords:
+    """Return the words that SCALE-Sim counts at the buffers.
+
+    Its os write count adds R + C for each fold; that quirk is part of the reference and kept.
+    """
+    if not gemm.macs:
+        return SramWords(0, 0, 0)
+    fold = folding(gemm, array, dataflow)
+    ifmap, weights, outputs = gemm.m * gemm.k, gemm.k * gemm.n, gemm.m * gemm.n
+    if dataflow is Dataflow.OUTPUT:
+        padding = fold.folds * (array.rows + array.cols)
+        return SramWords(ifmap * fold.col_folds, weights * fold.row_folds, outputs + padding)
+    if dataflow is Dataflow.WEIGHT:
+        return SramWords(ifmap * fold.col_folds, weights, outputs * fold.row_folds)
+    return SramWords(ifmap, weights * fold.col_folds, outputs * fold.row_folds)
+
+
+def dram_words(gemm: Gemm, array: Array, dataflow: Dataflow, half_buffer_words: int) -> SramWords:
+    """Return the words fetched from and written to memory.
+
+    An operand whose working set fits in half of its (double) buffer is fetched once, else again for
+    every fold that reads it; results leave once (os) or once per row fold. On SCALE-Sim's cases:
+    ifmap exact on 144 of 144, filter on 138, ofmap on 108 (mean error 0.05 %).
+    """
+    if not gemm.macs:
+        return SramWords(0, 0, 0)
+    sram = sram_words(gemm, array, dataflow)
+    fold = folding(gemm, array, dataflow)
+    ifmap, weights, outputs = gemm.m * gemm.k, gemm.k * gemm.n, gemm.m * gemm.n
+    weight_set = weights
+    if dataflow is Dataflow.OUTPUT:
+        weight_set = gemm.k * min(array.cols, gemm.n)
+    return SramWords(
+        ifmap if ifmap <= half_buffer_words else sram.ifmap,
+        weights if weight_set <= half_buffer_words else sram.filter,
+        outputs if dataflow is Dataflow.OUTPUT else outputs * fold.row_folds,
+    )
