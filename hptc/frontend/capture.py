@@ -1,0 +1,90 @@
+"""Capture: one model to the step graph of each phase, with the tensors that enter them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hptc.errors import UsageError
+from hptc.frontend.adapt import Adapter, AdapterSpec, choose_adapters
+from hptc.frontend.lower import lower
+from hptc.frontend.recipe import Recipe
+from hptc.frontend.torch import Model
+from hptc.frontend.training import StepPlan, trace_step
+from hptc.ir.graph import Graph, Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which parameters are trained, by regular expression (`re.search`) on their names."""
+
+    train: str | None = None
+    """In `low`: kept trained as they are."""
+    frozen: str | None = None
+    """Frozen in every phase."""
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Step graphs per phase and the data they start from."""
+
+    graphs: Mapping[Phase, Graph]
+    weights: Mapping[str, NDArray[np.generic]]
+    """Parameters, buffers and constants by value name."""
+    adapters: tuple[Adapter, ...]
+
+
+def capture(
+    model: Model,
+    phases: Sequence[Phase],
+    recipe: Recipe,
+    adapter: AdapterSpec,
+    selection: Selection = Selection(),
+) -> Capture:
+    """Trace the step of every phase.
+
+    Raises ModelError, UnsupportedOpError or UsageError (a pattern that matches nothing).
+    """
+    names = list(model.parameters)
+    frozen = _search(selection.frozen, names, "--frozen")
+    trained = [n for n in names if n not in frozen and model.parameters[n].requires_grad]
+    kept = [n for n in trained if n in _search(selection.train, names, "--train")]
+    adapters: tuple[Adapter, ...] = ()
+    if Phase.LOW in phases:
+        adapters = choose_adapters(model.program, model.canonical, adapter, frozenset(kept))
+    plans = {
+        Phase.FULL: StepPlan(Phase.FULL, tuple(trained), recipe),
+        Phase.LOW: StepPlan(Phase.LOW, tuple(kept), recipe, adapters),
+        Phase.INFER: StepPlan(Phase.INFER, (), recipe),
+    }
+    lowered = {phase: lower(trace_step(model, plans[phase]), phase) for phase in phases}
+    tensors = {**model.parameters, **model.buffers}
+    for result in lowered.values():
+        tensors.update(result.constants)
+    return Capture(
+        graphs={phase: result.graph for phase, result in lowered.items()},
+        weights={name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()},
+        adapters=adapters,
+    )
+
+
+def _search(pattern: str | None, names: Sequence[str], option: str) -> frozenset[str]:
+    if pattern is None:
+        return frozenset()
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise UsageError(
+            f"{option} {pattern}", expected="a regular expression", found=str(error)
+        ) from error
+    found = frozenset(name for name in names if expression.search(name))
+    if not found:
+        raise UsageError(
+            f"{option} {pattern}",
+            expected="a regular expression that matches a parameter",
+            found="no match",
+            hint=f"Parameters are, e.g.: {', '.join(names[:5])}.",
+        )
+    return found

@@ -1,0 +1,62 @@
+"""The decompositions used while tracing a step.
+
+Trap (torch 2.13): with the stock table the loss is exact and gradients are silently wrong, through
+the backward entry of the CPU flash attention; that entry is dropped. Batch norms with statistics
+are kept whole as well, since their decompositions assume strides that differ between fake and real
+tensors. Two entries are ours: `addmm` becomes mm and add, so that a trained bias does not colour a
+frozen matrix, and `convolution_backward` becomes one operation per matrix gradient and a sum.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch._decomp import core_aten_decompositions
+
+aten = torch.ops.aten
+
+_KEPT_WHOLE = frozenset(
+    {
+        "_scaled_dot_product_flash_attention_for_cpu",
+        "native_batch_norm",
+        "native_batch_norm_backward",
+        "_native_batch_norm_legit",
+        "_native_batch_norm_legit_functional",
+        "_native_batch_norm_legit_no_training",
+    }
+)
+_ONE_MATRIX = ([True, False, False], [False, True, False])
+
+Decompositions = dict[torch._ops.OperatorBase, Callable[..., object]]
+
+
+def decompositions() -> Decompositions:
+    """Return the table for `make_fx`."""
+    table: Decompositions = {
+        op: rule
+        for op, rule in core_aten_decompositions().items()
+        if getattr(op, "_schema").name.split("::")[1] not in _KEPT_WHOLE  # noqa: B009
+    }
+    table[aten.addmm.default] = _addmm
+    table[aten.convolution_backward.default] = _convolution_backward
+    return table
+
+
+def _addmm(
+    bias: Tensor, left: Tensor, right: Tensor, *, beta: float = 1, alpha: float = 1
+) -> Tensor:
+    product = torch.mm(left, right)
+    product = product if alpha == 1 else product * alpha
+    return product + (bias if beta == 1 else bias * beta)
+
+
+def _convolution_backward(grad: Tensor, *args: object) -> object:
+    *common, mask = args
+    if not isinstance(mask, Sequence) or list(mask) in _ONE_MATRIX:
+        return NotImplemented
+    matrices = (
+        aten.convolution_backward.default(grad, *common, single)[i] if mask[i] else None
+        for i, single in enumerate(_ONE_MATRIX)
+    )
+    bias = grad.sum([0, *range(2, grad.dim())]) if mask[2] else None
+    return (*matrices, bias)

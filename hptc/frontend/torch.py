@@ -1,0 +1,127 @@
+"""torch models in: `nn.Module` or `ExportedProgram` to an exported program with named tensors."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.export import ExportedProgram
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from hptc.errors import ModelError, UsageError
+
+
+@dataclass(frozen=True)
+class Model:
+    """An exported model with example inputs, ready for capture."""
+
+    program: ExportedProgram
+    inputs: tuple[Tensor, ...]
+    input_names: tuple[str, ...]
+    output_names: tuple[str, ...]
+
+    @cached_property
+    def canonical(self) -> dict[str, str]:
+        """Parameter name to the first name that shares its storage (tied weights)."""
+        first: dict[tuple[int, int, tuple[int, ...]], str] = {}
+        names = {}
+        for name in self.program.graph_signature.parameters:
+            tensor = self.program.state_dict[name]
+            storage = tensor.untyped_storage().data_ptr()
+            key = (storage, tensor.storage_offset(), tuple(tensor.shape))
+            names[name] = first.setdefault(key, name) if tensor.numel() else name
+        return names
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Tensor]:
+        """Distinct parameters by canonical name."""
+        return {
+            name: self.program.state_dict[name] for name in dict.fromkeys(self.canonical.values())
+        }
+
+    @cached_property
+    def buffers(self) -> Mapping[str, Tensor]:
+        """Buffers and lifted constants by name."""
+        found: dict[str, Tensor] = {}
+        for spec in self.program.graph_signature.input_specs:
+            name = spec.target
+            if name is None or spec.kind.name not in ("BUFFER", "CONSTANT_TENSOR"):
+                continue
+            source = self.program.state_dict
+            found[name] = source[name] if name in source else self.program.constants[name]
+        return found
+
+    def output_index(self, name: str | None) -> int:
+        """Return the position of the output called `name` (the first for None)."""
+        if name is None:
+            return 0
+        if name not in self.output_names:
+            raise UsageError(
+                f"--output {name}",
+                expected=f"one of {', '.join(self.output_names)}",
+                found="no output of that name",
+            )
+        return self.output_names.index(name)
+
+
+def load_module(
+    module: torch.nn.Module,
+    inputs: Sequence[Tensor],
+    *,
+    input_names: Sequence[str] = (),
+    output_names: Sequence[str] = (),
+) -> Model:
+    """Export a module with the shapes of `inputs`; raises ModelError if torch cannot."""
+    try:
+        with warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):
+            warnings.simplefilter("ignore")
+            program = torch.export.export(module, tuple(inputs), strict=False)
+            # Functional form: buffers that the model writes become outputs.
+            program = program.run_decompositions({})
+    except Exception as error:  # torch.export raises many unrelated types
+        raise ModelError(
+            f"{type(module).__name__}",
+            expected="a module that torch.export can capture with the given inputs",
+            found=f"{type(error).__name__}: {_first_line(error)}",
+            hint="Run torch.export.export(module, inputs, strict=False) for the full story.",
+        ) from error
+    return load_program(program, inputs, input_names=input_names, output_names=output_names)
+
+
+def load_program(
+    program: ExportedProgram,
+    inputs: Sequence[Tensor] | None = None,
+    *,
+    input_names: Sequence[str] = (),
+    output_names: Sequence[str] = (),
+) -> Model:
+    """Wrap an exported program; without `inputs` its own example inputs are used."""
+    flat = _example_inputs(program) if inputs is None else tuple(inputs)
+    user_inputs = [s for s in program.graph_signature.input_specs if s.kind.name == "USER_INPUT"]
+    if len(flat) != len(user_inputs) or not all(isinstance(item, Tensor) for item in flat):
+        raise ModelError(
+            "example inputs",
+            expected=f"{len(user_inputs)} tensors, one per input of the model",
+            found=", ".join(type(item).__name__ for item in flat) or "none",
+            hint="Pass example_inputs as a flat tuple of tensors.",
+        )
+    outputs = [s for s in program.graph_signature.output_specs if s.kind.name == "USER_OUTPUT"]
+    return Model(
+        program,
+        flat,
+        tuple(input_names) or tuple(str(getattr(s.arg, "name", "")) for s in user_inputs),
+        tuple(output_names) or tuple(str(getattr(s.arg, "name", "")) for s in outputs),
+    )
+
+
+def _example_inputs(program: ExportedProgram) -> tuple[Tensor, ...]:
+    if program.example_inputs is None:
+        return ()
+    args, kwargs = program.example_inputs
+    return tuple(torch.utils._pytree.tree_leaves((args, kwargs)))
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), "no message")

@@ -1,0 +1,267 @@
+"""From an exported model to the traced training step of one phase.
+
+The step is an ordinary Python function of named tensors: it interprets the exported program, asks
+autograd for the gradients, and does the optimizer's arithmetic. `make_fx` records all of it as ATen
+operations on fake tensors; `hptc.frontend.lower` turns the record into a graph.
+"""
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+
+import torch
+import torch.fx.traceback as fx_traceback
+from torch import Tensor
+from torch.fx import GraphModule, Interpreter, Node
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from hptc.errors import ModelError
+from hptc.frontend import lowrank
+from hptc.frontend.adapt import Adapter
+from hptc.frontend.decompose import decompositions
+from hptc.frontend.names import LR, STEP, TARGET, batch_name, state_name
+from hptc.frontend.recipe import Recipe
+from hptc.frontend.torch import Model
+from hptc.ir.graph import Phase, ValueKind
+
+aten = torch.ops.aten
+
+STAGE = "hptc_stage"
+SOURCE = "hptc_source"
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """What one phase trains and how."""
+
+    phase: Phase
+    trained: tuple[str, ...]
+    """Model parameters trained as they are."""
+    recipe: Recipe
+    adapters: tuple[Adapter, ...] = ()
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Named tensors that enter a step, with the kind of each."""
+
+    tensors: Mapping[str, Tensor]
+    kinds: Mapping[str, ValueKind]
+
+
+@dataclass(frozen=True)
+class Traced:
+    """The record of one step; the module's inputs and outputs are in the order of the names."""
+
+    module: GraphModule
+    inputs: Inputs
+    outputs: tuple[str, ...]
+    """`output`, `loss`, `grad/NAME`, `new/STATE`."""
+
+
+@dataclass
+class _Record:
+    """Outputs of the step function while it is traced."""
+
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+
+
+def trace_step(model: Model, plan: StepPlan) -> Traced:
+    """Trace the step of a phase; raises ModelError if the loss depends on nothing trained."""
+    inputs = step_inputs(model, plan)
+    names = tuple(inputs.tensors)
+    outputs: list[str] = []
+
+    def step(*tensors: Tensor) -> tuple[Tensor, ...]:
+        record = _Record()
+        _run(model, plan, dict(zip(names, tensors, strict=True)), record)
+        outputs[:] = record.tensors
+        return tuple(record.tensors.values())
+
+    with warnings.catch_warnings(), fx_traceback.preserve_node_meta(), sdpa_kernel(SDPBackend.MATH):
+        warnings.simplefilter("ignore")
+        module = make_fx(
+            step,
+            decomposition_table=decompositions(),
+            tracing_mode="fake",
+            _allow_non_fake_inputs=True,
+        )(*inputs.tensors.values())
+    return Traced(module, inputs, tuple(outputs))
+
+
+def step_inputs(model: Model, plan: StepPlan) -> Inputs:
+    """Return the tensors a step reads: model state, adapter factors, moments, rates, batch."""
+    found: dict[str, tuple[Tensor, ValueKind]] = {}
+    for name, tensor in model.parameters.items():
+        found[name] = (tensor.detach(), ValueKind.PARAMETER)
+    for name, tensor in model.buffers.items():
+        found[name] = (tensor.detach(), ValueKind.BUFFER)
+    for adapter in plan.adapters:
+        dtype = model.parameters[adapter.weight].dtype
+        factor_shapes = {
+            adapter.a: (adapter.inner, adapter.rank),
+            adapter.b: (adapter.rank, adapter.outer),
+        }
+        for name, shape in factor_shapes.items():
+            found[name] = (torch.zeros(shape, dtype=dtype), ValueKind.PARAMETER)
+    for index, tensor in enumerate(model.inputs):
+        found[batch_name(index)] = (tensor, ValueKind.BATCH)
+    if plan.phase is not Phase.INFER:
+        for parameter in _trained_names(plan):
+            for slot in plan.recipe.optimizer.slots:
+                zeros = torch.zeros_like(found[parameter][0])
+                found[state_name(slot, parameter)] = (zeros, ValueKind.STATE)
+        found[LR] = (torch.tensor(1e-3), ValueKind.HYPER)
+        found[STEP] = (torch.tensor(1.0), ValueKind.HYPER)
+        found[TARGET] = (_example_target(model, plan.recipe), ValueKind.BATCH)
+    return Inputs(
+        {name: tensor for name, (tensor, _) in found.items()},
+        {name: kind for name, (_, kind) in found.items()},
+    )
+
+
+def _trained_names(plan: StepPlan) -> tuple[str, ...]:
+    return plan.trained + tuple(
+        name for adapter in plan.adapters for name in (adapter.a, adapter.b)
+    )
+
+
+def _example_target(model: Model, recipe: Recipe) -> Tensor:
+    node = next(iter(reversed(model.program.graph.nodes)))
+    mutated = len(model.program.graph_signature.output_specs) - len(model.output_names)
+    output = node.args[0][mutated + recipe.output].meta["val"]
+    return recipe.loss.example_target(torch.zeros(tuple(output.shape), dtype=output.dtype))
+
+
+def _run(model: Model, plan: StepPlan, given: dict[str, Tensor], record: _Record) -> None:
+    """Run one step on (fake) tensors and record its outputs."""
+    training = plan.phase is not Phase.INFER
+    trained = _trained_names(plan) if training else ()
+    leaves = {name: given[name].detach().requires_grad_() for name in trained}
+    with nullcontext() if training else torch.no_grad():
+        outputs, buffers = _forward(model, plan, {**given, **leaves})
+    output = outputs[plan.recipe.output]
+    record.tensors["output"] = output.detach()
+    if not training:
+        return
+    for name, tensor in buffers.items():
+        record.tensors[f"new/{name}"] = tensor.detach()
+    loss = plan.recipe.loss(output, given[TARGET])
+    record.tensors["loss"] = loss.detach()
+    gradients = _gradients(loss, leaves)
+    for name, gradient in gradients.items():
+        record.tensors[f"grad/{name}"] = gradient
+    _optimize(plan.recipe, given, gradients, record)
+
+
+def _forward(
+    model: Model, plan: StepPlan, given: Mapping[str, Tensor]
+) -> tuple[Sequence[Tensor], dict[str, Tensor]]:
+    arguments = _program_arguments(model, plan, given)
+    results = _OriginInterpreter(model.program.graph_module).run(*arguments)
+    signature = model.program.graph_signature
+    mutated = dict(signature.buffers_to_mutate)
+    count = len(results) - len(model.output_names)
+    buffers = {
+        mutated[spec.arg.name]: value
+        for spec, value in zip(signature.output_specs[:count], results[:count], strict=True)
+    }
+    return results[count:], buffers
+
+
+def _program_arguments(
+    model: Model, plan: StepPlan, given: Mapping[str, Tensor]
+) -> Iterable[Tensor | lowrank.LowRankWeight]:
+    adapters = {adapter.weight: adapter for adapter in plan.adapters}
+    batch = 0
+    for spec in model.program.graph_signature.input_specs:
+        if spec.kind.name == "USER_INPUT":
+            yield given[batch_name(batch)]
+            batch += 1
+            continue
+        name = model.canonical.get(str(spec.target), str(spec.target))
+        if name in adapters:
+            adapter = adapters[name]
+            yield lowrank.LowRankWeight(given[name], given[adapter.a], given[adapter.b], adapter)
+        else:
+            yield given[name]
+
+
+def _gradients(loss: Tensor, leaves: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    if not loss.requires_grad:
+        raise ModelError(
+            "training step",
+            expected="a loss that depends on a trained parameter",
+            found="none that does" if leaves else "no trained parameter at all",
+            hint="Choose another --output, or name parameters to train with --train REGEX.",
+        )
+    with fx_traceback.annotate({STAGE: "backward"}):
+        found = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
+    return {name: g for name, g in zip(leaves, found, strict=True) if g is not None}
+
+
+def _optimize(
+    recipe: Recipe, given: Mapping[str, Tensor], gradients: Mapping[str, Tensor], record: _Record
+) -> None:
+    optimizer = recipe.optimizer
+    with torch.no_grad():
+        with fx_traceback.annotate({STAGE: "optimizer", SOURCE: "optimizer"}):
+            scalars = {"lr": given[LR], **optimizer.shared(given[STEP])}
+        for name, gradient in gradients.items():
+            state = {slot: given[state_name(slot, name)] for slot in optimizer.slots}
+            with fx_traceback.annotate({STAGE: "optimizer", SOURCE: f"optimizer/{name}"}):
+                new, new_state = optimizer.update(given[name], gradient, state, scalars)
+            record.tensors[f"new/{name}"] = new
+            for slot, tensor in new_state.items():
+                record.tensors[f"new/{state_name(slot, name)}"] = tensor
+
+
+class _OriginInterpreter(Interpreter):
+    """Runs an exported program; backward operations inherit the module path of their forward."""
+
+    def __init__(self, module: GraphModule) -> None:
+        super().__init__(module)
+        self._seen: set[object] = set()
+
+    def call_function(self, target, args, kwargs):  # type: ignore[no-untyped-def, override]
+        # Fake strides after decomposition can differ from those at export, so views may not hold.
+        if target in (aten.view.default, aten._unsafe_view.default):
+            target = aten.reshape.default
+        return lowrank.call(target, args, kwargs)
+
+    def run_node(self, n: Node) -> object:
+        result = super().run_node(n)
+        source = node_source(n)
+        for leaf in torch.utils._pytree.tree_leaves(result):
+            if isinstance(leaf, Tensor) and leaf.grad_fn is not None:
+                self._mark(leaf.grad_fn, source)
+        return result
+
+    def _mark(self, root: torch.autograd.graph.Node, source: str) -> None:
+        stack = [root]
+        while stack:
+            function = stack.pop()
+            if function is None or function in self._seen:
+                continue
+            self._seen.add(function)
+            function.register_prehook(_annotator(source))
+            stack.extend(parent for parent, _ in function.next_functions if parent is not None)
+
+
+def _annotator(source: str):  # type: ignore[no-untyped-def]
+    def annotate(gradients: object) -> None:
+        del gradients
+        fx_traceback.current_meta["custom"] = {STAGE: "backward", SOURCE: source}
+
+    return annotate
+
+
+def node_source(node: Node) -> str:
+    """Return the provenance of an exported node: annotation, else module path."""
+    custom = node.meta.get("custom") or {}
+    if SOURCE in custom:
+        return str(custom[SOURCE])
+    stack = node.meta.get("nn_module_stack") or {}
+    return str(list(stack.values())[-1][0]) if stack else ""
