@@ -91,6 +91,7 @@ def _row(
         value=item.value,
         source=item.source,
         rows=_rows(item),
+        cells=item.cells,
     )
 
 

@@ -49,7 +49,9 @@ class InstructionRow:
     value: str
     source: str
     rows: str
-    """Row range of a tiled instruction, e.g. `0-63` or `0-63 +=`."""
+    """Row range of a tiled instruction, e.g. `0-63` or `0-63 accumulated`."""
+    cells: int
+    """ReRAM cells written."""
 
 
 @dataclass(frozen=True, slots=True)

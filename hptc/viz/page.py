@@ -21,6 +21,7 @@ _SCRIPTS = (
     "overview.js",
     "placement.js",
     "lanes.js",
+    "paint.js",
     "timeline.js",
     "detail.js",
     "table.js",

@@ -58,9 +58,10 @@ function row(cells, attributes = {}) {
   return node('tr', attributes, ...cells);
 }
 
-function table(heads, rows, caption) {
+// A titled table that scrolls sideways where it is too wide.
+function table(title, heads, rows, caption) {
   const head = heads.map((text) => node('th', { scope: 'col' }, text));
   const made = node('table', {}, node('thead', {}, row(head)), node('tbody', {}, ...rows));
   if (caption) made.prepend(node('caption', {}, caption));
-  return node('div', { class: 'scroll', tabindex: '0', role: 'group' }, made);
+  return [node('h2', {}, title), node('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': title }, made)];
 }

@@ -8,7 +8,7 @@ function decode(part) {
 
 function records({ rows, columns }) {
   const read = Object.entries(columns).map(([name, column]) => [name, Array.isArray(column)
-    ? (at) => column[at]
+    ? (at) => decode(column[at])
     : (at) => column.texts[column.codes[at]]]);
   return Array.from({ length: rows }, (_, at) => {
     const record = {};

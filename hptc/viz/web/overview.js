@@ -58,9 +58,10 @@ function drawBaselines(host, phase) {
     figure(item.energy_nj, energy, hungriest), attributes.own ? node('td', {}, NONE) : compared(item.energy_nj, own.energy_nj, 'less', 'more'),
   ], attributes.own ? { class: 'own' } : {});
   const rows = [line('this program', own, { own: true }), ...phase.baselines.map((item) => line(`all ${item.name}`, item, {}))];
-  host.replaceChildren(node('h2', {}, 'Totals against one device for everything'),
-    table(['Mapping', 'Latency', 'this program is', 'Energy', 'this program uses'], rows,
-      phase.baselines.length ? '' : 'The report of this phase holds no baselines.'));
+  host.replaceChildren(
+    ...table('Totals against one device for everything', ['Mapping', 'Latency', 'this program is', 'Energy', 'this program uses'], rows,
+      phase.baselines.length ? '' : 'The report of this phase holds no baselines.'),
+  );
 }
 
 function split(title, parts, key) {

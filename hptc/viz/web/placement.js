@@ -27,6 +27,6 @@ function drawPlacement(host, phase) {
   ]));
   lines.push(row([node('th', { scope: 'row' }, 'all devices'),
     ...tags.map((tag) => placementCell(pick((cell) => cell.tag === tag), total, tag)), placementCell(total, total)], { class: 'sum' }));
-  host.replaceChildren(node('h2', {}, 'Placement: devices by tag'), table(['Device', ...tags, 'all tags'], lines,
+  host.replaceChildren(...table('Placement: devices by tag', ['Device', ...tags, 'all tags'], lines,
     'Bars: share of the phase. The time of a task goes to its main tag; matrices of a spatial device add up.'));
 }
