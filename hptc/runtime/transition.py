@@ -1,0 +1,219 @@
+"""State that crosses from one phase to the next: merges, copies, fresh parameters, zeroed moments.
+
+State is a mapping from value names to tensors on the host: everything a graph reads that is neither
+computed nor handed over at every step.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hptc.errors import BundleError, UsageError
+from hptc.ir.graph import DType, Graph, Phase, Value, ValueKind
+from hptc.schedule.model import Bundle, Initialise, Merge, Transition
+
+State = dict[str, Tensor]
+
+_STEP_INPUTS = frozenset({ValueKind.BATCH, ValueKind.HYPER, ValueKind.COMPUTED})
+_DRAW_STRIDE = 1 << 32  # seeds of different draws and of neighbouring parameters never meet
+
+
+def initial_state(bundle: Bundle, phase: Phase) -> State:
+    """Return the state that enters `phase` when nothing was trained before.
+
+    Where the bundle holds a transition from `full`, and `phase` reads what the weights do not have
+    (an adapter), the weights take that way in.
+
+    Args:
+        bundle: The compiled program.
+        phase: One of its phases.
+
+    Raises:
+        UsageError: The bundle lacks the phase.
+        BundleError: It lacks a value that the phase reads, or holds one of another shape.
+    """
+    graph = graph_of(bundle, phase)
+    weights = {name: host_tensor(array) for name, array in bundle.weights.items()}
+    transition = find_transition(bundle, Phase.FULL, phase)
+    if transition is None or all(value.name in weights for value in held_values(graph)):
+        return _entered(graph, weights, {})
+    return apply_transition(transition, graph, weights, weights)
+
+
+def carry_state(bundle: Bundle, src: Phase, dst: Phase, state: State, draw: int = 0) -> State:
+    """Return the state that enters `dst` after training in `src`.
+
+    Without a transition in the bundle, values keep their names.
+
+    Args:
+        bundle: The compiled program.
+        src: Phase that was left with `state`.
+        dst: Phase to enter.
+        state: What `src` left.
+        draw: Which drawing of fresh parameters this is, from 0.
+    """
+    weights = {name: host_tensor(array) for name, array in bundle.weights.items()}
+    transition = find_transition(bundle, src, dst)
+    if transition is None:
+        transition = Transition(src, dst, copies={name: name for name in state})
+    return apply_transition(transition, graph_of(bundle, dst), state, weights, draw)
+
+
+def apply_transition(
+    transition: Transition,
+    graph_dst: Graph,
+    state_src: Mapping[str, Tensor],
+    constants: Mapping[str, Tensor],
+    draw: int = 0,
+) -> State:
+    """Return the state of `graph_dst` that follows from the state of the phase left.
+
+    Merges come first, then copies and fresh parameters; `constants` fills in what is left, and
+    optimizer state starts at zero.
+
+    Args:
+        transition: What to merge, copy and draw.
+        graph_dst: Graph of the phase to enter.
+        state_src: State of the phase left; not modified.
+        constants: Values that no phase trains, by name.
+        draw: Which drawing of fresh parameters this is, from 0.
+
+    Raises:
+        BundleError: A name or a shape does not fit.
+    """
+    merged = merge_state(transition, state_src)
+    given = {
+        dst: _pick(merged, src, f"copy of {src!r} to {dst!r}")
+        for dst, src in transition.copies.items()
+    }
+    given |= {new.name: draw_parameter(new, draw) for new in transition.initialise}
+    return _entered(graph_dst, given, constants)
+
+
+def merge_state(transition: Transition, state: Mapping[str, Tensor]) -> State:
+    """Return `state` with the transition's low-rank updates folded in; the factors stay."""
+    merged = dict(state)
+    for merge in transition.merges:
+        where = f"merge into {merge.weight!r}"
+        weight, a, b = (_pick(merged, name, where) for name in (merge.weight, merge.a, merge.b))
+        merged[merge.weight] = merge_low_rank(weight, a, b, merge)
+    return merged
+
+
+def merge_low_rank(weight: Tensor, a: Tensor, b: Tensor, merge: Merge) -> Tensor:
+    """Return weight + scale * (a @ b) as the weight is stored.
+
+    Args:
+        weight: [in, out], or [out, in] if transposed; a convolution weight [out, in, ...] counts
+            as the matrix [out, in * ...].
+        a: [in, rank].
+        b: [rank, out].
+        merge: The scale, and whether the weight is stored transposed.
+
+    Raises:
+        BundleError: The shapes do not fit.
+    """
+    if a.shape[1] != b.shape[0] or a.shape[0] * b.shape[1] != weight.numel():
+        raise BundleError(
+            f"merge into {merge.weight!r}",
+            expected=f"factors whose product has the {weight.numel()} elements of the weight",
+            found=f"{list(a.shape)} @ {list(b.shape)}",
+        )
+    update = a @ b
+    if merge.transposed:
+        update = update.t()
+    return weight + merge.scale * update.reshape(weight.shape)
+
+
+def draw_parameter(new: Initialise, draw: int = 0) -> Tensor:
+    """Return a fresh float32 parameter; the same seed and draw give the same numbers.
+
+    Args:
+        new: Shape, scheme and seed.
+        draw: Which drawing this is, from 0.
+
+    Raises:
+        BundleError: The scheme is unknown.
+    """
+    if new.scheme == "zeros":
+        return torch.zeros(new.shape)
+    if new.scheme != "kaiming-uniform":
+        raise BundleError(
+            f"initialisation of {new.name!r}",
+            expected="the scheme kaiming-uniform or zeros",
+            found=repr(new.scheme),
+        )
+    generator = torch.Generator().manual_seed(new.seed + draw * _DRAW_STRIDE)
+    bound = 1 / new.shape[0] ** 0.5
+    return torch.empty(new.shape).uniform_(-bound, bound, generator=generator)
+
+
+def find_transition(bundle: Bundle, src: Phase, dst: Phase) -> Transition | None:
+    """Return the bundle's transition from `src` to `dst`, if it has one."""
+    for transition in bundle.transitions:
+        if (transition.src, transition.dst) == (src, dst):
+            return transition
+    return None
+
+
+def graph_of(bundle: Bundle, phase: Phase) -> Graph:
+    """Return the graph of a phase; raises UsageError if it was not compiled."""
+    if phase not in bundle.phases:
+        have = ", ".join(p.value for p in bundle.phases)
+        raise UsageError(
+            f"bundle {bundle.name}",
+            expected=f"the phase {phase.value}",
+            found=f"only {have}",
+            hint=f"Compile with --phases {have.replace(' ', '')},{phase.value}.",
+        )
+    return bundle.phases[phase].graph
+
+
+def held_values(graph: Graph) -> tuple[Value, ...]:
+    """Return what a phase must be given before its first step, optimizer state aside."""
+    outside = _STEP_INPUTS | {ValueKind.STATE}
+    return tuple(value for value in graph.values if value.kind not in outside)
+
+
+def host_tensor(array: NDArray[np.generic]) -> Tensor:
+    """Return a tensor that shares no memory with the array."""
+    return torch.from_numpy(np.array(array))
+
+
+def torch_dtype(dtype: DType) -> torch.dtype:
+    """Return torch's element type of the same name."""
+    found = getattr(torch, dtype.value)
+    if not isinstance(found, torch.dtype):
+        raise TypeError(f"torch.{dtype.value} is not an element type")
+    return found
+
+
+def _entered(graph: Graph, given: Mapping[str, Tensor], constants: Mapping[str, Tensor]) -> State:
+    state: State = {}
+    for value in graph.values:
+        if value.kind in _STEP_INPUTS:
+            continue
+        dtype = torch_dtype(value.dtype)
+        if value.name in given:
+            tensor = given[value.name]
+        elif value.kind is ValueKind.STATE:
+            tensor = torch.zeros(value.shape, dtype=dtype)
+        else:
+            tensor = _pick(constants, value.name, f"entry to phase {graph.phase.value}")
+        if tuple(tensor.shape) != value.shape:
+            raise BundleError(
+                f"entry to phase {graph.phase.value}",
+                expected=f"{value.name!r} of shape {list(value.shape)}",
+                found=f"shape {list(tensor.shape)}",
+            )
+        state[value.name] = tensor.to(dtype)
+    return state
+
+
+def _pick(state: Mapping[str, Tensor], name: str, where: str) -> Tensor:
+    if name not in state:
+        raise BundleError(where, expected=f"a value named {name!r}", found="none")
+    return state[name]
