@@ -1,0 +1,185 @@
+"""ONNX models in: a torch module whose parameters carry the names of the initializers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import onnx
+import onnx.inliner
+import torch
+
+from hptc.errors import ModelError, UsageError
+from hptc.frontend.onnx_evaluate import Evaluation, Weights, evaluate
+from hptc.frontend.onnx_graph import Graph, Input, bind_inputs, dimension_names, read_graph
+from hptc.frontend.onnx_inputs import draft_inputs, index_ranges, sample_inputs
+from hptc.frontend.onnx_module import OnnxModule
+from hptc.frontend.onnx_parameters import Choice, choose_trained, is_anonymous, overrule
+from hptc.frontend.onnx_read import check_model, check_ops, read_model
+
+_NO_DIMENSIONS: Mapping[str, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A decision on an initializer that its use alone did not settle."""
+
+    name: str
+    trained: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class ImportedModel:
+    """A model read from ONNX, ready to be captured."""
+
+    module: torch.nn.Module
+    """`forward` takes the inputs and returns a tuple of the outputs, both in graph order."""
+    example_inputs: tuple[torch.Tensor, ...]
+    input_names: tuple[str, ...]
+    output_names: tuple[str, ...]
+    guesses: tuple[Guess, ...]
+    warnings: tuple[str, ...]
+
+
+def load_onnx(
+    path: Path,
+    *,
+    dimensions: Mapping[str, int] = _NO_DIMENSIONS,
+    train: str | None = None,
+    frozen: str | None = None,
+) -> ImportedModel:
+    """Import an ONNX file.
+
+    Args:
+        path: The file; weights stored outside it must lie in its folder.
+        dimensions: A value for each dynamic dimension.
+        train: Regular expression; the initializers it is found in are trained.
+        frozen: Regular expression; the initializers it is found in are not.
+
+    Raises:
+        ModelError: The file cannot be read, is malformed, or needs what hptc does not have.
+        UsageError: A dimension or pattern fits nothing in the model.
+    """
+    model = read_model(path)
+    return from_model_proto(
+        model, where=str(path), dimensions=dimensions, train=train, frozen=frozen
+    )
+
+
+def from_model_proto(
+    model: onnx.ModelProto,
+    *,
+    where: str,
+    dimensions: Mapping[str, int] = _NO_DIMENSIONS,
+    train: str | None = None,
+    frozen: str | None = None,
+) -> ImportedModel:
+    """Import a model in memory; see `load_onnx`. `where` names it in messages."""
+    opsets = check_model(model, where)
+    if model.functions:
+        model = onnx.inliner.inline_local_functions(model)
+        opsets = check_model(model, where)
+    graph = read_graph(model.graph, opsets, where)
+    check_ops(graph, where)
+    _check_dimensions(graph, dimensions, where)
+    inputs = bind_inputs(graph, dimensions, where)
+    choices = choose_trained(graph)
+    choices = overrule(choices, train, trained=True)
+    choices = overrule(choices, frozen, trained=False)
+    weights = _sort_weights(graph, choices)
+    evaluation, examples = _evaluate_on_examples(graph, weights, inputs)
+    module = _build_module(evaluation, weights, inputs)
+    used = dict(module.named_parameters())
+    _check_finite(used, where)
+    return ImportedModel(
+        module=module,
+        example_inputs=tuple(examples[item.name] for item in inputs),
+        input_names=tuple(item.name for item in inputs),
+        output_names=graph.outputs,
+        guesses=tuple(
+            Guess(name, choice.trained, choice.reason)
+            for name, choice in choices.items()
+            if not choice.certain
+        ),
+        warnings=(*evaluation.warnings, *_naming_warnings(used)),
+    )
+
+
+def _sort_weights(graph: Graph, choices: Mapping[str, Choice]) -> Weights:
+    trained, kept, constant = {}, {}, {}
+    for name, value in graph.initializers.items():
+        choice = choices.get(name)
+        if choice is None or (value.numel() <= 1 and not choice.trained):
+            constant[name] = value
+        elif choice.trained:
+            trained[name] = value
+        else:
+            kept[name] = value
+    return Weights(trained, kept, constant)
+
+
+def _evaluate_on_examples(
+    graph: Graph, weights: Weights, inputs: tuple[Input, ...]
+) -> tuple[Evaluation, dict[str, torch.Tensor]]:
+    """Evaluate on zeros as integers, always valid; then draw them from the ranges that showed."""
+    draft = draft_inputs(inputs)
+    evaluation = evaluate(graph, weights, draft)
+    return evaluation, sample_inputs(inputs, index_ranges(evaluation, inputs))
+
+
+def _build_module(
+    evaluation: Evaluation, weights: Weights, inputs: tuple[Input, ...]
+) -> OnnxModule:
+    read = {name for step in evaluation.steps for name in step.reads}
+    read.update(evaluation.outputs)
+    parameters = {
+        name: (value, is_trained)
+        for group, is_trained in ((weights.trained, True), (weights.kept, False))
+        for name, value in group.items()
+        if name in read
+    }
+    return OnnxModule(evaluation, parameters, tuple(item.name for item in inputs))
+
+
+def _check_finite(parameters: Mapping[str, torch.nn.Parameter], where: str) -> None:
+    broken = [n for n, p in parameters.items() if p.requires_grad and not p.isfinite().all()]
+    if broken:
+        raise ModelError(
+            where,
+            expected="finite numbers in every weight that is trained",
+            found=f"NaN or infinity in {', '.join(broken[:5])}",
+            hint="Export the model from a sound checkpoint, or freeze the weight (--frozen).",
+        )
+
+
+def _check_dimensions(graph: Graph, dimensions: Mapping[str, int], where: str) -> None:
+    known = dimension_names(graph)
+    for name, size in dimensions.items():
+        if name not in known:
+            raise UsageError(
+                f"{where}, --shape {name}={size}",
+                expected=f"a dynamic dimension ({', '.join(known) or 'the model has none'})",
+                found=repr(name),
+                hint="Remove the option or correct the name.",
+            )
+        if size < 1:
+            raise UsageError(
+                f"{where}, --shape {name}={size}",
+                expected="a positive size",
+                found=str(size),
+            )
+
+
+def _naming_warnings(parameters: Mapping[str, torch.nn.Parameter]) -> tuple[str, ...]:
+    trained = [name for name, value in parameters.items() if value.requires_grad]
+    if not trained:
+        return ("no initializer is trained: name some with --train REGEX",)
+    anonymous = [name for name in trained if is_anonymous(name)]
+    if not anonymous:
+        return ()
+    return (
+        f"{len(anonymous)} trained weights have names made up by the exporter (e.g. "
+        f"{anonymous[0]!r}): torch.onnx.export(optimize=True) loses parameter names, "
+        "optimize=False keeps them",
+    )

@@ -1,0 +1,269 @@
+"""Partial evaluation: what is known at import is computed once, the rest becomes steps."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import torch
+
+from hptc.errors import ModelError
+from hptc.frontend.onnx_graph import Graph, Node
+from hptc.frontend.onnx_ops import find_rule
+from hptc.frontend.onnx_ops.rule import Rule, Value
+
+VIEWS = frozenset({"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
+"""Operations that show a weight in another form; one of a kept weight is never folded."""
+
+RULE_FAULTS = (
+    RuntimeError,
+    ValueError,
+    TypeError,
+    IndexError,
+    KeyError,
+    AttributeError,
+    ArithmeticError,
+)
+"""What torch and the rules raise when a node does not fit its inputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """An argument read while the module runs."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """An argument known at import, as a Python value."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operation that the module performs."""
+
+    label: str
+    run: Callable[..., Any]
+    args: tuple[Live | Bound, ...]
+    attributes: Mapping[str, Any]
+    outputs: tuple[str, ...]
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the values read."""
+        return tuple(arg.name for arg in self.args if isinstance(arg, Live))
+
+    def __call__(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """Return the named outputs."""
+        args = [values[arg.name] if isinstance(arg, Live) else arg.value for arg in self.args]
+        return name_outputs(self.run(*args, **self.attributes), self.outputs)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A graph after partial evaluation."""
+
+    steps: tuple[Step, ...]
+    """The steps that an output needs, in order."""
+    known: Mapping[str, Value]
+    """Every value fixed at import, frozen weights included."""
+    shapes: Mapping[str, tuple[int, ...]]
+    nodes: tuple[Node, ...]
+    """All nodes, chosen branches in the place of their `If`."""
+    outputs: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The initializers, by what becomes of them."""
+
+    trained: Mapping[str, torch.Tensor]
+    kept: Mapping[str, torch.Tensor]
+    """Frozen, yet parameters of the module: their views are not folded."""
+    constant: Mapping[str, torch.Tensor]
+
+
+def name_outputs(result: Any, names: tuple[str, ...]) -> dict[str, Value]:
+    """Return the outputs of a node by name; a tuple for one name is a sequence."""
+    if len(names) == 1:
+        return {names[0]: result}
+    return {name: value for name, value in zip(names, result, strict=False) if name}
+
+
+def evaluate(graph: Graph, weights: Weights, inputs: Mapping[str, torch.Tensor]) -> Evaluation:
+    """Run the graph once on example inputs, folding whatever no input or trained weight reaches.
+
+    Raises:
+        ModelError: a node does not fit its inputs, or needs a value at import that only the
+            batch decides.
+    """
+    evaluator = _Evaluator(weights, inputs)
+    with torch.no_grad():
+        evaluator.run(graph.nodes)
+    return evaluator.finish(graph.outputs)
+
+
+class _Evaluator:
+    """The state of one evaluation."""
+
+    def __init__(self, weights: Weights, inputs: Mapping[str, torch.Tensor]) -> None:
+        self.known: dict[str, Value] = {**weights.constant, **weights.kept}
+        self.kept = set(weights.kept)
+        self.values: dict[str, Value] = {**self.known, **weights.trained, **inputs}
+        self.steps: list[Step] = []
+        self.nodes: list[Node] = []
+        self.warnings: list[str] = []
+
+    def run(self, nodes: tuple[Node, ...]) -> None:
+        for node in nodes:
+            if node.op == "If" and not node.domain:
+                self._branch(node)
+            else:
+                self.nodes.append(node)
+                self._node(node)
+
+    def _branch(self, node: Node) -> None:
+        condition = self.known.get(node.inputs[0])
+        if not isinstance(condition, torch.Tensor):
+            raise ModelError(
+                node.label,
+                expected="a condition known at import",
+                found="one that depends on the batch",
+                hint="Export the model for one branch, e.g. by fixing the flag that selects it.",
+            )
+        branch = node.attributes["then_branch" if bool(condition.all()) else "else_branch"]
+        inner = inline_branch(branch, node)
+        self.known.update(inner.initializers)
+        self.values.update(inner.initializers)
+        self.run(inner.nodes)
+
+    def _node(self, node: Node) -> None:
+        rule = find_rule(node.domain, node.op, node.opset)
+        if rule is None:
+            raise AssertionError(f"{node.label}: ops are checked before evaluation")
+        attributes = dict(node.attributes)
+        if rule.counts_outputs:
+            attributes["outputs"] = len(node.outputs)
+        read = [name for name in node.inputs if name]
+        known = rule.shape_only or (not rule.random and all(name in self.known for name in read))
+        keeps = node.op in VIEWS and any(name in self.kept for name in read)
+        folds = known and not keeps
+        args = tuple(self._argument(node, rule, i, folds) for i in range(len(node.inputs)))
+        step = Step(node.label, rule.run, args, MappingProxyType(attributes), node.outputs)
+        results = self._call(step)
+        self.values.update(results)
+        if known:
+            self.known.update(results)
+        if keeps:
+            self.kept.update(results)
+        if not folds:
+            self.steps.append(step)
+            if rule.data_dependent:
+                self.warnings.append(
+                    f"{node.label}: the shape of its result depends on the batch, so the step "
+                    "can be run but probably not compiled"
+                )
+
+    def _call(self, step: Step) -> dict[str, Value]:
+        try:
+            return step(self.values)
+        except RULE_FAULTS as error:
+            shapes = [describe(self.values.get(name)) for name in step.reads]
+            first_line = next(iter(str(error).splitlines()), type(error).__name__)
+            raise ModelError(
+                step.label,
+                expected="inputs and attributes that fit the operation",
+                found=f"inputs {', '.join(shapes) or 'known at import'}, and: {first_line}",
+                hint="Check the shapes given for dynamic dimensions, or export the model again.",
+            ) from error
+
+    def _argument(self, node: Node, rule: Rule, position: int, folds: bool) -> Live | Bound:
+        name = node.inputs[position]
+        if not name:
+            return Bound(None)
+        value = self.known.get(name)
+        if position in rule.static:
+            if not isinstance(value, torch.Tensor):
+                raise ModelError(
+                    node.label,
+                    expected=f"input {position} ({name!r}) to be known at import",
+                    found="a value computed from the batch or from a trained weight",
+                    hint="Shapes and axes must be fixed: export the model with static shapes.",
+                )
+            return Bound(python_value(value))
+        soft = position in rule.soft and not folds
+        if soft and isinstance(value, torch.Tensor) and value.dim() == 0:
+            return Bound(value.item())
+        return Live(name)
+
+    def finish(self, outputs: tuple[str, ...]) -> Evaluation:
+        needed = set(outputs)
+        steps: list[Step] = []
+        for step in reversed(self.steps):
+            if needed.intersection(step.outputs):
+                needed.update(step.reads)
+                steps.append(step)
+        shapes = {n: tuple(v.shape) for n, v in self.values.items() if isinstance(v, torch.Tensor)}
+        return Evaluation(
+            steps=tuple(reversed(steps)),
+            known=MappingProxyType(self.known),
+            shapes=MappingProxyType(shapes),
+            nodes=tuple(self.nodes),
+            outputs=outputs,
+            warnings=tuple(self.warnings),
+        )
+
+
+def inline_branch(branch: Graph, node: Node) -> Graph:
+    """Return a branch of `If` under names of its own, its results under those of the node."""
+    own = [name for inner in branch.nodes for name in inner.outputs] + list(branch.initializers)
+    names = {name: f"{node.outputs[0]}/{name}" for name in own if name}
+    nodes = [_renamed(inner, names) for inner in branch.nodes]
+    for inner, outer in zip(branch.outputs, node.outputs, strict=True):
+        source = (names.get(inner, inner),)
+        attributes: Mapping[str, Any] = MappingProxyType({})
+        nodes.append(Node("Identity", "", "", source, (outer,), attributes, node.opset))
+    initializers = {names[name]: value for name, value in branch.initializers.items()}
+    return Graph(tuple(nodes), MappingProxyType(initializers), (), node.outputs)
+
+
+def _renamed(node: Node, names: Mapping[str, str]) -> Node:
+    attributes = {
+        key: _renamed_graph(value, names) if isinstance(value, Graph) else value
+        for key, value in node.attributes.items()
+    }
+    return Node(
+        op=node.op,
+        domain=node.domain,
+        name=node.name,
+        inputs=tuple(names.get(name, name) for name in node.inputs),
+        outputs=tuple(names.get(name, name) for name in node.outputs),
+        attributes=MappingProxyType(attributes),
+        opset=node.opset,
+    )
+
+
+def _renamed_graph(graph: Graph, names: Mapping[str, str]) -> Graph:
+    nodes = tuple(_renamed(node, names) for node in graph.nodes)
+    outputs = tuple(names.get(name, name) for name in graph.outputs)
+    return Graph(nodes, graph.initializers, graph.inputs, outputs)
+
+
+def python_value(tensor: torch.Tensor) -> Any:
+    """Return a tensor as a Python number or a (nested) tuple of numbers."""
+    return _tuples(tensor.tolist())
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def describe(value: Value) -> str:
+    """Return type and shape of a value, for messages."""
+    if isinstance(value, torch.Tensor):
+        return f"{str(value.dtype).removeprefix('torch.')}{list(value.shape)}"
+    return "nothing" if value is None else f"a sequence of {len(value)}"

@@ -1,0 +1,190 @@
+"""The parts of an ONNX graph that import needs, as frozen data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import onnx
+import torch
+
+from hptc.errors import ModelError
+from hptc.frontend.onnx_ops.types import to_torch, torch_dtype, type_name
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation of the graph."""
+
+    op: str
+    domain: str
+    name: str
+    inputs: tuple[str, ...]
+    """Names of the values read; an empty name stands for an absent optional."""
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Any]
+    """Tensors as torch tensors, sub-graphs as `Graph`, lists as tuples, bytes as text."""
+    opset: int
+
+    @property
+    def label(self) -> str:
+        """How messages name the node."""
+        return f"node {self.name or (self.outputs or ('?',))[0]!r} ({self.op})"
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of the model, with all its dimensions known."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A model graph, or a branch of one."""
+
+    nodes: tuple[Node, ...]
+    initializers: Mapping[str, torch.Tensor]
+    inputs: tuple[onnx.ValueInfoProto, ...]
+    """Without those that only declare an initializer."""
+    outputs: tuple[str, ...]
+
+
+def read_graph(graph: onnx.GraphProto, opsets: Mapping[str, int], where: str) -> Graph:
+    """Return the graph as frozen data.
+
+    Raises:
+        ModelError: an initializer or an attribute cannot be decoded.
+    """
+    initializers = {tensor.name: _decode(tensor, where) for tensor in graph.initializer}
+    if graph.sparse_initializer:
+        raise ModelError(
+            where,
+            expected="dense initializers",
+            found=f"sparse initializer {graph.sparse_initializer[0].values.name!r}",
+            hint="Store the weight as a dense tensor.",
+        )
+    return Graph(
+        nodes=tuple(_read_node(node, opsets, where) for node in graph.node),
+        initializers=MappingProxyType(initializers),
+        inputs=tuple(value for value in graph.input if value.name not in initializers),
+        outputs=tuple(value.name for value in graph.output),
+    )
+
+
+def _read_node(node: onnx.NodeProto, opsets: Mapping[str, int], where: str) -> Node:
+    domain = "" if node.domain == "ai.onnx" else node.domain
+    attributes = {a.name: _attribute(a, opsets, f"{where}, {node.op_type}") for a in node.attribute}
+    return Node(
+        op=node.op_type,
+        domain=domain,
+        name=node.name,
+        inputs=tuple(node.input),
+        outputs=tuple(node.output),
+        attributes=MappingProxyType(attributes),
+        opset=opsets.get(domain, 1),
+    )
+
+
+def _attribute(attribute: onnx.AttributeProto, opsets: Mapping[str, int], where: str) -> Any:
+    value = onnx.helper.get_attribute_value(attribute)
+    if isinstance(value, onnx.GraphProto):
+        return read_graph(value, opsets, f"{where}, {attribute.name}")
+    if isinstance(value, onnx.TensorProto):
+        return _decode(value, where)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, int | float):
+        return value
+    if attribute.type in {onnx.AttributeProto.INTS, onnx.AttributeProto.FLOATS}:
+        return tuple(value)
+    if attribute.type == onnx.AttributeProto.STRINGS:
+        return tuple(item.decode("utf-8", "replace") for item in value)
+    kind = onnx.AttributeProto.AttributeType.Name(attribute.type)
+    raise ModelError(
+        where,
+        expected="attributes that are numbers, texts, tensors or graphs",
+        found=f"attribute {attribute.name!r} of kind {kind}",
+        hint="Re-export the model without it.",
+    )
+
+
+def _decode(tensor: onnx.TensorProto, where: str) -> torch.Tensor:
+    try:
+        return to_torch(tensor)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ModelError(
+            f"{where}, tensor {tensor.name!r}",
+            expected=f"{type_name(tensor.data_type)} data of shape {list(tensor.dims)}",
+            found=f"data that cannot be read ({error})",
+            hint="The file is damaged or was written by a broken exporter; export it again.",
+        ) from error
+
+
+def bind_inputs(graph: Graph, dimensions: Mapping[str, int], where: str) -> tuple[Input, ...]:
+    """Return the inputs with every symbolic dimension replaced by its value.
+
+    A dimension without any name is called `input[axis]`.
+
+    Raises:
+        ModelError: an input is no tensor, or dimensions stay without a value (all are listed).
+    """
+    unbound: list[str] = []
+    bound = []
+    for value in graph.inputs:
+        if value.type.WhichOneof("value") != "tensor_type":
+            raise ModelError(
+                f"{where}, input {value.name!r}",
+                expected="a tensor",
+                found=f"a {value.type.WhichOneof('value') or 'value without a type'}",
+                hint="Models whose inputs are sequences, maps or optionals cannot be trained.",
+            )
+        symbols = _symbols(value)
+        unbound += [s for s in symbols if isinstance(s, str) and s not in dimensions]
+        shape = tuple(dimensions.get(s, 0) if isinstance(s, str) else s for s in symbols)
+        bound.append(Input(value.name, shape, _input_dtype(value, where)))
+    if unbound:
+        names = list(dict.fromkeys(unbound))
+        raise ModelError(
+            where,
+            expected="a value for every dynamic dimension",
+            found=f"no value for {', '.join(names)}",
+            hint=f"Give one with {' '.join(f'--shape {name}=N' for name in names)}.",
+        )
+    return tuple(bound)
+
+
+def dimension_names(graph: Graph) -> tuple[str, ...]:
+    """Return the names of the dynamic dimensions of the inputs, each once."""
+    symbols = [
+        symbol
+        for value in graph.inputs
+        if value.type.WhichOneof("value") == "tensor_type"
+        for symbol in _symbols(value)
+        if isinstance(symbol, str)
+    ]
+    return tuple(dict.fromkeys(symbols))
+
+
+def _symbols(value: onnx.ValueInfoProto) -> list[int | str]:
+    return [
+        dim.dim_value
+        if dim.WhichOneof("value") == "dim_value"
+        else dim.dim_param or f"{value.name}[{axis}]"
+        for axis, dim in enumerate(value.type.tensor_type.shape.dim)
+    ]
+
+
+def _input_dtype(value: onnx.ValueInfoProto, where: str) -> torch.dtype:
+    elem_type = value.type.tensor_type.elem_type
+    try:
+        return torch_dtype(elem_type)
+    except ValueError as error:
+        raise ModelError(
+            f"{where}, input {value.name!r}",
+            expected="a numeric element type",
+            found=type_name(elem_type),
+            hint="Move the text processing out of the model.",
+        ) from error

@@ -1,0 +1,206 @@
+"""Element-wise arithmetic and activations."""
+
+import operator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from hptc.frontend.onnx_ops.rule import Rule, variadic
+
+Number = int | float
+
+
+def _is_integer(value: Tensor | Number) -> bool:
+    if isinstance(value, Tensor):
+        return not (value.is_floating_point() or value.is_complex())
+    return isinstance(value, int)
+
+
+def _divide(a: Any, b: Any) -> Tensor:
+    if _is_integer(a) and _is_integer(b):
+        return torch.div(a, b, rounding_mode="trunc")
+    return a / b
+
+
+def _power(base: Any, exponent: Any) -> Tensor:
+    result = torch.pow(base, exponent)
+    if isinstance(base, Tensor) and result.dtype != base.dtype:
+        return result.to(base.dtype)
+    return result
+
+
+def _modulo(a: Tensor, b: Tensor, *, fmod: int = 0) -> Tensor:
+    return torch.fmod(a, b) if fmod else torch.remainder(a, b)
+
+
+def _fold(combine: Any) -> Any:
+    def run(first: Tensor, *rest: Tensor) -> Tensor:
+        for other in rest:
+            first = combine(first, other)
+        return first
+
+    return run
+
+
+def _mean(*terms: Tensor) -> Tensor:
+    total: Tensor = _fold(torch.add)(*terms)
+    return total / len(terms)
+
+
+def _clip(
+    x: Tensor, low: Any = None, high: Any = None, *, min: Any = None, max: Any = None
+) -> Tensor:
+    low = min if low is None else low
+    high = max if high is None else high
+    if low is None and high is None:
+        return x
+    if isinstance(low, Tensor) or isinstance(high, Tensor):
+        x = x if low is None else torch.maximum(x, _like(low, x))
+        return x if high is None else torch.minimum(x, _like(high, x))
+    return torch.clamp(x, low, high).to(x.dtype)
+
+
+def _like(value: Tensor | Number, x: Tensor) -> Tensor:
+    return value if isinstance(value, Tensor) else torch.full((), value, dtype=x.dtype)
+
+
+def _gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
+    return functional.gelu(x, approximate=approximate)
+
+
+def _elu(x: Tensor, *, alpha: float = 1.0) -> Tensor:
+    return functional.elu(x, alpha)
+
+
+def _celu(x: Tensor, *, alpha: float = 1.0) -> Tensor:
+    return functional.celu(x, alpha)
+
+
+def _selu(
+    x: Tensor, *, alpha: float = 1.6732632423543772, gamma: float = 1.0507009873554805
+) -> Tensor:
+    return gamma * torch.where(x > 0, x, alpha * torch.expm1(torch.clamp(x, max=0)))
+
+
+def _leaky_relu(x: Tensor, *, alpha: float = 0.01) -> Tensor:
+    return functional.leaky_relu(x, alpha)
+
+
+def _thresholded_relu(x: Tensor, *, alpha: float = 1.0) -> Tensor:
+    return torch.where(x > alpha, x, torch.zeros_like(x))
+
+
+def _hard_sigmoid(x: Tensor, *, alpha: float = 0.2, beta: float = 0.5) -> Tensor:
+    return torch.clamp(alpha * x + beta, 0.0, 1.0)
+
+
+def _hard_swish(x: Tensor) -> Tensor:
+    return x * _hard_sigmoid(x, alpha=1 / 6)
+
+
+def _swish(x: Tensor, *, alpha: float = 1.0) -> Tensor:
+    return x * torch.sigmoid(alpha * x)
+
+
+def _prelu(x: Tensor, slope: Tensor) -> Tensor:
+    return torch.where(x < 0, x * slope, x)
+
+
+def _shrink(x: Tensor, *, bias: float = 0.0, lambd: float = 0.5) -> Tensor:
+    zero = torch.zeros_like(x)
+    shrunk = torch.where(x > lambd, x - bias, torch.where(x < -lambd, x + bias, zero))
+    return shrunk.to(x.dtype)
+
+
+def _bit_shift(x: Tensor, by: Tensor, *, direction: str) -> Tensor:
+    wide = x.long()
+    shifted = wide << by.long() if direction == "LEFT" else wide >> by.long()
+    return shifted.to(x.dtype)
+
+
+def _cum_sum(x: Tensor, axis: int, *, exclusive: int = 0, reverse: int = 0) -> Tensor:
+    axis = axis[0] if isinstance(axis, tuple) else axis
+    ordered = torch.flip(x, (axis,)) if reverse else x
+    total = torch.cumsum(ordered, axis, dtype=x.dtype)
+    if exclusive:
+        total = total - ordered
+    return torch.flip(total, (axis,)) if reverse else total
+
+
+def _cum_prod(x: Tensor, axis: int, *, exclusive: int = 0, reverse: int = 0) -> Tensor:
+    axis = axis[0] if isinstance(axis, tuple) else axis
+    ordered = torch.flip(x, (axis,)) if reverse else x
+    if exclusive:
+        ones = torch.ones_like(ordered.narrow(axis, 0, 1))
+        kept = ordered.narrow(axis, 0, x.shape[axis] - 1)
+        ordered = torch.cat((ones, kept), axis)
+    total = torch.cumprod(ordered, axis, dtype=x.dtype)
+    return torch.flip(total, (axis,)) if reverse else total
+
+
+RULES: tuple[Rule, ...] = (
+    *variadic(
+        {
+            "Abs": torch.abs,
+            "Acos": torch.acos,
+            "Acosh": torch.acosh,
+            "Asin": torch.asin,
+            "Asinh": torch.asinh,
+            "Atan": torch.atan,
+            "Atanh": torch.atanh,
+            "BitShift": _bit_shift,
+            "BitwiseAnd": torch.bitwise_and,
+            "BitwiseNot": torch.bitwise_not,
+            "BitwiseOr": torch.bitwise_or,
+            "BitwiseXor": torch.bitwise_xor,
+            "Ceil": torch.ceil,
+            "Celu": _celu,
+            "Cos": torch.cos,
+            "Cosh": torch.cosh,
+            "Det": torch.det,
+            "Elu": _elu,
+            "Erf": torch.erf,
+            "Exp": torch.exp,
+            "Floor": torch.floor,
+            "Gelu": _gelu,
+            "HardSigmoid": _hard_sigmoid,
+            "HardSwish": _hard_swish,
+            "LeakyRelu": _leaky_relu,
+            "Log": torch.log,
+            "Max": _fold(torch.maximum),
+            "Mean": _mean,
+            "Min": _fold(torch.minimum),
+            "Mish": functional.mish,
+            "Mod": _modulo,
+            "Neg": torch.neg,
+            "PRelu": _prelu,
+            "Reciprocal": torch.reciprocal,
+            "Relu": torch.relu,
+            "Round": torch.round,
+            "Selu": _selu,
+            "Shrink": _shrink,
+            "Sigmoid": torch.sigmoid,
+            "Sign": torch.sign,
+            "Sin": torch.sin,
+            "Sinh": torch.sinh,
+            "Softplus": functional.softplus,
+            "Softsign": functional.softsign,
+            "Sqrt": torch.sqrt,
+            "Sum": _fold(torch.add),
+            "Swish": _swish,
+            "Tan": torch.tan,
+            "Tanh": torch.tanh,
+            "ThresholdedRelu": _thresholded_relu,
+        }
+    ),
+    Rule("Add", operator.add, soft=(0, 1)),
+    Rule("Sub", operator.sub, soft=(0, 1)),
+    Rule("Mul", operator.mul, soft=(0, 1)),
+    Rule("Div", _divide, soft=(1,)),
+    Rule("Pow", _power, soft=(1,)),
+    Rule("Clip", _clip, soft=(1, 2)),
+    Rule("CumSum", _cum_sum, static=(1,)),
+    Rule("CumProd", _cum_prod, static=(1,)),
+)

@@ -1,0 +1,42 @@
+"""What one ONNX operation means in torch: a function, and which of its inputs must be known."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+Value = torch.Tensor | tuple[Any, ...] | None
+"""A tensor, a sequence of tensors, or an absent optional."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the op tables.
+
+    `run` takes the inputs of the node by position and its attributes by name, so an argument that
+    moved from attribute to input between opsets (`axes`, `split`, `ratio`) needs one row only.
+    A later row of the same op, with a higher `since`, replaces the earlier one from that opset on.
+    """
+
+    op: str
+    run: Callable[..., Any]
+    since: int = 1
+    static: tuple[int, ...] = ()
+    """Input positions that must be known at import; `run` gets them as Python numbers."""
+    soft: tuple[int, ...] = ()
+    """Positions handed over as a Python number where they hold one known element."""
+    counts_outputs: bool = False
+    """`run` wants to know how many outputs are read, as the keyword `outputs`."""
+    data_dependent: bool = False
+    """The shape of the result depends on values: it can be run, but not captured unless known."""
+    random: bool = False
+    """The result is drawn anew each time, so it is never folded."""
+    shape_only: bool = False
+    """The result depends on the shapes of the inputs alone, which are static."""
+    domain: str = ""
+
+
+def variadic(rows: dict[str, Callable[..., Any]], *, since: int = 1) -> tuple[Rule, ...]:
+    """Return plain rows: every input is a tensor and nothing has to be known at import."""
+    return tuple(Rule(op, run, since) for op, run in rows.items())

@@ -1,0 +1,77 @@
+"""Element types: ONNX numbers to torch dtypes, and ONNX tensors to torch tensors."""
+
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from onnx import TensorProto, numpy_helper
+
+DTYPES = MappingProxyType(
+    {
+        TensorProto.FLOAT: torch.float32,
+        TensorProto.DOUBLE: torch.float64,
+        TensorProto.FLOAT16: torch.float16,
+        TensorProto.BFLOAT16: torch.bfloat16,
+        TensorProto.INT8: torch.int8,
+        TensorProto.INT16: torch.int16,
+        TensorProto.INT32: torch.int32,
+        TensorProto.INT64: torch.int64,
+        TensorProto.UINT8: torch.uint8,
+        TensorProto.UINT16: torch.uint16,
+        TensorProto.UINT32: torch.uint32,
+        TensorProto.UINT64: torch.uint64,
+        TensorProto.BOOL: torch.bool,
+        TensorProto.COMPLEX64: torch.complex64,
+        TensorProto.COMPLEX128: torch.complex128,
+        TensorProto.FLOAT8E4M3FN: torch.float8_e4m3fn,
+        TensorProto.FLOAT8E4M3FNUZ: torch.float8_e4m3fnuz,
+        TensorProto.FLOAT8E5M2: torch.float8_e5m2,
+        TensorProto.FLOAT8E5M2FNUZ: torch.float8_e5m2fnuz,
+    }
+)
+"""Every ONNX element type that torch stores; strings and sub-byte types are missing."""
+
+_BIT_PATTERNS = MappingProxyType(
+    {
+        TensorProto.BFLOAT16: np.int16,
+        TensorProto.FLOAT8E4M3FN: np.uint8,
+        TensorProto.FLOAT8E4M3FNUZ: np.uint8,
+        TensorProto.FLOAT8E5M2: np.uint8,
+        TensorProto.FLOAT8E5M2FNUZ: np.uint8,
+    }
+)
+
+
+def type_name(onnx_type: int) -> str:
+    """Return the name of an ONNX element type, e.g. `float16`, for messages.
+
+    >>> type_name(10)
+    'float16'
+    """
+    known = TensorProto.DataType.values()
+    return TensorProto.DataType.Name(onnx_type).lower() if onnx_type in known else str(onnx_type)
+
+
+def torch_dtype(onnx_type: int) -> torch.dtype:
+    """Return the torch dtype of an ONNX element type.
+
+    Raises:
+        ValueError: torch has no such type.
+    """
+    dtype = DTYPES.get(onnx_type)
+    if dtype is None:
+        raise ValueError(f"element type {type_name(onnx_type)} has no torch counterpart")
+    return dtype
+
+
+def to_torch(tensor: TensorProto) -> torch.Tensor:
+    """Return the content of an ONNX tensor; external data must have been loaded before.
+
+    Raises:
+        ValueError: the bytes do not fit the shape, or torch has no such type.
+    """
+    dtype = torch_dtype(tensor.data_type)
+    array = np.array(numpy_helper.to_array(tensor))
+    if tensor.data_type in _BIT_PATTERNS:
+        return torch.from_numpy(array.view(_BIT_PATTERNS[tensor.data_type])).view(dtype)
+    return torch.from_numpy(array)

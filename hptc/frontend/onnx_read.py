@@ -1,0 +1,185 @@
+"""Reading an ONNX file safely, and checking it before anything is imported."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from hptc.errors import ModelError, UnsupportedOpError
+from hptc.frontend.onnx_graph import Graph, Node
+from hptc.frontend.onnx_ops import find_rule
+
+OPSETS = range(7, 27)
+"""Versions of the standard operator set whose operations the tables describe."""
+
+_CONTROL_FLOW = frozenset({"Loop", "Scan", "SequenceMap"})
+
+
+def read_model(path: Path) -> onnx.ModelProto:
+    """Return the model in a file, external weights included.
+
+    Raises:
+        ModelError: there is no such file, or it is no complete ONNX model.
+    """
+    where = str(path)
+    hint = "Give the path of a file written by torch.onnx.export or another exporter."
+    if not path.exists():
+        raise ModelError(where, expected="an ONNX file", found="no such file", hint=hint)
+    if not path.is_file():
+        raise ModelError(where, expected="an ONNX file", found="a folder", hint=hint)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ModelError(where, expected="a readable file", found=reason, hint=hint) from error
+    if not content:
+        raise ModelError(where, expected="an ONNX model", found="an empty file", hint=hint)
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(content)
+    except DecodeError as error:
+        raise ModelError(
+            where,
+            expected="an ONNX model",
+            found=f"{len(content)} bytes that are no complete ONNX model",
+            hint="The file is truncated or of another kind; export or copy it again.",
+        ) from error
+    _load_external(model, path)
+    return model
+
+
+def _load_external(model: onnx.ModelProto, path: Path) -> None:
+    """Read weights stored beside the model, never following a path out of its folder."""
+    folder = path.resolve().parent
+    for tensor in _tensors(model.graph):
+        if tensor.data_location != onnx.TensorProto.EXTERNAL:
+            continue
+        fields = {entry.key: entry.value for entry in tensor.external_data}
+        where = f"{path}, tensor {tensor.name!r}"
+        source = _external_path(folder, fields.get("location", ""), where)
+        tensor.raw_data = _external_bytes(source, fields, where)
+        tensor.data_location = onnx.TensorProto.DEFAULT
+        del tensor.external_data[:]
+
+
+def _external_path(folder: Path, location: str, where: str) -> Path:
+    given = Path(location)
+    outside = not location or given.is_absolute() or ".." in given.parts
+    target = (folder / given).resolve()
+    if outside or not target.is_relative_to(folder):
+        raise ModelError(
+            where,
+            expected="external data inside the folder of the model",
+            found=f"location {location!r}",
+            hint="Put the data file beside the model and store a relative path.",
+        )
+    if not target.is_file():
+        raise ModelError(
+            where,
+            expected=f"its data in {target.name!r} beside the model",
+            found="no such file",
+            hint="Copy the data file together with the model.",
+        )
+    return target
+
+
+def _external_bytes(source: Path, fields: Mapping[str, str], where: str) -> bytes:
+    size = source.stat().st_size
+    try:
+        offset = int(fields.get("offset", "0"))
+        length = int(fields.get("length", str(size - offset)))
+    except ValueError:
+        offset, length = -1, -1
+    if offset < 0 or length < 0 or offset + length > size:
+        raise ModelError(
+            where,
+            expected=f"bytes {fields.get('offset', '0')} to +{fields.get('length', 'end')} of it",
+            found=f"{source.name!r} with {size} bytes",
+            hint="The data file is truncated or belongs to another export; copy it again.",
+        )
+    with source.open("rb") as file:
+        file.seek(offset)
+        return file.read(length)
+
+
+def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+            if attribute.HasField("g"):
+                yield from _tensors(attribute.g)
+            for inner in attribute.graphs:
+                yield from _tensors(inner)
+
+
+def check_model(model: onnx.ModelProto, where: str) -> Mapping[str, int]:
+    """Check what holds for every valid model; return the opset of each domain.
+
+    Raises:
+        ModelError: the model is malformed or of an opset that hptc does not know.
+    """
+    opsets = {("" if o.domain == "ai.onnx" else o.domain): o.version for o in model.opset_import}
+    version = opsets.get("")
+    if version is None or version not in OPSETS:
+        raise ModelError(
+            where,
+            expected=f"an import of the standard opset, version {OPSETS[0]} to {OPSETS[-1]}",
+            found="none" if version is None else f"opset {version}",
+            hint="Export with another opset_version, or use onnx.version_converter.",
+        )
+    for kind, items in (("input", model.graph.input), ("output", model.graph.output)):
+        if not items:
+            raise ModelError(
+                where,
+                expected=f"a graph with at least one {kind}",
+                found="none",
+                hint="Such a graph cannot be trained; export the whole model.",
+            )
+    try:
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, ValueError) as error:
+        reason = " ".join(str(error).split()).removesuffix(".")
+        raise ModelError(
+            where,
+            expected="a model that passes onnx.checker",
+            found=f"this fault: {reason[:400]}",
+            hint="The file is damaged or was written by a broken exporter; export it again.",
+        ) from error
+    return opsets
+
+
+def check_ops(graph: Graph, where: str) -> None:
+    """Check that every operation has a rule; all that have none are named at once.
+
+    Raises:
+        UnsupportedOpError: some have none.
+    """
+    unknown: dict[str, str] = {}
+    for node in all_nodes(graph):
+        if node.op == "If" and not node.domain:
+            continue
+        if find_rule(node.domain, node.op, node.opset) is None:
+            title = f"{node.domain}.{node.op}" if node.domain else node.op
+            unknown.setdefault(f"{title} (opset {node.opset})", node.op)
+    if unknown:
+        loops = _CONTROL_FLOW.intersection(unknown.values())
+        advice = "Unroll the loop when exporting" if loops else "Replace them when exporting"
+        raise UnsupportedOpError(
+            where,
+            expected="operations that hptc has a rule for",
+            found=f"{', '.join(sorted(unknown))}",
+            hint=f"{advice}, or give the torch module instead of the ONNX file.",
+        )
+
+
+def all_nodes(graph: Graph) -> Iterator[Node]:
+    """Yield the nodes of a graph and of its branches."""
+    for node in graph.nodes:
+        yield node
+        for value in node.attributes.values():
+            if isinstance(value, Graph):
+                yield from all_nodes(value)

@@ -1,0 +1,113 @@
+"""Recognising tables that nobody trained, by their data: sinusoids, masks, adjacency matrices."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+_TOLERANCE = 1e-5
+_MASK_LEVEL = -1e3
+"""At or below this a number added to attention scores hides a position."""
+_SURPLUS = 3
+"""Equations beyond the unknowns before a pattern counts as found and not as chance."""
+
+
+def fixed_table(value: Tensor) -> str | None:
+    """Return what pattern makes the table a fixed one, or None where it may well be learned.
+
+    >>> fixed_table(torch.eye(4))
+    'all zeros and ones'
+    """
+    table = value.detach().double()
+    if table.numel() < 2 or not _varies(table):  # noqa: PLR2004 (one number is no pattern)
+        return None
+    return next((name for name, holds in _PATTERNS if holds(table)), None)
+
+
+def _varies(table: Tensor) -> bool:
+    return bool((table != table.reshape(-1)[0]).any())
+
+
+def _is_binary(table: Tensor) -> bool:
+    return bool(((table == 0) | (table == 1)).all())
+
+
+def _is_mask(table: Tensor) -> bool:
+    return bool(((table == 0) | (table <= _MASK_LEVEL)).all())
+
+
+def _is_square(table: Tensor) -> bool:
+    return table.dim() > 1 and table.shape[-1] == table.shape[-2] > 1
+
+
+def _is_symmetric(table: Tensor) -> bool:
+    if not _is_square(table):
+        return False
+    return torch.allclose(table, table.mT, rtol=1e-6, atol=0)
+
+
+def _is_stochastic(table: Tensor) -> bool:
+    if not _is_square(table) or not bool((table >= 0).all()):
+        return False
+    sums = (table.sum(-1), table.sum(-2))
+    return any(torch.allclose(s, torch.ones_like(s), atol=_TOLERANCE) for s in sums)
+
+
+def _is_geometric(table: Tensor) -> bool:
+    row = table.reshape(-1)
+    if max(table.shape) != row.numel() or row.numel() <= _SURPLUS or bool((row <= 0).any()):
+        return False
+    ratios = row[1:] / row[:-1]
+    return torch.allclose(ratios, ratios.mean(), rtol=1e-4)
+
+
+def _is_recurrent(table: Tensor) -> bool:
+    """Whether the columns are sinusoids, arithmetic or geometric series, each with any offset.
+
+    The differences d of such a column obey d[p-1] + d[p+1] = k d[p] with one k for the column.
+    Where the table is short, columns are tried in pairs that share k, as sine and cosine do.
+    """
+    for columns in _columns(table):
+        scale = columns.abs().max() + columns.std()
+        steps = columns.diff(dim=0) / scale
+        if (steps.abs().amax(0) > _TOLERANCE).double().mean() < 0.5:  # noqa: PLR2004 (half)
+            continue
+        if any(_obeys(group) for group in _groups(steps)):
+            return True
+    return False
+
+
+def _columns(table: Tensor) -> Iterator[Tensor]:
+    """Yield the table with each long enough axis brought first, the others flattened."""
+    for axis, extent in enumerate(table.shape):
+        if extent > _SURPLUS:
+            yield table.movedim(axis, 0).reshape(extent, -1)
+
+
+def _groups(steps: Tensor) -> Iterator[Tensor]:
+    """Yield ways to group columns that share k, as [position, column in group, group]."""
+    count = steps.shape[1]
+    yield steps.unsqueeze(1)
+    if count % 2 == 0:
+        yield steps.reshape(len(steps), count // 2, 2).transpose(1, 2)
+        yield steps.reshape(len(steps), 2, count // 2)
+
+
+def _obeys(steps: Tensor) -> bool:
+    middle, sides = steps[1:-1], steps[:-2] + steps[2:]
+    groups = steps.shape[2]
+    if middle.numel() - groups < _SURPLUS:
+        return False
+    square = (middle * middle).sum((0, 1)).clamp(min=1e-30)
+    k = (middle * sides).sum((0, 1)) / square
+    return bool((sides - k * middle).abs().max() <= _TOLERANCE)
+
+
+_PATTERNS: tuple[tuple[str, Callable[[Tensor], bool]], ...] = (
+    ("all zeros and ones", _is_binary),
+    ("a mask", _is_mask),
+    ("a symmetric matrix", _is_symmetric),
+    ("a matrix whose rows or columns sum to one", _is_stochastic),
+    ("a geometric series", _is_geometric),
+    ("made of sinusoids or series", _is_recurrent),
+)
