@@ -71,8 +71,8 @@ def apply_transition(
 ) -> State:
     """Return the state of `graph_dst` that follows from the state of the phase left.
 
-    Merges come first, then copies and fresh parameters; `constants` fills in what is left, and
-    optimizer state starts at zero.
+    Merges come first, then copies and fresh parameters. What is left keeps its name, or comes from
+    `constants`; optimizer state starts at zero.
 
     Args:
         transition: What to merge, copy and draw.
@@ -90,7 +90,7 @@ def apply_transition(
         for dst, src in transition.copies.items()
     }
     given |= {new.name: draw_parameter(new, draw) for new in transition.initialise}
-    return _entered(graph_dst, given, constants)
+    return _entered(graph_dst, given, {**constants, **merged})
 
 
 def merge_state(transition: Transition, state: Mapping[str, Tensor]) -> State:

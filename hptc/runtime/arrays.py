@@ -1,0 +1,143 @@
+"""Arrays that a user hands over as `F.npz`: read without pickle, checked against the step graph."""
+
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hptc.errors import InvalidInputError
+from hptc.frontend.names import TARGET
+from hptc.ir.graph import DType, Graph, Value, ValueKind
+from hptc.runtime.limits import INTEGERS
+from hptc.runtime.transition import torch_dtype
+
+Array = NDArray[Any]
+
+IGNORED_CLASS = -100
+"""The class index that torch's cross entropy leaves out of the mean."""
+
+
+def read_arrays(path: Path) -> dict[str, Array]:
+    """Return the arrays of an `.npz` file by name; raises InvalidInputError."""
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise _file_error(path, "a single array")
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+        raise _file_error(path, f"{type(error).__name__}: {error}") from error
+
+
+def _file_error(path: Path, found: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"data file {path}",
+        expected="named arrays of numbers, as numpy.savez writes them",
+        found=found.rstrip("."),
+    )
+
+
+def batch_values(graph: Graph) -> tuple[Value, ...]:
+    """Return the values that a user hands over at every step."""
+    return tuple(value for value in graph.values if value.kind is ValueKind.BATCH)
+
+
+def rename(
+    arrays: Mapping[str, Array], aliases: Mapping[str, str], other: Iterable[str], path: Path
+) -> dict[str, Array]:
+    """Return the arrays under the names of the graph.
+
+    Args:
+        arrays: What the file holds.
+        aliases: Name of a value in the graph by the model's own name of the input.
+        other: Further names that the file may hold; a trailing `*` stands for any ending.
+        path: The file, for messages.
+
+    Raises:
+        InvalidInputError: A name is unknown, or given twice.
+    """
+    known, prefixes = {TARGET}, ["in_"]
+    for name in other:
+        if name.endswith("*"):
+            prefixes.append(name[:-1])
+        else:
+            known.add(name)
+    renamed: dict[str, Array] = {}
+    for name, array in arrays.items():
+        key = aliases.get(name, name)
+        if key not in known and not key.startswith(tuple(prefixes)):
+            allowed = ["in_0", "in_1", "...", TARGET, *other, *aliases]
+            raise InvalidInputError(
+                f"data file {path}", expected=f"arrays named {', '.join(allowed)}", found=repr(name)
+            )
+        if key in renamed:
+            raise InvalidInputError(
+                f"data file {path}", expected=f"{key!r} once", found=f"it again as {name!r}"
+            )
+        renamed[key] = array
+    return renamed
+
+
+def require(arrays: Mapping[str, Array], values: Iterable[Value], path: Path) -> None:
+    """Raise InvalidInputError if an array is missing for one of `values`."""
+    missing = [value.name for value in values if value.name not in arrays]
+    if missing:
+        raise InvalidInputError(
+            f"data file {path}",
+            expected=f"an array for {', '.join(map(repr, missing))}",
+            found=f"only {', '.join(arrays) or 'nothing'}",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRule:
+    """What the numbers for one value of the graph must be."""
+
+    value: Value
+    limit: int | None
+    """Integers stay below it; None where they index no table."""
+    path: Path
+
+    def convert(self, array: Array) -> Array:
+        """Return the numbers in the graph's element type (float32 stands in for bfloat16).
+
+        Raises:
+            InvalidInputError: They are of another kind, not finite, or out of range.
+        """
+        dtype = self.value.dtype
+        kinds = "b" if dtype is DType.BOOL else "iu" if dtype in INTEGERS else "f"
+        if array.dtype.kind not in kinds:
+            raise self._error(f"elements of type {dtype.value}", str(array.dtype))
+        if kinds == "iu":
+            self._check_range(array)
+        target = np.dtype("float32" if dtype is DType.BFLOAT16 else dtype.value)
+        with np.errstate(over="ignore"):
+            converted: Array = array.astype(target)
+        if kinds == "f" and not np.isfinite(converted).all():
+            raise self._error(f"finite numbers of type {dtype.value}", "NaN, infinite or too large")
+        return converted
+
+    def _check_range(self, array: Array) -> None:
+        info = np.iinfo(self.value.dtype.value)
+        low, high = int(info.min), int(info.max)
+        if self.limit is not None:
+            low, high = 0, self.limit - 1
+        allowed = array[array != IGNORED_CLASS] if self.value.name == TARGET else array
+        wrong = allowed[(allowed < low) | (allowed > high)]
+        if wrong.size:
+            raise self._error(f"integers from {low} to {high}", str(wrong[0]))
+
+    def _error(self, expected: str, found: str) -> InvalidInputError:
+        where = f"data file {self.path}, array {self.value.name!r}"
+        return InvalidInputError(where, expected=expected, found=found)
+
+
+def to_tensor(array: Array, dtype: DType) -> Tensor:
+    """Return a tensor of the graph's element type that shares no memory with the array."""
+    return torch.from_numpy(np.array(array)).to(torch_dtype(dtype))

@@ -1,0 +1,240 @@
+"""Inputs of a step: training sets, single inputs with references, and seeded stand-ins.
+
+An array for a value of the graph is named like it: `in_0`, `in_1`, ..., `target`. In a training
+set each has a leading sample axis, and one rule says what a sample is: `array[i]` has exactly the
+shape of the value, and is one step. Where the values share a leading batch axis of extent B, the
+samples of all arrays may come without it instead; then B samples make one step, and those left
+over at the end of an epoch wait for the next shuffle.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hptc.errors import InvalidInputError
+from hptc.ir.graph import DType, Graph, Value
+from hptc.runtime.arrays import (
+    Array,
+    NumberRule,
+    batch_values,
+    read_arrays,
+    rename,
+    require,
+    to_tensor,
+)
+from hptc.runtime.limits import INTEGERS, integer_limits
+from hptc.runtime.transition import torch_dtype
+
+Indices = NDArray[np.int64]
+
+_TRAIN, _VALIDATION, _TEST = 0, 1, 2
+_REFERENCES = ("ref_out", "ref_loss", "grad/*")
+_NO_ALIASES: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """Samples, and which of them serve for what."""
+
+    samples: Mapping[str, Array]
+    """By name of the graph's value, each with a leading sample axis."""
+    dtypes: Mapping[str, DType]
+    """Element types of the graph's values."""
+    train: Indices
+    validation: Indices
+    test: Indices
+    batch: int | None
+    """Samples gathered into one step; None where each sample is a whole step."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of steps that see each training sample once."""
+        return len(self.train) // (self.batch or 1)
+
+    def epoch(self, seed: int, number: int) -> Iterator[dict[str, Tensor]]:
+        """Yield the inputs of the steps of one epoch, shuffled by seed and epoch number."""
+        order = np.random.default_rng([seed, number]).permutation(self.train)
+        return self.steps(order)
+
+    def steps(self, indices: Indices) -> Iterator[dict[str, Tensor]]:
+        """Yield the inputs of consecutive steps over the samples at `indices`."""
+        size = self.batch or 1
+        for start in range(0, len(indices) - size + 1, size):
+            chosen = indices[start] if self.batch is None else indices[start : start + size]
+            yield {
+                name: to_tensor(array[chosen], self.dtypes[name])
+                for name, array in self.samples.items()
+            }
+
+
+@dataclass(frozen=True, slots=True)
+class RunInputs:
+    """The inputs of one step, and what the user expects of it."""
+
+    values: Mapping[str, Tensor]
+    ref_out: Array | None = None
+    ref_loss: float | None = None
+    gradients: Mapping[str, Array] = field(default_factory=dict)
+    """By parameter name."""
+
+
+def load_training_data(
+    path: Path, graph: Graph, aliases: Mapping[str, str] = _NO_ALIASES
+) -> TrainingData:
+    """Read a training set; the module docstring says what a sample is.
+
+    Args:
+        path: An `.npz` file. `split` holds 0 (train), 1 (validation) or 2 (test) for each sample;
+            without it, all are for training.
+        graph: Step graph of the phase to train first.
+        aliases: Name of a value in the graph by the model's own name of the input.
+
+    Raises:
+        InvalidInputError: The file is unreadable or does not fit the graph.
+    """
+    arrays = rename(read_arrays(path), aliases, ("split", *_REFERENCES), path)
+    values = batch_values(graph)
+    require(arrays, values, path)
+    batch = _batch_extent({value.name: arrays[value.name] for value in values}, values, path)
+    count = _sample_count(arrays, values, path)
+    split = _split(arrays.get("split"), count, path)
+    limits = integer_limits(graph)
+    data = TrainingData(
+        samples={
+            value.name: NumberRule(value, limits.get(value.name), path).convert(arrays[value.name])
+            for value in values
+        },
+        dtypes={value.name: value.dtype for value in values},
+        train=np.flatnonzero(split == _TRAIN),
+        validation=np.flatnonzero(split == _VALIDATION),
+        test=np.flatnonzero(split == _TEST),
+        batch=batch,
+    )
+    if data.steps_per_epoch == 0:
+        raise InvalidInputError(
+            f"data file {path}",
+            expected=f"at least {batch or 1} samples to train on (split 0)",
+            found=str(len(data.train)),
+        )
+    return data
+
+
+def load_inputs(path: Path, graph: Graph, aliases: Mapping[str, str] = _NO_ALIASES) -> RunInputs:
+    """Read the inputs of one step, shaped like the graph's values, and references if given.
+
+    Args:
+        path: An `.npz` file, with `ref_out`, `ref_loss` and `grad/NAME` if results are expected.
+        graph: Step graph of the phase to run.
+        aliases: Name of a value in the graph by the model's own name of the input.
+
+    Raises:
+        InvalidInputError: The file is unreadable or does not fit the graph.
+    """
+    arrays = rename(read_arrays(path), aliases, _REFERENCES, path)
+    values = batch_values(graph)
+    require(arrays, values, path)
+    limits = integer_limits(graph)
+    tensors = {}
+    for value in values:
+        array = arrays[value.name]
+        if array.shape != value.shape:
+            raise _shape_error(path, value, f"shape {list(value.shape)}", array)
+        numbers = NumberRule(value, limits.get(value.name), path).convert(array)
+        tensors[value.name] = to_tensor(numbers, value.dtype)
+    gradients = {
+        name.removeprefix("grad/"): array
+        for name, array in arrays.items()
+        if name.startswith("grad/")
+    }
+    return RunInputs(tensors, arrays.get("ref_out"), _reference_loss(arrays, path), gradients)
+
+
+def seeded_inputs(
+    graph: Graph, seed: int, limits: Mapping[str, int] | None = None
+) -> dict[str, Tensor]:
+    """Return inputs drawn from a seed, for when the user gives none.
+
+    Floats are standard normal, booleans true. Integers that index a table are uniform below its
+    extent; other integers are 1, like the mask or count that they most likely are.
+
+    Args:
+        graph: Step graph of the phase to run.
+        seed: Same seed, same inputs.
+        limits: Extents of the indexed tables; None takes `integer_limits(graph)`.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    bounds = integer_limits(graph) if limits is None else limits
+    return {value.name: _drawn(value, bounds, generator) for value in batch_values(graph)}
+
+
+def _drawn(value: Value, limits: Mapping[str, int], generator: torch.Generator) -> Tensor:
+    dtype = torch_dtype(value.dtype)
+    if value.dtype in INTEGERS and value.name in limits:
+        numbers = torch.randint(limits[value.name], value.shape, generator=generator)
+        return numbers.to(dtype)
+    if value.dtype in INTEGERS or value.dtype is DType.BOOL:
+        return torch.ones(value.shape, dtype=dtype)
+    return torch.randn(value.shape, generator=generator).to(dtype)
+
+
+def _batch_extent(arrays: Mapping[str, Array], values: tuple[Value, ...], path: Path) -> int | None:
+    """Return the extent of the batch axis that samples lack, None if they have it."""
+    leading = {value.shape[:1] for value in values}
+    without = [value for value in values if arrays[value.name].ndim == len(value.shape)]
+    is_gathered = len(without) == len(values) and len(leading) == 1 and leading != {()}
+    for value in values:
+        wanted = value.shape[1:] if is_gathered else value.shape
+        if arrays[value.name].ndim == 0 or arrays[value.name].shape[1:] != wanted:
+            expected = f"samples of shape {list(value.shape)} behind a leading sample axis"
+            raise _shape_error(path, value, expected, arrays[value.name])
+    return values[0].shape[0] if is_gathered else None
+
+
+def _sample_count(arrays: Mapping[str, Array], values: tuple[Value, ...], path: Path) -> int:
+    counts = {value.name: len(arrays[value.name]) for value in values}
+    if len(set(counts.values())) != 1:
+        raise InvalidInputError(
+            f"data file {path}",
+            expected="the same number of samples in every array",
+            found=", ".join(f"{count} in {name!r}" for name, count in counts.items()),
+        )
+    return next(iter(counts.values()))
+
+
+def _split(array: Array | None, count: int, path: Path) -> Array:
+    if array is None:
+        return np.full(count, _TRAIN)
+    parts = (_TRAIN, _VALIDATION, _TEST)
+    if array.shape != (count,) or array.dtype.kind not in "iu" or not np.isin(array, parts).all():
+        raise InvalidInputError(
+            f"data file {path}, array 'split'",
+            expected=f"{count} integers, each 0 (train), 1 (validation) or 2 (test)",
+            found=f"{array.dtype} of shape {list(array.shape)}, {np.unique(array)[:5].tolist()}",
+        )
+    return array
+
+
+def _reference_loss(arrays: Mapping[str, Array], path: Path) -> float | None:
+    array = arrays.get("ref_loss")
+    if array is None:
+        return None
+    if array.size != 1:
+        raise InvalidInputError(
+            f"data file {path}, array 'ref_loss'",
+            expected="one number",
+            found=f"shape {list(array.shape)}",
+        )
+    return float(array.item())
+
+
+def _shape_error(path: Path, value: Value, expected: str, array: Array) -> InvalidInputError:
+    return InvalidInputError(
+        f"data file {path}, array {value.name!r}",
+        expected=expected,
+        found=f"shape {list(array.shape)}",
+    )
