@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.export import ExportedProgram
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from hptc.errors import ModelError, UsageError
+from hptc.errors import HptcError, ModelError, UsageError
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ def load_module(
         with warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):
             warnings.simplefilter("ignore")
             program = torch.export.export(module, tuple(inputs), strict=False)
-            # Functional form: buffers that the model writes become outputs.
-            program = program.run_decompositions({})
+    except HptcError:
+        raise
     except Exception as error:  # torch.export raises many unrelated types
         raise ModelError(
             f"{type(module).__name__}",
@@ -107,6 +107,10 @@ def load_program(
             found=", ".join(type(item).__name__ for item in flat) or "none",
             hint="Pass example_inputs as a flat tuple of tensors.",
         )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # Functional form: buffers that the model writes become outputs.
+        program = program.run_decompositions({})
     outputs = [s for s in program.graph_signature.output_specs if s.kind.name == "USER_OUTPUT"]
     return Model(
         program,

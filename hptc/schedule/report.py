@@ -1,0 +1,97 @@
+"""The report of a compiled phase: the figures that `hptc compile --json` prints."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from hptc.ir.graph import Graph, OperandTag, Op, Role
+from hptc.ir.ops import macs
+from hptc.partition import problem as pb
+from hptc.schedule.model import InstructionKind, Schedule
+from hptc.schedule.pose import Posed
+from hptc.units import PJ_PER_NJ
+
+Json = dict[str, object]
+
+
+def phase_report(
+    graph: Graph,
+    posed: Posed,
+    solution: pb.Solution,
+    schedule: Schedule,
+    baselines: Mapping[str, Json],
+) -> Json:
+    """Return the report of one phase, with the keys of DESIGN section 9.
+
+    The schedule repeats step after step without overlap, so its period is its latency. The bound
+    holds for the task graph as fused and the copies of each matrix as priced.
+    """
+    return {
+        "ops": len(graph.ops),
+        "tasks": len(posed.tasks),
+        "tags": _grouped(graph, [tag.value for tag in OperandTag], _tag_of),
+        "roles": _grouped(graph, [role.value for role in Role], lambda op: op.role.value),
+        "devices": _devices(posed, schedule),
+        "latency_ns": schedule.latency_ns,
+        "period_ns": schedule.latency_ns,
+        "energy_nj": schedule.energy_pj / PJ_PER_NJ,
+        "lower_bound_ns": solution.lower_bound_ns,
+        "gap": _gap(schedule.latency_ns, solution.lower_bound_ns),
+        "status": solution.status.value,
+        "objective": solution.objective.value,
+        "objective_gap": solution.gap,
+        "solve_s": solution.wall_s,
+        "crossbars_used": _crossbars_used(posed, solution.assignment),
+        "program_ns": schedule.program_ns,
+        "program_nj": schedule.program_pj / PJ_PER_NJ,
+        "transfers": sum(i.kind is InstructionKind.TRANSFER for i in schedule.step),
+        "baselines": dict(baselines),
+    }
+
+
+def single_device_baselines(posed: Posed) -> dict[str, Json]:
+    """Return latency and energy of the whole phase on each unary device that can run it alone."""
+    found = {}
+    for index, device in enumerate(posed.problem.devices):
+        modes = [
+            next((mode for mode in task.modes if mode.device == index), None)
+            for task in posed.problem.tasks
+        ]
+        chosen = [mode for mode in modes if mode is not None]
+        if device.capacity_crossbars is not None or len(chosen) < len(modes):
+            continue
+        latency_ns = sum(mode.duration_ns for mode in chosen)
+        dynamic_pj = sum(mode.energy_pj for mode in chosen)
+        energy_pj = dynamic_pj + device.static_power_pj_per_ns * latency_ns
+        found[device.name] = {"latency_ns": latency_ns, "energy_nj": energy_pj / PJ_PER_NJ}
+    return found
+
+
+def _gap(latency_ns: int, bound_ns: int) -> float:
+    return latency_ns / bound_ns - 1 if bound_ns else 0.0
+
+
+def _tag_of(op: Op) -> str:
+    return op.tag.value if op.tag is not None else ""
+
+
+def _grouped(graph: Graph, names: Sequence[str], key: Callable[[Op], str]) -> Json:
+    counts = {name: [0, 0] for name in names}
+    for op in graph.ops:
+        entry = counts[key(op)]
+        entry[0] += 1
+        entry[1] += macs(graph, op)
+    return {name: {"ops": ops, "macs": total} for name, (ops, total) in counts.items()}
+
+
+def _devices(posed: Posed, schedule: Schedule) -> Json:
+    found = {name: [0, 0] for name in posed.devices}
+    for instruction in schedule.step:
+        if instruction.kind is InstructionKind.EXEC:
+            found[instruction.device][0] += len(instruction.ops)
+            found[instruction.device][1] += instruction.end_ns - instruction.start_ns
+    return {name: {"ops": ops, "busy_ns": busy_ns} for name, (ops, busy_ns) in found.items()}
+
+
+def _crossbars_used(posed: Posed, assignment: pb.Assignment) -> int:
+    pairs = zip(posed.problem.tasks, assignment.placements, strict=True)
+    used = {task.modes[placement.mode].matrix for task, placement in pairs}
+    return sum(posed.problem.matrices[matrix].crossbars for matrix in used if matrix is not None)
