@@ -1,0 +1,145 @@
+"""The independent judge of assignments: it shares no code with the solvers."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+
+from hptc.errors import VerifyError
+from hptc.partition.problem import Assignment, Mode, Problem
+
+
+def check(problem: Problem, assignment: Assignment) -> None:
+    """Prove that an assignment keeps every rule of its problem.
+
+    Raises:
+        VerifyError: names the broken rule and who breaks it.
+    """
+    if len(assignment.placements) != len(problem.tasks):
+        count = len(problem.tasks)
+        raise _broken("one placement per task", count, len(assignment.placements))
+    _check_tasks(problem, assignment)
+    _check_resources(problem, assignment)
+    _check_capacity(problem, assignment)
+    _check_transfers(problem, assignment)
+    _check_values(problem, assignment)
+
+
+def energy_pj(problem: Problem, assignment: Assignment) -> float:
+    """Return the energy of one step in pJ.
+
+    Modes, transfers, and the static power of every used device over the makespan.
+    """
+    chosen = _chosen(problem, assignment)
+    dynamic = sum(mode.energy_pj for mode in chosen)
+    moved = sum(
+        problem.values[t.value].bytes * problem.links[t.link].energy_pj_per_byte
+        for t in assignment.transfers
+    )
+    powered = {mode.device for mode in chosen}
+    power = sum(problem.devices[device].static_power_pj_per_ns for device in sorted(powered))
+    return float(dynamic + moved + power * assignment.makespan_ns)
+
+
+def _broken(rule: str, expected: object, found: object) -> VerifyError:
+    return VerifyError(f"assignment breaks the rule {rule!r}", expected=str(expected), found=str(found))
+
+
+def _chosen(problem: Problem, assignment: Assignment) -> list[Mode]:
+    pairs = zip(problem.tasks, assignment.placements, strict=True)
+    return [task.modes[placement.mode] for task, placement in pairs]
+
+
+def _check_tasks(problem: Problem, assignment: Assignment) -> None:
+    for task, placement in zip(problem.tasks, assignment.placements, strict=True):
+        if not 0 <= placement.mode < len(task.modes):
+            raise _broken("known mode", f"a mode of {task.name}", placement.mode)
+        if placement.start_ns < 0:
+            raise _broken("no start before 0", f"{task.name} from 0 on", placement.start_ns)
+        took = placement.end_ns - placement.start_ns
+        if took != task.modes[placement.mode].duration_ns:
+            wanted = f"{task.name} to take {task.modes[placement.mode].duration_ns} ns"
+            raise _broken("task duration", wanted, took)
+
+
+def _check_exclusive(rule: str, spans: Iterable[tuple[int, int, str]]) -> None:
+    last: tuple[int, int, str] | None = None
+    for span in sorted(spans):
+        if last is not None and span[0] < last[1]:
+            found = f"{last[2]} until {last[1]} and {span[2]} from {span[0]}"
+            raise _broken(rule, "one at a time", found)
+        last = span
+
+
+def _check_resources(problem: Problem, assignment: Assignment) -> None:
+    rows: dict[tuple[int, int | None], list[tuple[int, int, str]]] = defaultdict(list)
+    for task, placement, mode in zip(
+        problem.tasks, assignment.placements, _chosen(problem, assignment), strict=True
+    ):
+        spatial = problem.devices[mode.device].capacity_crossbars is not None
+        row = (mode.device, mode.matrix if spatial else None)
+        rows[row].append((placement.start_ns, placement.end_ns, task.name))
+    for (device, matrix), spans in rows.items():
+        name = problem.devices[device].name
+        at = name if matrix is None else f"{name}/{problem.matrices[matrix].name}"
+        _check_exclusive(f"one task at a time on {at}", spans)
+
+
+def _check_capacity(problem: Problem, assignment: Assignment) -> None:
+    used: dict[int, set[int]] = defaultdict(set)
+    for mode in _chosen(problem, assignment):
+        if mode.matrix is not None:
+            used[mode.device].add(mode.matrix)
+    for device, matrices in used.items():
+        capacity = problem.devices[device].capacity_crossbars
+        total = sum(problem.matrices[matrix].crossbars for matrix in matrices)
+        if capacity is not None and total > capacity:
+            rule = f"crossbar capacity of {problem.devices[device].name}"
+            raise _broken(rule, f"at most {capacity}", total)
+
+
+def _check_transfers(problem: Problem, assignment: Assignment) -> None:
+    spans: dict[int, list[tuple[int, int, str]]] = defaultdict(list)
+    seen: set[tuple[int, int]] = set()
+    chosen = _chosen(problem, assignment)
+    for t in assignment.transfers:
+        if not (0 <= t.value < len(problem.values) and 0 <= t.link < len(problem.links)):
+            raise _broken("known transfer", "a value and a link of the problem", t)
+        value, link = problem.values[t.value], problem.links[t.link]
+        label = f"value {t.value} of {problem.tasks[value.src].name}"
+        took = math.ceil(link.latency_ns + value.bytes / link.bandwidth_bytes_per_ns)
+        if t.end_ns - t.start_ns != took:
+            raise _broken("transfer duration", f"{label} to take {took} ns", t.end_ns - t.start_ns)
+        if chosen[value.src].device != link.src or link.src == link.dst:
+            raise _broken("transfers leave the device of the source", label, link)
+        if all(chosen[reader].device != link.dst for reader in value.readers):
+            raise _broken("a transfer has a reader", label, f"none on device {link.dst}")
+        if (t.value, link.dst) in seen:
+            raise _broken("one transfer per value and device", label, "two")
+        seen.add((t.value, link.dst))
+        ready = 0 if value.carried else assignment.placements[value.src].end_ns
+        if t.start_ns < ready:
+            raise _broken("a transfer starts after its source", f"{label} from {ready}", t.start_ns)
+        spans[t.link].append((t.start_ns, t.end_ns, label))
+    for position, busy in spans.items():
+        link = problem.links[position]
+        ends = f"{problem.devices[link.src].name}->{problem.devices[link.dst].name}"
+        _check_exclusive(f"one transfer at a time on {ends}", busy)
+
+
+def _check_values(problem: Problem, assignment: Assignment) -> None:
+    chosen = _chosen(problem, assignment)
+    arrival = {(t.value, problem.links[t.link].dst): t.end_ns for t in assignment.transfers}
+    for v, value in enumerate(problem.values):
+        for reader in value.readers:
+            device = chosen[reader].device
+            if device == chosen[value.src].device:
+                ready = 0 if value.carried else assignment.placements[value.src].end_ns
+            elif (v, device) in arrival:
+                ready = arrival[v, device]
+            else:
+                where = f"value {v} on {problem.devices[device].name}"
+                raise _broken("readers have their values", where, "no transfer")
+            if assignment.placements[reader].start_ns < ready:
+                name = problem.tasks[reader].name
+                found = assignment.placements[reader].start_ns
+                raise _broken("readers wait for values", f"{name} not before {ready}", found)

@@ -1,0 +1,84 @@
+"""Running CP-SAT: limits, progress, interruption."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ortools.sat.python import cp_model
+
+from hptc.partition.limits import Clock
+
+POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What came of one search: `solver` holds the values if `found`."""
+
+    solver: cp_model.CpSolver
+    found: bool
+    is_proven: bool
+    """The solution is optimal, or there is none."""
+    was_interrupted: bool
+
+
+class _Watch(cp_model.CpSolverSolutionCallback):
+    """Remembers the last objective and bound."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: tuple[float, float] | None = None
+
+    def on_solution_callback(self) -> None:
+        self.seen = (self.objective_value, self.best_objective_bound)
+
+
+def run(
+    model: cp_model.CpModel,
+    clock: Clock,
+    time_s: float,
+    *,
+    parameters: Mapping[str, int | float | bool] | None = None,
+    report: Callable[[float, float], None] | None = None,
+) -> Run:
+    """Solve `model` in a thread, so that the caller can stop it and Ctrl-C is seen at once.
+
+    Args:
+        model: with an objective or without.
+        clock: says when the whole solve is over, and gives seed and workers.
+        time_s: limit of this run in s.
+        parameters: further solver parameters by name.
+        report: called in the calling thread with (objective, bound) at each solution.
+    """
+    solver = cp_model.CpSolver()
+    solver.parameters.max_time_in_seconds = max(0.01, min(time_s, clock.left_s))
+    solver.parameters.num_workers = clock.limits.workers
+    solver.parameters.random_seed = clock.limits.seed
+    solver.parameters.catch_sigint_signal = False
+    for name, setting in (parameters or {}).items():
+        setattr(solver.parameters, name, setting)
+    watch, outcome = _Watch(), list[cp_model.CpSolverStatus]()
+    thread = threading.Thread(
+        target=lambda: outcome.append(solver.solve(model, watch)), daemon=True
+    )
+    thread.start()
+    interrupted, told = False, None
+    while thread.is_alive():
+        try:
+            thread.join(POLL_S)
+            if report is not None and watch.seen not in (None, told):
+                told = watch.seen
+                report(*told)
+        except KeyboardInterrupt:
+            interrupted = True
+        if interrupted or clock.is_over():
+            solver.stop_search()
+    if not outcome:
+        raise RuntimeError("CP-SAT ended without a status")
+    status = outcome[0]
+    return Run(
+        solver,
+        found=status in (cp_model.OPTIMAL, cp_model.FEASIBLE),
+        is_proven=status in (cp_model.OPTIMAL, cp_model.INFEASIBLE),
+        was_interrupted=interrupted,
+    )

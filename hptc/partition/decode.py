@@ -1,0 +1,209 @@
+"""The one decoder: from modes and an order of tasks to a timed schedule.
+
+Devices, matrices and links are exclusive timelines; a task or transfer takes the first gap that
+holds it. A value is sent to a device once. Nothing here knows an objective.
+"""
+
+import heapq
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from hptc.partition.instance import Instance
+from hptc.partition.problem import Assignment, Placement, Transfer
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A timed answer in the solvers' form; times in ns.
+
+    `sends` maps (value, destination device) to the start of the transfer.
+    """
+
+    modes: tuple[int, ...]
+    start: tuple[int, ...]
+    end: tuple[int, ...]
+    sends: dict[tuple[int, int], int]
+
+    @property
+    def makespan(self) -> int:
+        """End of the last task in ns."""
+        return max(self.end, default=0)
+
+
+def first_gap(starts: list[int], ends: list[int], ready: int, length: int) -> int:
+    """Book the first gap of `length` ns from `ready` on a timeline and return its start."""
+    if not ends or ends[-1] <= ready:
+        starts.append(ready)
+        ends.append(ready + length)
+        return ready
+    index, time = bisect_right(ends, ready), ready
+    while index < len(starts) and time + length > starts[index]:
+        time = ends[index]
+        index += 1
+    starts.insert(index, time)
+    ends.insert(index, time + length)
+    return time
+
+
+def find_gap(starts: list[int], ends: list[int], ready: int, length: int) -> int:
+    """Return where `first_gap` would book, without booking."""
+    if not ends or ends[-1] <= ready:
+        return ready
+    index, time = bisect_right(ends, ready), ready
+    while index < len(starts) and time + length > starts[index]:
+        time = ends[index]
+        index += 1
+    return time
+
+
+def decode(instance: Instance, modes: Sequence[int], order: Sequence[int]) -> Schedule:
+    """Place the tasks in a topological `order`, each as early as its device and links allow."""
+    count, values = instance.devices, instance.problem.values
+    rows: list[tuple[list[int], list[int]]] = [([], []) for _ in instance.resources]
+    wires: dict[int, tuple[list[int], list[int]]] = {pair: ([], []) for pair in instance.link_of}
+    at = [instance.device[task][mode] for task, mode in enumerate(modes)]
+    start, end = [0] * len(at), [0] * len(at)
+    sends: dict[tuple[int, int], int] = {}
+    arrival: dict[tuple[int, int], int] = {}
+    for task in order:
+        device, ready = at[task], 0
+        for v in instance.inputs[task]:
+            value = values[v]
+            source = at[value.src]
+            made = 0 if value.carried else end[value.src]
+            if source != device:
+                known = arrival.get((v, device))
+                if known is None:
+                    pair = source * count + device
+                    length = instance.send[v][pair]
+                    sends[v, device] = begin = first_gap(*wires[pair], made, length)
+                    known = arrival[v, device] = begin + length
+                made = known
+            if made > ready:
+                ready = made
+        mode = modes[task]
+        length = instance.duration[task][mode]
+        start[task] = begin = first_gap(*rows[instance.resource[task][mode]], ready, length)
+        end[task] = begin + length
+    return Schedule(tuple(modes), tuple(start), tuple(end), sends)
+
+
+def legal_order(
+    instance: Instance, key: Sequence[float], latest_first: bool = False
+) -> list[int]:
+    """Return the tasks by `key` (small first unless `latest_first`), bent to be topological."""
+    sign = -1 if latest_first else 1
+    waiting = [0] * instance.tasks
+    for follows in instance.successors:
+        for _, reader in follows:
+            waiting[reader] += 1
+    rank = instance.rank
+    heap = [(sign * key[t], rank[t], t) for t in range(instance.tasks) if not waiting[t]]
+    heapq.heapify(heap)
+    order: list[int] = []
+    while heap:
+        task = heapq.heappop(heap)[2]
+        order.append(task)
+        for _, reader in instance.successors[task]:
+            waiting[reader] -= 1
+            if not waiting[reader]:
+                heapq.heappush(heap, (sign * key[reader], rank[reader], reader))
+    return order
+
+
+def upward_ranks(
+    instance: Instance,
+    work: Sequence[float],
+    delay: Callable[[int, int, int], float],
+) -> list[float]:
+    """Return for each task the longest path to the end.
+
+    Args:
+        instance: the tasks.
+        work: time of each task in ns.
+        delay: time in ns from a task to a reader of its value, given (value, src, reader).
+    """
+    rank = [0.0] * instance.tasks
+    for task in reversed(instance.order):
+        tail = max(
+            (rank[r] + delay(v, task, r) for v, r in instance.successors[task]),
+            default=0.0,
+        )
+        rank[task] = work[task] + tail
+    return rank
+
+
+def decode_by_rank(instance: Instance, modes: Sequence[int]) -> Schedule:
+    """Decode with the longest remaining path first, for the times of the chosen modes."""
+    count, send = instance.devices, instance.send
+    at = [instance.device[task][mode] for task, mode in enumerate(modes)]
+    work = [float(instance.duration[task][mode]) for task, mode in enumerate(modes)]
+    rank = upward_ranks(instance, work, lambda v, a, b: send[v][at[a] * count + at[b]])
+    return decode(instance, modes, legal_order(instance, rank, latest_first=True))
+
+
+def retime(instance: Instance, schedule: Schedule) -> Schedule:
+    """Start everything as early as the sequence on each timeline allows; nothing gets later.
+
+    The starts of `schedule` are read only as the sequence of tasks and transfers.
+    """
+    items = _sequence(instance, schedule)
+    count, values = instance.devices, instance.problem.values
+    at = [instance.device[task][mode] for task, mode in enumerate(schedule.modes)]
+    free_row = [0] * len(instance.resources)
+    free_wire = dict.fromkeys(instance.link_of, 0)
+    start, end = [0] * len(at), [0] * len(at)
+    sends: dict[tuple[int, int], int] = {}
+    for task, v, device in items:
+        if v < 0:
+            row = instance.resource[task][schedule.modes[task]]
+            ready = free_row[row]
+            for u in instance.inputs[task]:
+                source = values[u].src
+                if at[source] != at[task]:
+                    length = instance.send[u][at[source] * count + at[task]]
+                    ready = max(ready, sends[u, at[task]] + length)
+                elif not values[u].carried:
+                    ready = max(ready, end[source])
+            start[task] = ready
+            end[task] = free_row[row] = ready + instance.duration[task][schedule.modes[task]]
+        else:
+            pair = at[task] * count + device
+            ready = max(free_wire[pair], 0 if values[v].carried else end[task])
+            sends[v, device] = ready
+            free_wire[pair] = ready + instance.send[v][pair]
+    return Schedule(schedule.modes, tuple(start), tuple(end), sends)
+
+
+def _sequence(instance: Instance, schedule: Schedule) -> list[tuple[int, int, int]]:
+    """Return (task, -1, -1) for tasks and (src, value, device) for transfers, in sequence."""
+    count, values, rank = instance.devices, instance.problem.values, instance.rank
+    at = [instance.device[task][mode] for task, mode in enumerate(schedule.modes)]
+    items = [
+        (schedule.start[t], schedule.end[t], 2 * rank[t], (t, -1, -1))
+        for t in range(instance.tasks)
+    ]
+    for (v, device), begin in schedule.sends.items():
+        src = values[v].src
+        done = begin + instance.send[v][at[src] * count + device]
+        place = -1 if values[v].carried else 2 * rank[src] + 1
+        items.append((begin, done, place, (src, v, device)))
+    return [item[-1] for item in sorted(items)]
+
+
+def to_assignment(instance: Instance, schedule: Schedule) -> Assignment:
+    """Return the schedule as an answer to the problem, transfers in order of start."""
+    count, values = instance.devices, instance.problem.values
+    placements = tuple(
+        Placement(mode, begin, done)
+        for mode, begin, done in zip(schedule.modes, schedule.start, schedule.end, strict=True)
+    )
+    transfers = []
+    for (v, device), begin in schedule.sends.items():
+        source = instance.device[values[v].src][schedule.modes[values[v].src]]
+        pair = source * count + device
+        done = begin + instance.send[v][pair]
+        transfers.append(Transfer(v, instance.link_of[pair], begin, done))
+    transfers.sort(key=lambda t: (t.start_ns, t.end_ns, t.link, t.value))
+    return Assignment(placements, tuple(transfers))

@@ -1,0 +1,238 @@
+"""Constructive seeds: single devices, HEFT, PEFT and their restrictions to sets of devices."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import combinations
+
+from hptc.partition.decode import (
+    Schedule,
+    decode,
+    decode_by_rank,
+    find_gap,
+    first_gap,
+    legal_order,
+    upward_ranks,
+)
+from hptc.partition.instance import NO_LINK, Instance
+
+MAX_SUBSET_DEVICES = 4
+"""Up to here seeds are built for every set of devices, beyond for single ones and all."""
+
+Table = Sequence[Sequence[float]]
+
+
+def seeds(instance: Instance) -> Iterator[Schedule]:
+    """Yield feasible schedules, the cheapest to find first.
+
+    Single devices come first, so that no answer is ever worse than one of them.
+    """
+    for devices in device_sets(instance):
+        allowed = [
+            [mode for mode, device in enumerate(row) if device in devices]
+            for row in instance.device
+        ]
+        if not all(allowed):
+            continue
+        if len(devices) == 1:
+            yield from _decoded(instance, [row[0] for row in allowed])
+            continue
+        for modes, order in _greedy_choices(instance, allowed):
+            yield from _decoded(instance, modes, order)
+
+
+def device_sets(instance: Instance) -> Iterator[frozenset[int]]:
+    """Yield sets of devices: single ones, then larger, the whole last."""
+    used = sorted({device for row in instance.device for device in row})
+    small = len(used) <= MAX_SUBSET_DEVICES
+    sizes = range(1, len(used) + 1) if small else (1, len(used))
+    for size in sizes:
+        yield from map(frozenset, combinations(used, size))
+
+
+def local_choices(instance: Instance) -> Iterator[list[int]]:
+    """Yield modes picked task by task: the fastest, and the one least in energy."""
+    for key in ("duration_ns", "energy_pj"):
+        yield [
+            min(range(len(task.modes)), key=lambda mode: getattr(task.modes[mode], key))
+            for task in instance.problem.tasks
+        ]
+
+
+def _decoded(
+    instance: Instance, modes: Sequence[int], order: Sequence[int] | None = None
+) -> Iterator[Schedule]:
+    if instance.admits(modes):
+        if order is not None:
+            yield decode(instance, modes, order)
+        yield decode_by_rank(instance, modes)
+
+
+def _greedy_choices(
+    instance: Instance, allowed: Sequence[Sequence[int]]
+) -> Iterator[tuple[list[int], list[int]]]:
+    """Yield (modes, order) of HEFT by mean and by best times, and of PEFT."""
+    duration = instance.duration
+    mean = [sum(duration[t][m] for m in row) / len(row) for t, row in enumerate(allowed)]
+    best = [float(min(duration[t][m] for m in row)) for t, row in enumerate(allowed)]
+    delay = _mean_delay(instance, allowed)
+    table = _optimistic_costs(instance, allowed)
+    flat = [[0.0] * len(row) for row in instance.device]
+    average = [sum(table[t][m] for m in row) / len(row) for t, row in enumerate(allowed)]
+    for rank, bias in (
+        (upward_ranks(instance, mean, delay), flat),
+        (upward_ranks(instance, best, lambda *_: 0.0), flat),
+        (average, table),
+        (upward_ranks(instance, mean, delay), table),
+    ):
+        order = legal_order(instance, rank, latest_first=True)
+        modes = earliest_finish(instance, allowed, order, bias)
+        if modes is not None:
+            yield modes, order
+
+
+def _mean_delay(
+    instance: Instance, allowed: Sequence[Sequence[int]]
+) -> Callable[[int, int, int], float]:
+    used = sorted({instance.device[t][m] for t, row in enumerate(allowed) for m in row})
+    pairs = [a * instance.devices + b for a in used for b in used]
+    means = [sum(max(row[pair], 0) for pair in pairs) / len(pairs) for row in instance.send]
+    return lambda v, _src, _reader: means[v]
+
+
+def _optimistic_costs(instance: Instance, allowed: Sequence[Sequence[int]]) -> list[list[float]]:
+    """Return PEFT's table: least time in ns from the end of each (task, mode) to the end."""
+    count, send = instance.devices, instance.send
+    table = [[0.0] * len(row) for row in instance.device]
+    for task in reversed(instance.order):
+        for mode in allowed[task]:
+            source = instance.device[task][mode] * count
+            for v, reader in instance.successors[task]:
+                step = min(
+                    table[reader][m]
+                    + instance.duration[reader][m]
+                    + max(send[v][source + instance.device[reader][m]], 0)
+                    for m in allowed[reader]
+                )
+                table[task][mode] = max(table[task][mode], step)
+    return table
+
+
+def earliest_finish(
+    instance: Instance,
+    allowed: Sequence[Sequence[int]],
+    order: Sequence[int],
+    bias: Table,
+) -> list[int] | None:
+    """Choose modes in `order` by earliest finish plus `bias`, links exclusive.
+
+    Returns None where a capacity or a missing link leaves a task without a choice.
+    """
+    state = _Greedy(instance)
+    for task in order:
+        best, best_cost = -1, float("inf")
+        for mode in allowed[task]:
+            if state.fits(task, mode):
+                cost = state.finish(task, mode) + bias[task][mode]
+                if cost < best_cost:
+                    best, best_cost = mode, cost
+        if best < 0:
+            return None
+        state.place(task, best)
+    return state.modes
+
+
+class _Greedy:
+    """A schedule under construction whose next task may still choose its device."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self.modes = [-1] * instance.tasks
+        self._at = [-1] * instance.tasks
+        self._end = [0] * instance.tasks
+        self._arrival: dict[tuple[int, int], int] = {}
+        self._rows: list[tuple[list[int], list[int]]] = [([], []) for _ in instance.resources]
+        self._wires: list[tuple[list[int], list[int]]] = [
+            ([], []) for _ in range(instance.devices**2)
+        ]
+        self._matrices: set[tuple[int, int | None]] = set()
+        self._left = dict(instance.capacities)
+
+    def fits(self, task: int, mode: int) -> bool:
+        """Return whether links to all placed neighbours exist and the matrix still fits."""
+        device = self.instance.device[task][mode]
+        if device in self._left and self._new_crossbars(task, mode) > self._left[device]:
+            return False
+        return self.instance.is_complete or all(
+            self.instance.send[v][pair] != NO_LINK for v, pair in self._pairs(task, device)
+        )
+
+    def finish(self, task: int, mode: int) -> int:
+        """Return when the task would end in this mode, in ns.
+
+        Carried values that placed readers would have to fetch count in full.
+        """
+        instance, device, ready = self.instance, self.instance.device[task][mode], 0
+        values, count, extra = instance.problem.values, instance.devices, 0
+        for v in instance.inputs[task]:
+            source = self._at[values[v].src]
+            made = 0 if values[v].carried else self._end[values[v].src]
+            if source not in (-1, device):
+                known = self._arrival.get((v, device))
+                if known is None:
+                    pair = source * count + device
+                    length = instance.send[v][pair]
+                    known = find_gap(*self._wires[pair], made, length) + length
+                made = known
+            ready = max(ready, made)
+        for v in instance.outputs[task]:
+            if values[v].carried:
+                places = {self._at[reader] for reader in values[v].readers} - {-1}
+                extra += sum(instance.send[v][device * count + place] for place in places)
+        length = instance.duration[task][mode]
+        row = self._rows[instance.resource[task][mode]]
+        return find_gap(*row, ready, length) + length + extra
+
+    def place(self, task: int, mode: int) -> None:
+        """Book the task and the transfers it waits for."""
+        instance, device, ready = self.instance, self.instance.device[task][mode], 0
+        values = instance.problem.values
+        for v in instance.inputs[task]:
+            source = self._at[values[v].src]
+            made = 0 if values[v].carried else self._end[values[v].src]
+            if source not in (-1, device):
+                if (v, device) not in self._arrival:
+                    pair = source * instance.devices + device
+                    length = instance.send[v][pair]
+                    begin = first_gap(*self._wires[pair], made, length)
+                    self._arrival[v, device] = begin + length
+                made = self._arrival[v, device]
+            ready = max(ready, made)
+        if device in self._left:
+            self._left[device] -= self._new_crossbars(task, mode)
+        row = instance.resource[task][mode]
+        self._matrices.add(instance.resources[row])
+        length = instance.duration[task][mode]
+        self._end[task] = first_gap(*self._rows[row], ready, length) + length
+        self.modes[task], self._at[task] = mode, device
+
+    def _new_crossbars(self, task: int, mode: int) -> int:
+        place = self.instance.resources[self.instance.resource[task][mode]]
+        if place[1] is None or place in self._matrices:
+            return 0
+        return self.instance.problem.matrices[place[1]].crossbars
+
+    def _pairs(self, task: int, device: int) -> Iterator[tuple[int, int]]:
+        values, count = self.instance.problem.values, self.instance.devices
+        for v in self.instance.inputs[task]:
+            if self._at[values[v].src] >= 0:
+                yield v, self._at[values[v].src] * count + device
+        for v in self.instance.outputs[task]:
+            for reader in values[v].readers:
+                if self._at[reader] >= 0:
+                    yield v, device * count + self._at[reader]
+
+
+def allowed_on(instance: Instance, devices: Collection[int]) -> list[list[int]]:
+    """Return the modes of each task on the given devices."""
+    return [
+        [mode for mode, device in enumerate(row) if device in devices] for row in instance.device
+    ]

@@ -1,0 +1,253 @@
+"""A problem prepared for the solvers: topological order, resources and transfer times.
+
+Resources are the rows on which tasks exclude each other: one per unary device, one per matrix of a
+spatial device (tasks there that name no matrix share one more).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import networkx as nx
+
+from hptc.errors import InfeasibleError, ProblemError
+from hptc.partition.problem import Link, Problem
+
+NO_LINK = -1
+"""Entry of `Instance.send` for a pair of devices without a link."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """Lookup tables of one problem; positions as in the problem.
+
+    `send[v][a * devices + b]` is the time in ns to send value v from device a to device b: 0 on the
+    same device, `NO_LINK` where there is no link.
+    """
+
+    problem: Problem
+    device: tuple[tuple[int, ...], ...]
+    duration: tuple[tuple[int, ...], ...]
+    resource: tuple[tuple[int, ...], ...]
+    resources: tuple[tuple[int, int | None], ...]
+    """(device, matrix) of every resource."""
+    link_of: dict[int, int]
+    """Pair a * devices + b to the position of its link."""
+    send: tuple[tuple[int, ...], ...]
+    inputs: tuple[tuple[int, ...], ...]
+    """Values that each task reads."""
+    outputs: tuple[tuple[int, ...], ...]
+    order: tuple[int, ...]
+    """Tasks in a topological order of the values that are not carried."""
+
+    @property
+    def devices(self) -> int:
+        """Number of devices."""
+        return len(self.problem.devices)
+
+    @property
+    def tasks(self) -> int:
+        """Number of tasks."""
+        return len(self.device)
+
+    @cached_property
+    def rank(self) -> tuple[int, ...]:
+        """Position of each task in `order`."""
+        rank = [0] * self.tasks
+        for position, task in enumerate(self.order):
+            rank[task] = position
+        return tuple(rank)
+
+    @cached_property
+    def successors(self) -> tuple[tuple[tuple[int, int], ...], ...]:
+        """(value, reader) pairs that wait for each task."""
+        values = self.problem.values
+        return tuple(
+            tuple((v, reader) for v in made if not values[v].carried for reader in values[v].readers)
+            for made in self.outputs
+        )
+
+    @cached_property
+    def mode_on(self) -> tuple[dict[int, int], ...]:
+        """Device to mode position, for each task."""
+        return tuple({device: mode for mode, device in enumerate(row)} for row in self.device)
+
+    @cached_property
+    def capacities(self) -> dict[int, int]:
+        """Crossbars of each spatial device whose matrices do not all fit at once."""
+        total = dict.fromkeys(range(self.devices), 0)
+        for device, matrix in self.resources:
+            if matrix is not None:
+                total[device] += self.problem.matrices[matrix].crossbars
+        capacity = {d: device.capacity_crossbars for d, device in enumerate(self.problem.devices)}
+        return {d: c for d, c in capacity.items() if c is not None and total[d] > c}
+
+    @cached_property
+    def is_complete(self) -> bool:
+        """Whether every transfer that could be needed has a link."""
+        values = self.problem.values
+        return all(
+            self.send[v][a * self.devices + b] != NO_LINK
+            for v, value in enumerate(values)
+            for a in self.device[value.src]
+            for reader in value.readers
+            for b in self.device[reader]
+        )
+
+    def crossbars_used(self, modes: Sequence[int], device: int) -> int:
+        """Return the crossbars that the matrices used on a device take."""
+        rows = {self.resource[task][mode] for task, mode in enumerate(modes)}
+        used = (self.resources[row] for row in rows)
+        matrices = self.problem.matrices
+        return sum(matrices[m].crossbars for d, m in used if d == device and m is not None)
+
+    def admits(self, modes: Sequence[int]) -> bool:
+        """Return whether a choice of modes keeps the capacities and has all its links."""
+        if any(self.crossbars_used(modes, d) > c for d, c in self.capacities.items()):
+            return False
+        if self.is_complete:
+            return True
+        at = [self.device[task][mode] for task, mode in enumerate(modes)]
+        return all(
+            self.send[v][at[value.src] * self.devices + at[reader]] != NO_LINK
+            for v, value in enumerate(self.problem.values)
+            for reader in value.readers
+        )
+
+
+def prepare(problem: Problem) -> Instance:
+    """Validate a problem and build its tables.
+
+    Raises:
+        InfeasibleError: a task has no mode.
+        ProblemError: positions out of range, negative sizes or times, two links for one pair of
+            devices, a device named twice by one task, or a cycle.
+    """
+    for task in problem.tasks:
+        if not task.modes:
+            raise InfeasibleError(
+                f"task {task.name!r}",
+                expected="at least one device that can run it",
+                found="none",
+                hint="Add a device that supports the operation to the target.",
+            )
+    _check_positions(problem)
+    _check_sizes(problem)
+    resources: dict[tuple[int, int | None], int] = {}
+    rows = tuple(
+        tuple(
+            resources.setdefault((mode.device, _row(problem, mode.device, mode.matrix)), len(resources))
+            for mode in task.modes
+        )
+        for task in problem.tasks
+    )
+    link_of = _links(problem)
+    inputs: list[list[int]] = [[] for _ in problem.tasks]
+    outputs: list[list[int]] = [[] for _ in problem.tasks]
+    for v, value in enumerate(problem.values):
+        outputs[value.src].append(v)
+        for reader in dict.fromkeys(value.readers):
+            inputs[reader].append(v)
+    return Instance(
+        problem=problem,
+        device=tuple(tuple(mode.device for mode in task.modes) for task in problem.tasks),
+        duration=tuple(tuple(mode.duration_ns for mode in task.modes) for task in problem.tasks),
+        resource=rows,
+        resources=tuple(resources),
+        link_of=link_of,
+        send=_send_times(problem, link_of),
+        inputs=tuple(map(tuple, inputs)),
+        outputs=tuple(map(tuple, outputs)),
+        order=_topological(problem),
+    )
+
+
+def _row(problem: Problem, device: int, matrix: int | None) -> int | None:
+    return matrix if problem.devices[device].capacity_crossbars is not None else None
+
+
+def _invalid(where: str, expected: str, found: object) -> ProblemError:
+    return ProblemError(where, expected=expected, found=str(found))
+
+
+def _check_positions(problem: Problem) -> None:
+    devices, tasks = range(len(problem.devices)), range(len(problem.tasks))
+    matrices = range(len(problem.matrices))
+    for task in problem.tasks:
+        named = [mode.device for mode in task.modes]
+        if len(set(named)) < len(named):
+            raise _invalid(f"task {task.name!r}", "modes on distinct devices", named)
+        for mode in task.modes:
+            if mode.device not in devices:
+                raise _invalid(f"task {task.name!r}", f"a device below {len(devices)}", mode.device)
+            if mode.matrix is not None and mode.matrix not in matrices:
+                raise _invalid(f"task {task.name!r}", "a known matrix", mode.matrix)
+    for v, value in enumerate(problem.values):
+        for task_position in (value.src, *value.readers):
+            if task_position not in tasks:
+                raise _invalid(f"value {v}", f"tasks below {len(tasks)}", task_position)
+    for link in problem.links:
+        if link.src not in devices or link.dst not in devices:
+            raise _invalid("links", f"devices below {len(devices)}", (link.src, link.dst))
+
+
+def _check_sizes(problem: Problem) -> None:
+    for task in problem.tasks:
+        if any(mode.duration_ns < 0 or mode.energy_pj < 0 for mode in task.modes):
+            raise _invalid(f"task {task.name!r}", "times and energies of at least 0", task.modes)
+    for link in problem.links:
+        fine = 0 < link.bandwidth_bytes_per_ns and link.latency_ns >= 0
+        if not fine or not link.energy_pj_per_byte >= 0:
+            raise _invalid("links", "a positive bandwidth and no negative latency or energy", link)
+    for v, value in enumerate(problem.values):
+        if value.bytes < 0:
+            raise _invalid(f"value {v}", "at least 0 bytes", value.bytes)
+    for device in problem.devices:
+        if not 0 <= device.static_power_pj_per_ns < math.inf:
+            raise _invalid(f"device {device.name!r}", "a finite static power of at least 0", device)
+
+
+def _links(problem: Problem) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for position, link in enumerate(problem.links):
+        pair = link.src * len(problem.devices) + link.dst
+        if found.setdefault(pair, position) != position:
+            raise _invalid("links", "one link per ordered pair of devices", (link.src, link.dst))
+    return found
+
+
+def transfer_ns(link: Link, size: int) -> int:
+    """Return the time in ns that a link is held to send `size` bytes."""
+    return math.ceil(link.latency_ns + size / link.bandwidth_bytes_per_ns)
+
+
+def _send_times(problem: Problem, link_of: dict[int, int]) -> tuple[tuple[int, ...], ...]:
+    count = len(problem.devices)
+    known: dict[int, tuple[int, ...]] = {}
+    for size in {value.bytes for value in problem.values}:
+        row = [NO_LINK] * (count * count)
+        for pair, position in link_of.items():
+            row[pair] = transfer_ns(problem.links[position], size)
+        for device in range(count):
+            row[device * count + device] = 0
+        known[size] = tuple(row)
+    return tuple(known[value.bytes] for value in problem.values)
+
+
+def _topological(problem: Problem) -> tuple[int, ...]:
+    graph: nx.DiGraph[int] = nx.DiGraph()
+    graph.add_nodes_from(range(len(problem.tasks)))
+    for value in problem.values:
+        if not value.carried:
+            graph.add_edges_from((value.src, reader) for reader in value.readers)
+    try:
+        return tuple(nx.lexicographical_topological_sort(graph))
+    except nx.NetworkXUnfeasible:
+        loop = [problem.tasks[a].name for a, _ in nx.find_cycle(graph)]
+        raise ProblemError(
+            "task graph",
+            expected="a graph without cycles",
+            found=f"the cycle {' -> '.join([*loop, loop[0]])}",
+            hint="Mark values that cross from one step to the next as carried.",
+        ) from None

@@ -1,0 +1,238 @@
+"""The CP-SAT model of a scope: an optional interval per mode and per transfer."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ortools.sat.python import cp_model
+
+from hptc.partition.decode import Schedule
+from hptc.partition.instance import NO_LINK, Instance
+from hptc.partition.scope import Scope
+
+LARGEST_NS = 1 << 58
+"""Beyond this horizon sums of times could leave CP-SAT's 64-bit integers."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """A device that a value may come from: `when` is None for a certainty."""
+
+    device: int
+    when: cp_model.IntVar | None
+    ready: cp_model.LinearExprT
+
+
+class ScheduleModel:
+    """Variables and constraints of one scope.
+
+    Constraint families: one mode per free task; rows (devices, matrices) and links carry one item
+    at a time; readers wait for their values; matrices fit; tails of later items end by the makespan.
+    """
+
+    def __init__(self, instance: Instance, scope: Scope, horizon: int) -> None:
+        self.instance, self.scope = instance, scope
+        self.model = cp_model.CpModel()
+        self.makespan = self.model.new_int_var(min(scope.floor, horizon), horizon, "makespan")
+        self.start: dict[int, cp_model.IntVar] = {}
+        self.end: dict[int, cp_model.LinearExprT] = {}
+        self.chosen: dict[int, dict[int, cp_model.IntVar]] = {}
+        self.sent: dict[tuple[int, int, int], cp_model.IntVar] = {}
+        """(value, source device, destination) to whether it is sent."""
+        self.sent_at: dict[tuple[int, int, int], cp_model.IntVar] = {}
+        self._horizon = horizon
+        self._rows: dict[int, list[cp_model.IntervalVar]] = defaultdict(list)
+        self._wires: dict[int, list[cp_model.IntervalVar]] = defaultdict(list)
+        for task in scope.options:
+            self._add_task(task)
+        for v in self._touched_values():
+            self._add_value(v)
+        self._add_exclusion()
+        self._add_capacities()
+
+    def _add_task(self, task: int) -> None:
+        """Add one start, and one optional interval per mode of which exactly one is present."""
+        model, scope, instance = self.model, self.scope, self.instance
+        start = model.new_int_var(0, self._horizon, "")
+        lits = {mode: model.new_bool_var("") for mode in scope.options[task]}
+        model.add_exactly_one(lits.values())
+        duration = instance.duration[task]
+        end = start + sum(duration[mode] * lit for mode, lit in lits.items())
+        model.add(end <= self.makespan)
+        for mode, lit in lits.items():
+            row = instance.resource[task][mode]
+            span = model.new_optional_fixed_size_interval_var(start, duration[mode], lit, "")
+            self._rows[row].append(span)
+            if scope.row_ready.get(row):
+                model.add(start >= scope.row_ready[row]).only_enforce_if(lit)
+            if row in scope.row_tail:
+                late = start + duration[mode] + scope.row_tail[row]
+                model.add(late <= self.makespan).only_enforce_if(lit)
+        self.start[task], self.end[task], self.chosen[task] = start, end, lits
+
+    def _touched_values(self) -> Iterable[int]:
+        instance, free = self.instance, self.scope.options
+        touched = {v for task in free for v in (*instance.inputs[task], *instance.outputs[task])}
+        return sorted(touched)
+
+    def _origins(self, v: int) -> list[_Origin]:
+        value, scope = self.instance.problem.values[v], self.scope
+        places = self.instance.device[value.src]
+        if value.src in scope.options:
+            ready: cp_model.LinearExprT = 0 if value.carried else self.end[value.src]
+            lits = self.chosen[value.src]
+            return [_Origin(places[mode], lit, ready) for mode, lit in lits.items()]
+        when = 0 if value.carried else scope.made[value.src]
+        return [_Origin(places[scope.fixed[value.src]], None, when)]
+
+    def _add_value(self, v: int) -> None:
+        """Make readers wait for the source, or for the one transfer to their device."""
+        value, instance = self.instance.problem.values[v], self.instance
+        readers: dict[int, list[tuple[int, cp_model.IntVar]]] = defaultdict(list)
+        for reader in dict.fromkeys(value.readers):
+            for mode, lit in self.chosen.get(reader, {}).items():
+                readers[instance.device[reader][mode]].append((reader, lit))
+        tails = {d: tail for (u, d), tail in self._tails_of(v) if u == v}
+        for origin in self._origins(v):
+            for reader in {r for group in readers.values() for r, _ in group}:
+                if reader != value.src and not value.carried:
+                    self.model.add(self.start[reader] >= origin.ready)
+            for device in sorted(readers.keys() | tails.keys()):
+                group, tail = readers[device], tails.get(device)
+                if device == origin.device:
+                    if tail is not None:
+                        self._imply(origin.ready + tail <= self.makespan, origin.when)
+                elif (v, origin.device, device) in self.scope.arrival:
+                    self._use_arrival(v, origin, device, group, tail)
+                else:
+                    self._add_transfer(v, origin, device, group, tail)
+
+    def _tails_of(self, v: int) -> list[tuple[tuple[int, int], int]]:
+        tails = self.scope.read_tail
+        devices = range(self.instance.devices)
+        return [((v, d), tails[v, d]) for d in devices if (v, d) in tails]
+
+    def _imply(
+        self, relation: cp_model.BoundedLinearExpression | bool, *lits: cp_model.IntVar | None
+    ) -> None:
+        present = [lit for lit in lits if lit is not None]
+        self.model.add(relation).only_enforce_if(present)
+
+    def _use_arrival(
+        self,
+        v: int,
+        origin: _Origin,
+        device: int,
+        group: list[tuple[int, cp_model.IntVar]],
+        tail: int | None,
+    ) -> None:
+        done = self.scope.arrival[v, origin.device, device]
+        for reader, lit in group:
+            self._imply(self.start[reader] >= done, lit, origin.when)
+        if tail is not None:
+            self._imply(self.makespan >= done + tail, origin.when)
+
+    def _add_transfer(
+        self,
+        v: int,
+        origin: _Origin,
+        device: int,
+        group: list[tuple[int, cp_model.IntVar]],
+        tail: int | None,
+    ) -> None:
+        """Add the transfer of a value from one device to another, present when it has a reader."""
+        model, pair = self.model, origin.device * self.instance.devices + device
+        length = self.instance.send[v][pair]
+        away = [] if origin.when is None else [origin.when.negated()]
+        if length == NO_LINK:
+            for _, lit in group:
+                model.add_bool_or([lit.negated(), *away])
+            if tail is not None:
+                model.add_bool_or(away)
+            return
+        sent, begin = model.new_bool_var(""), model.new_int_var(0, self._horizon, "")
+        for _, lit in group:
+            model.add_bool_or([lit.negated(), sent, *away])
+        if tail is not None:
+            model.add_bool_or([sent, *away])
+        else:
+            model.add_bool_or([sent.negated(), *(lit for _, lit in group)])
+        if origin.when is not None:
+            model.add_implication(sent, origin.when)
+        self._imply(begin >= origin.ready, sent)
+        self._imply(begin >= self.scope.origin, sent)
+        span = model.new_optional_fixed_size_interval_var(begin, length, sent, "")
+        self._wires[pair].append(span)
+        for reader, lit in group:
+            self._imply(self.start[reader] >= begin + length, sent, lit)
+        for after in (tail, self.scope.wire_tail.get(pair)):
+            if after is not None:
+                self._imply(begin + length + after <= self.makespan, sent)
+        self.sent[v, origin.device, device] = sent
+        self.sent_at[v, origin.device, device] = begin
+
+    def _add_exclusion(self) -> None:
+        """Let every row and link carry one item at a time."""
+        for spans in self._rows.values():
+            self.model.add_no_overlap(spans)
+        for pair, spans in self._wires.items():
+            fixed = self.scope.wire_busy.get(pair, ())
+            held = [self.model.new_fixed_size_interval_var(a, b - a, "") for a, b in fixed]
+            self.model.add_no_overlap(spans + held)
+
+    def _add_capacities(self) -> None:
+        """Keep the crossbars of the distinct matrices used on a device within its capacity."""
+        instance = self.instance
+        for device, capacity in instance.capacities.items():
+            users: dict[int, list[cp_model.IntVar]] = defaultdict(list)
+            taken = {
+                instance.resource[task][mode]
+                for task, mode in self.scope.fixed.items()
+                if instance.device[task][mode] == device
+            }
+            for task, lits in self.chosen.items():
+                for mode, lit in lits.items():
+                    if instance.device[task][mode] == device:
+                        users[instance.resource[task][mode]].append(lit)
+            used = sum(self._crossbars(row) for row in taken)
+            load: list[cp_model.LinearExprT] = []
+            for row in users.keys() - taken:
+                held = self.model.new_bool_var("")
+                for lit in users[row]:
+                    self.model.add_implication(lit, held)
+                load.append(self._crossbars(row) * held)
+            self.model.add(sum(load) <= capacity - used)
+
+    def _crossbars(self, row: int) -> int:
+        matrix = self.instance.resources[row][1]
+        return 0 if matrix is None else self.instance.problem.matrices[matrix].crossbars
+
+    def hint(self, schedule: Schedule) -> None:
+        """Offer a schedule as the first solution."""
+        model = self.model
+        model.add_hint(self.makespan, schedule.makespan)
+        for task, lits in self.chosen.items():
+            model.add_hint(self.start[task], schedule.start[task])
+            for mode, lit in lits.items():
+                model.add_hint(lit, mode == schedule.modes[task])
+        for key, sent in self.sent.items():
+            v, source, device = key
+            src = self.instance.problem.values[v].src
+            begin = schedule.sends.get((v, device))
+            used = begin is not None and source == self.instance.device[src][schedule.modes[src]]
+            model.add_hint(sent, used)
+            model.add_hint(self.sent_at[key], begin if used and begin is not None else 0)
+
+    def read(self, solver: cp_model.CpSolver) -> tuple[Mapping[int, int], Mapping[int, int], dict[tuple[int, int], int]]:
+        """Return modes and starts of the free tasks, and the starts of the new transfers."""
+        modes = {
+            task: next(mode for mode, lit in lits.items() if solver.boolean_value(lit))
+            for task, lits in self.chosen.items()
+        }
+        starts = {task: solver.value(var) for task, var in self.start.items()}
+        sends = {
+            (v, device): solver.value(self.sent_at[v, source, device])
+            for (v, source, device), sent in self.sent.items()
+            if solver.boolean_value(sent)
+        }
+        return modes, starts, sends

@@ -1,0 +1,226 @@
+"""What a CP-SAT model may change, and the fixed surroundings it has to respect.
+
+The whole problem is a scope without surroundings. A window frees some tasks that are consecutive in
+the order of start: earlier items keep their times, later ones keep device and sequence and only
+shift. The latter act through tails: the longest path in ns from an item to the end of the step.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from hptc.partition.decode import Schedule
+from hptc.partition.instance import Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Free tasks and their surroundings; times in ns, links as pairs a * devices + b."""
+
+    options: Mapping[int, tuple[int, ...]]
+    """Modes each free task may take."""
+    fixed: Mapping[int, int] = field(default_factory=dict)
+    """Modes of the other tasks."""
+    origin: int = 0
+    """New transfers start from here."""
+    made: Mapping[int, int] = field(default_factory=dict)
+    """End of each fixed earlier task."""
+    arrival: Mapping[tuple[int, int, int], int] = field(default_factory=dict)
+    """(value, source device, destination): arrival by a transfer that stays in place."""
+    row_ready: Mapping[int, int] = field(default_factory=dict)
+    wire_busy: Mapping[int, Sequence[tuple[int, int]]] = field(default_factory=dict)
+    row_tail: Mapping[int, int] = field(default_factory=dict)
+    wire_tail: Mapping[int, int] = field(default_factory=dict)
+    read_tail: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    """(value, device): longest path from the later readers there."""
+    floor: int = 0
+    """Makespan that the fixed items alone impose."""
+
+
+def whole(instance: Instance) -> Scope:
+    """Return the scope that frees every task."""
+    return Scope({t: tuple(range(len(row))) for t, row in enumerate(instance.device)})
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The items of a schedule around a window.
+
+    `kept` holds transfers that stay in place, `later` those that only shift.
+    """
+
+    early: frozenset[int]
+    late: frozenset[int]
+    kept: tuple[tuple[int, int], ...]
+    later: tuple[tuple[int, int], ...]
+    origin: int
+
+
+def split(instance: Instance, schedule: Schedule, free: Sequence[int], early: Sequence[int]) -> Split:
+    """Sort tasks and transfers into before, inside and after a window.
+
+    A transfer is kept when it starts before the window or feeds an early task; it is later when it
+    leaves a late task, or none of its readers is free, its source is not, and it starts only after
+    the window.
+    """
+    inside, first = frozenset(free), frozenset(early)
+    late = frozenset(range(instance.tasks)) - inside - first
+    origin = min(schedule.start[t] for t in free)
+    finish = max(schedule.end[t] for t in free)
+    values = instance.problem.values
+    kept, later = [], []
+    for (v, device), begin in schedule.sends.items():
+        value = values[v]
+        here = {r for r in value.readers if _at(instance, schedule, r) == device}
+        if begin < origin or here & first:
+            kept.append((v, device))
+        elif (value.src in late and not value.carried) or (
+            begin >= finish and value.src not in inside and not here & inside
+        ):
+            later.append((v, device))
+    return Split(first, late, tuple(kept), tuple(later), origin)
+
+
+def window(instance: Instance, schedule: Schedule, free: Sequence[int], parts: Split) -> Scope:
+    """Return the scope that frees the tasks of a window of `schedule`."""
+    count, values = instance.devices, instance.problem.values
+    tails = _Tails(instance, schedule, parts)
+    arrival, busy = {}, defaultdict(list)
+    for v, device in parts.kept:
+        source = _at(instance, schedule, values[v].src)
+        begin = schedule.sends[v, device]
+        done = begin + instance.send[v][source * count + device]
+        arrival[v, source, device] = done
+        if done > parts.origin:
+            busy[source * count + device].append((begin, done))
+    row_ready: dict[int, int] = defaultdict(int)
+    for task in parts.early:
+        row = instance.resource[task][schedule.modes[task]]
+        row_ready[row] = max(row_ready[row], schedule.end[task])
+    made = {task: schedule.end[task] for task in parts.early}
+    scope = Scope(
+        options={t: _options(instance, schedule, t, parts) for t in free},
+        fixed={t: schedule.modes[t] for t in parts.early | parts.late},
+        origin=parts.origin,
+        made=made,
+        arrival=arrival,
+        row_ready=row_ready,
+        wire_busy=busy,
+        row_tail=tails.row,
+        wire_tail=tails.wire,
+        read_tail=tails.read,
+        floor=tails.floor(row_ready, arrival, made),
+    )
+    return scope
+
+
+def _at(instance: Instance, schedule: Schedule, task: int) -> int:
+    return instance.device[task][schedule.modes[task]]
+
+
+def _options(
+    instance: Instance, schedule: Schedule, task: int, parts: Split
+) -> tuple[int, ...]:
+    """Return the modes a free task may take.
+
+    The source of a carried value that early tasks read may only stay, or move to their device.
+    """
+    values = instance.problem.values
+    homes = {
+        _at(instance, schedule, reader)
+        for v in instance.outputs[task]
+        if values[v].carried
+        for reader in values[v].readers
+        if reader in parts.early
+    }
+    stay = schedule.modes[task]
+    return tuple(
+        mode
+        for mode, device in enumerate(instance.device[task])
+        if mode == stay or homes <= {device}
+    )
+
+
+class _Tails:
+    """Longest paths through the items that only shift, in the order they keep."""
+
+    def __init__(self, instance: Instance, schedule: Schedule, parts: Split) -> None:
+        self.instance, self.schedule, self.parts = instance, schedule, parts
+        self.row: dict[int, int] = {}
+        self.wire: dict[int, int] = {}
+        self.read: dict[tuple[int, int], int] = {}
+        self._later = set(parts.later)
+        for task, v, device in self._backwards():
+            if v < 0:
+                self._pass_task(task)
+            else:
+                self._pass_transfer(task, v, device)
+
+    def floor(
+        self,
+        row_ready: Mapping[int, int],
+        arrival: Mapping[tuple[int, int, int], int],
+        made: Mapping[int, int],
+    ) -> int:
+        """Return the makespan in ns that early items and tails impose without the window."""
+        instance, values = self.instance, self.instance.problem.values
+        found = [max(made.values(), default=0)]
+        found += [ready + self.row.get(row, 0) for row, ready in row_ready.items()]
+        for (v, source, device), done in arrival.items():
+            pair = source * instance.devices + device
+            found.append(done + self.wire.get(pair, 0))
+            if values[v].src not in self.parts.late | self.parts.early:
+                continue
+            found.append(done + self.read.get((v, device), 0))
+        for (v, device), tail in self.read.items():
+            src = values[v].src
+            if src in made and _at(instance, self.schedule, src) == device:
+                found.append((0 if values[v].carried else made[src]) + tail)
+            elif src in self.parts.late and values[v].carried:
+                found.append(tail)
+        for v, device in self.parts.later:
+            src = values[v].src
+            if src in made:
+                found.append(made[src] + self._transfer_tail[v, device])
+        found += self.row.values()
+        return max(found)
+
+    @property
+    def _transfer_tail(self) -> dict[tuple[int, int], int]:
+        return self._sent
+
+    def _backwards(self) -> list[tuple[int, int, int]]:
+        instance, schedule = self.instance, self.schedule
+        values, count = instance.problem.values, instance.devices
+        items = [
+            (schedule.start[t], schedule.end[t], 2 * instance.rank[t], (t, -1, -1))
+            for t in self.parts.late
+        ]
+        for v, device in self.parts.later:
+            src, begin = values[v].src, schedule.sends[v, device]
+            done = begin + instance.send[v][_at(instance, schedule, src) * count + device]
+            place = -1 if values[v].carried else 2 * instance.rank[src] + 1
+            items.append((begin, done, place, (src, v, device)))
+        self._sent: dict[tuple[int, int], int] = {}
+        return [item[-1] for item in sorted(items, reverse=True)]
+
+    def _pass_task(self, task: int) -> None:
+        instance, values = self.instance, self.instance.problem.values
+        mode = self.schedule.modes[task]
+        device, row = instance.device[task][mode], instance.resource[task][mode]
+        tail = self.row.get(row, 0)
+        for v in instance.outputs[task]:
+            if not values[v].carried:
+                for reader in values[v].readers:
+                    there = _at(instance, self.schedule, reader)
+                    path = self.read if there == device else self._sent
+                    tail = max(tail, path[v, there])
+        tail += instance.duration[task][mode]
+        self.row[row] = tail
+        for v in instance.inputs[task]:
+            self.read[v, device] = max(self.read.get((v, device), 0), tail)
+
+    def _pass_transfer(self, src: int, v: int, device: int) -> None:
+        pair = _at(self.instance, self.schedule, src) * self.instance.devices + device
+        tail = max(self.wire.get(pair, 0), self.read[v, device]) + self.instance.send[v][pair]
+        self._sent[v, device] = self.wire[pair] = tail

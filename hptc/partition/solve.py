@@ -1,0 +1,109 @@
+"""Solving a partition problem: the ladder from seeds to proof."""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from hptc.errors import InfeasibleError
+from hptc.partition.bounds import path_bound
+from hptc.partition.decode import decode_by_rank
+from hptc.partition.exact import prove
+from hptc.partition.feasible import find_modes
+from hptc.partition.heuristics import local_choices, seeds
+from hptc.partition.instance import prepare
+from hptc.partition.limits import Clock, Limits, Progress
+from hptc.partition.model import LARGEST_NS
+from hptc.partition.problem import Objective, Problem, Solution
+from hptc.partition.search import Incumbent
+
+__all__ = ["Limits", "Progress", "restrict", "solve"]
+
+SEED_SHARE = 0.25
+"""Share of the time limit after which no further constructive seed is tried."""
+
+DEFAULT_LIMITS = Limits()
+
+
+def solve(
+    problem: Problem,
+    *,
+    objective: Objective = Objective.LATENCY,
+    limits: Limits = DEFAULT_LIMITS,
+    progress: Callable[[Progress], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Solution:
+    """Place, order and connect the tasks of a problem.
+
+    Args:
+        problem: tasks, devices, links and values.
+        objective: latency (ns) or energy (pJ).
+        limits: when to stop; the time covers the bound.
+        progress: called on every better solution.
+        stop: polled; True ends the solve with what there is.
+
+    Returns:
+        A checked solution. After Ctrl-C, the best one known at that moment.
+
+    Raises:
+        InfeasibleError: no choice of devices keeps the constraint it names.
+        ProblemError: the problem contradicts itself.
+        TimeLimitError: the time passed before the first solution.
+    """
+    clock = Clock(limits, stop)
+    search = Incumbent(prepare(problem), objective, clock, progress)
+    try:
+        _climb(search)
+    except KeyboardInterrupt:
+        if search.best is None:
+            raise
+    return search.solution()
+
+
+def restrict(problem: Problem, devices: Collection[int]) -> Problem:
+    """Return the problem with the modes on `devices` only (positions stay).
+
+    Raises:
+        InfeasibleError: a task has no mode there.
+    """
+    tasks = []
+    for task in problem.tasks:
+        modes = tuple(mode for mode in task.modes if mode.device in devices)
+        if not modes:
+            names = ", ".join(problem.devices[d].name for d in sorted(devices))
+            raise InfeasibleError(
+                f"task {task.name!r}",
+                expected=f"a mode on one of the devices {names or 'given (none)'}",
+                found="none",
+                hint="Allow another device for it.",
+            )
+        tasks.append(replace(task, modes=modes))
+    return replace(problem, tasks=tuple(tasks))
+
+
+def _climb(search: Incumbent) -> None:
+    """Go up the ladder until the gap closes or the time is over."""
+    instance, clock = search.instance, search.clock
+    search.raise_bound(0, path_bound(instance))
+    _plant(search)
+    if search.is_done or sum(map(max, instance.duration)) > LARGEST_NS:
+        return
+    proof = prove(instance, search.objective, search.schedule, search.bound_ns, clock, clock.left_s)
+    if proof.schedule is not None:
+        search.offer(proof.schedule, "exact")
+    search.raise_bound(proof.bound)
+    if proof.is_optimal:
+        search.close()
+
+
+def _plant(search: Incumbent) -> None:
+    """Offer the constructive seeds; fall back to a search for any admissible modes."""
+    instance, clock = search.instance, search.clock
+    for schedule in seeds(instance):
+        search.offer(schedule, "seed")
+        if clock.elapsed_s > SEED_SHARE * clock.limits.time_s or search.is_good_enough:
+            break
+    for modes in local_choices(instance):
+        if instance.admits(modes):
+            search.offer(decode_by_rank(instance, modes), "seed")
+    if search.best is None:
+        modes = find_modes(instance, clock)
+        search.offer(decode_by_rank(instance, modes), "seed")
