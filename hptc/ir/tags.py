@@ -1,0 +1,67 @@
+"""Residencies and operand tags by data flow: the rules that passes write down and verify checks."""
+
+from collections.abc import Mapping
+
+from hptc.ir.contractions import contraction
+from hptc.ir.families import is_random
+from hptc.ir.graph import Graph, Op, OperandTag, Residency, ValueKind
+
+_VOLATILITY = {residency: level for level, residency in enumerate(Residency)}
+_FIXED = frozenset({Residency.CONSTANT, Residency.STATIC})
+
+
+def residencies(graph: Graph) -> dict[str, Residency]:
+    """Return the residency of every value.
+
+    Inputs by their kind and by whether an update names them; a result is as volatile as the most
+    volatile input of its operation, and at least trainable if the operation draws random numbers.
+    """
+    updated = {update.state for update in graph.updates}
+    found = {
+        value.name: _of_input(value.kind, value.name in updated)
+        for value in graph.values
+        if value.kind is not ValueKind.COMPUTED
+    }
+    for op in graph.ops:
+        least = Residency.TRAINABLE if is_random(op.kind) else Residency.CONSTANT
+        reached = max([least, *(found[name] for name in op.inputs)], key=_VOLATILITY.__getitem__)
+        found.update(dict.fromkeys(op.outputs, reached))
+    return found
+
+
+def operand_tag(
+    graph: Graph, op: Op, residency: Mapping[str, Residency], updates: frozenset[str]
+) -> OperandTag:
+    """Return the operand tag of an operation.
+
+    Args:
+        graph: Where the operation stands.
+        op: The operation.
+        residency: The residency of every value.
+        updates: The values that state takes at the end of the step.
+    """
+    read = {residency[name] for name in op.inputs}
+    random = is_random(op.kind)
+    if read <= _FIXED and not random:
+        return OperandTag.FOLDED
+    product = contraction(graph, op)
+    if product is not None:
+        fixed = [residency[name] in _FIXED for name in (product.left, product.right)]
+        moving = [residency[name] is Residency.TRANSIENT for name in (product.left, product.right)]
+        if any(fixed) and any(moving):
+            return OperandTag.STATIC
+    if random or Residency.TRAINABLE in read or not updates.isdisjoint(op.outputs):
+        return OperandTag.TRAINABLE
+    return OperandTag.DYNAMIC
+
+
+def _of_input(kind: ValueKind, is_updated: bool) -> Residency:
+    match kind:
+        case ValueKind.BATCH:
+            return Residency.TRANSIENT
+        case ValueKind.CONSTANT:
+            return Residency.CONSTANT
+        case ValueKind.PARAMETER | ValueKind.BUFFER if not is_updated:
+            return Residency.STATIC
+        case _:
+            return Residency.TRAINABLE
