@@ -112,7 +112,9 @@ def make_schedule(graph: Graph) -> Schedule:
         resource = f"xbar/w{at % MATRICES}" if spatial else "gpu"
         product = _exec((mm,), matrix, clock, resource)
         adapter = _exec((down, up), "systolic", clock, "systolic")
-        sent = [_send(product, "gpu"), _send(adapter, "gpu")] if spatial else [_send(adapter, "gpu")]
+        sent = (
+            [_send(product, "gpu"), _send(adapter, "gpu")] if spatial else [_send(adapter, "gpu")]
+        )
         act = _exec((add, gelu), "gpu", max(item.end_ns for item in (product, *sent)), "gpu")
         step += [product, adapter, *sent, act, _free(act, add)]
         clock = act.end_ns + 400

@@ -16,7 +16,7 @@ class Page {
     return node('button', {
       type: 'button', role: 'tab', id: `tab-${phase.name}`, 'aria-controls': 'panel',
       onclick: () => this.open(at), onkeydown: (event) => this.onTabKey(event, at),
-    }, phase.name);
+    }, phase.name, node('span', { class: 'dim' }, ` ${PHASE_NOTES[phase.name] ?? ''}`));
   }
 
   onTabKey(event, at) {
@@ -109,6 +109,7 @@ function start() {
   const data = loadModel();
   const page = new Page(data);
   const named = data.phases.findIndex((phase) => `#${phase.name}` === location.hash);
+  byId('panel').hidden = !data.phases.length;
   if (data.phases.length) page.open(Math.max(0, named));
 }
 

@@ -1,7 +1,13 @@
 // Reads the data element: the inverse of hptc/viz/encode.py.
 
+// Characters that would hide or reorder what stands beside them are spelled out.
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const visible = (text) => text.replace(INVISIBLE, (found) => `\\u${found.codePointAt(0).toString(16).padStart(4, '0')}`);
+
 function decode(part) {
-  if (Array.isArray(part) || part === null || typeof part !== 'object') return part;
+  if (typeof part === 'string') return visible(part);
+  if (Array.isArray(part)) return part.map(decode);
+  if (part === null || typeof part !== 'object') return part;
   if ('columns' in part) return records(part);
   return Object.fromEntries(Object.entries(part).map(([name, item]) => [name, decode(item)]));
 }
@@ -9,13 +15,15 @@ function decode(part) {
 function records({ rows, columns }) {
   const read = Object.entries(columns).map(([name, column]) => [name, Array.isArray(column)
     ? (at) => decode(column[at])
-    : (at) => column.texts[column.codes[at]]]);
+    : (at) => visible(column.texts[column.codes[at]])]);
   return Array.from({ length: rows }, (_, at) => {
     const record = {};
     for (const [name, value] of read) record[name] = value(at);
     return record;
   });
 }
+
+const PHASE_NOTES = { full: 'all parameters trained', low: 'matrices frozen', infer: 'no training' };
 
 // The colour of an instruction: its tag, or what it does where it runs no operations.
 const COLOURS = [

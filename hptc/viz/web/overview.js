@@ -19,49 +19,47 @@ function card(label, figure, note = '') {
 
 function drawCards(host, phase) {
   const t = phase.totals;
-  const proven = t.status === 'optimal' ? 'proven optimal' : 'best found in the time given';
+  const proven = t.status === 'optimal' ? 'nothing is faster' : 'not proven optimal';
   const macs = phase.tags.reduce((sum, tag) => sum + tag.macs, 0);
   host.replaceChildren(
-    card('Step latency', time(t.latency_ns), t.period_ns === null ? '' : `one step every ${time(t.period_ns)}`),
-    card('Lower bound', time(t.lower_bound_ns), 'no mapping is faster'),
+    card('Step latency', time(t.latency_ns), t.period_ns === null ? '' : `period ${time(t.period_ns)}`),
+    card('Lower bound', time(t.lower_bound_ns), 'proven'),
     card('Gap to the bound', t.gap === null ? NONE : `${short(100 * t.gap)}%`),
     card('Status', t.status, proven),
-    card('Step energy', energy(t.energy_nj), 'static power included'),
+    card('Step energy', energy(t.energy_nj), 'with static power'),
     card('Crossbars used', t.crossbars_used === null ? NONE : whole(t.crossbars_used)),
-    card('Programming', time(t.program_ns), `${energy(t.program_nj)}, once per phase`),
-    card('Operations', whole(phase.ops.length), `${count(macs)} MACs, ${plural(phase.trained.length, 'trained tensor')}`),
+    card('Programming', time(t.program_ns), `${energy(t.program_nj)} at entry`),
+    card('Trained', whole(phase.trained.length), phase.trained.length === 1 ? 'tensor' : 'tensors'),
+    card('Operations', whole(phase.ops.length), `${count(macs)} MACs`),
   );
 }
 
-// "2.3× faster" where the baseline needs 2.3 times as much as this program.
+// "2.3\u00d7 faster": the baseline needs 2.3 times as much as this program.
 function compared(baseline, own, better, worse) {
-  if (baseline === null || !(own > 0) || !(baseline > 0)) return node('td', {}, NONE);
+  if (!(own > 0) || !(baseline > 0)) return node('div', { class: 'dim' }, NONE);
   const ratio = baseline / own;
-  if (Math.abs(ratio - 1) < 0.005) return node('td', {}, 'same');
+  if (Math.abs(ratio - 1) < 0.005) return node('div', { class: 'dim' }, 'the same');
   return ratio > 1
-    ? node('td', { class: 'good' }, `${short(ratio)}\u00d7 ${better}`)
-    : node('td', { class: 'bad' }, `${short(1 / ratio)}\u00d7 ${worse}`);
+    ? node('div', { class: 'good' }, `${short(ratio)}\u00d7 ${better}`)
+    : node('div', { class: 'bad' }, `${short(1 / ratio)}\u00d7 ${worse}`);
 }
 
-function figure(value, format, most) {
+function figure(value, format, most, ratio) {
   if (value === null) return node('td', { class: 'dim' }, 'infeasible');
-  return node('td', {}, format(value), track(value / most));
+  return node('td', {}, format(value), track(value / most), ratio);
 }
 
 function drawBaselines(host, phase) {
   const own = phase.totals;
   const most = (key) => Math.max(own[key], ...phase.baselines.map((item) => item[key] ?? 0), Number.MIN_VALUE);
   const [slowest, hungriest] = [most('latency_ns'), most('energy_nj')];
-  const line = (name, item, attributes) => row([
-    node('th', { scope: 'row', class: 'name' }, name),
-    figure(item.latency_ns, time, slowest), attributes.own ? node('td', {}, NONE) : compared(item.latency_ns, own.latency_ns, 'faster', 'slower'),
-    figure(item.energy_nj, energy, hungriest), attributes.own ? node('td', {}, NONE) : compared(item.energy_nj, own.energy_nj, 'less', 'more'),
-  ], attributes.own ? { class: 'own' } : {});
-  const rows = [line('this program', own, { own: true }), ...phase.baselines.map((item) => line(`all ${item.name}`, item, {}))];
-  host.replaceChildren(
-    ...table('Totals against one device for everything', ['Mapping', 'Latency', 'this program is', 'Energy', 'this program uses'], rows,
-      phase.baselines.length ? '' : 'The report of this phase holds no baselines.'),
-  );
+  const mine = row([node('th', { scope: 'row' }, 'this program'),
+    figure(own.latency_ns, time, slowest, ''), figure(own.energy_nj, energy, hungriest, '')], { class: 'own' });
+  const others = phase.baselines.map((item) => row([node('th', { scope: 'row', class: 'name' }, `all ${item.name}`),
+    figure(item.latency_ns, time, slowest, compared(item.latency_ns, own.latency_ns, 'faster', 'slower')),
+    figure(item.energy_nj, energy, hungriest, compared(item.energy_nj, own.energy_nj, 'less', 'more'))]));
+  host.replaceChildren(...table('Totals against other mappings', ['Mapping', 'Latency', 'Energy'], [mine, ...others],
+    others.length ? 'Ratios say how this program compares with each mapping.' : 'The report of this phase holds no baselines.'));
 }
 
 function split(title, parts, key) {

@@ -8,10 +8,10 @@ function addUp(cells) {
   return sum;
 }
 
-function placementCell(sum, whole_, colour) {
+function placementCell(sum, most, colour) {
   if (!sum.ops && !sum.busy_ns) return node('td', { class: 'dim' }, NONE);
   const lines = PARTS.flatMap(([key, unit, format]) => [
-    node('span', {}, node('span', { class: 'dim' }, unit), format(sum[key])), track(sum[key] / whole_[key], colour)]);
+    node('span', { class: 'dim' }, unit), track(sum[key] / most[key], colour), node('span', {}, format(sum[key]))]);
   return node('td', {}, node('div', { class: 'cell' }, ...lines));
 }
 

@@ -6,6 +6,7 @@ const NARROWEST_NS = 5;
 class Timeline {
   constructor(host, tooltip, onSelect) {
     Object.assign(this, { tooltip, onSelect, selected: null, hovered: null, expanded: false, matches: () => true });
+    Object.assign(this, { rows: [], end_ns: NARROWEST_NS, bound_ns: null, view: { from: 0, to: NARROWEST_NS } });
     this.canvas = node('canvas', { tabindex: '0', role: 'img', 'aria-describedby': 'timeline-keys' });
     this.spacer = node('div');
     this.scroller = node('div', { class: 'lanes' }, this.canvas, this.spacer);
@@ -14,6 +15,7 @@ class Timeline {
     host.replaceChildren(this.heading, this.key, this.scroller, node('div', { class: 'hint', id: 'timeline-keys' },
       'Wheel or + \u2212 zooms, drag or Shift+\u2190 \u2192 pans, 0 fits; \u2190 \u2192 steps through the lane, \u2191 \u2193 changes lane. The table below holds the same instructions.'));
     this.painter = new Painter(this.canvas);
+    this.layout();
     this.listen();
   }
 
@@ -26,7 +28,9 @@ class Timeline {
     canvas.addEventListener('pointerup', (event) => this.onUp(event));
     canvas.addEventListener('pointerleave', () => this.hover(null));
     canvas.addEventListener('keydown', (event) => this.onKey(event));
-    new ResizeObserver(() => this.layout()).observe(this.scroller);
+    new ResizeObserver(() => {
+      if (this.scroller.clientWidth !== this.painter.width) this.layout();
+    }).observe(this.scroller);
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
       this.painter.refreshColours();
       this.redraw();
