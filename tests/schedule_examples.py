@@ -1,6 +1,7 @@
 """A hand-written step (frozen linear layer, trained bias, mse, sgd with momentum) to schedule."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from hptc.cost import Cost, CostTable, CrossbarUse, DeviceCosts
 from hptc.ir.graph import (
@@ -16,6 +17,7 @@ from hptc.ir.graph import (
     Value,
     ValueKind,
 )
+from hptc.ir.tags import operand_tag, residencies
 from hptc.ir.tasks import tasks_of
 from hptc.partition.problem import Assignment, Placement, Transfer
 from hptc.schedule.build import build_schedule
@@ -62,7 +64,7 @@ SHAPES: Mapping[str, tuple[int, ...]] = {
     "loss": (),
     "g_h": (ROWS, UNITS),
 }
-STEP = Graph(
+_UNTAGGED = Graph(
     Phase.LOW,
     values=(
         value("x", ROWS, FEATURES, kind=ValueKind.BATCH),
@@ -78,6 +80,20 @@ STEP = Graph(
     updates=(Update("b", "b_new"), Update("m", "m_new")),
     gradients=(Named("b", "g_b"),),
 )
+
+
+def tagged(graph: Graph) -> Graph:
+    """The graph with the residencies and tags that follow from its data flow."""
+    residency = residencies(graph)
+    news = frozenset(update.new for update in graph.updates)
+    return replace(
+        graph,
+        values=tuple(replace(v, residency=residency[v.name]) for v in graph.values),
+        ops=tuple(replace(o, tag=operand_tag(graph, o, residency, news)) for o in graph.ops),
+    )
+
+
+STEP = tagged(_UNTAGGED)
 TASKS = tasks_of(STEP)
 DEVICES = ("gpu", "xbar", "sys")
 
