@@ -15,7 +15,7 @@ from torch.export import ExportedProgram
 
 from hptc.errors import UsageError
 from hptc.frontend.dataflow import EINSUM, WeightUse, attention_weights, weight_uses
-from hptc.frontend.names import LORA_A, LORA_B, factor_name
+from hptc.ir.adapter import Adapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,30 +26,6 @@ class AdapterSpec:
     rank: int = 8
     alpha: float = 64.0
     match: str = "auto"
-
-
-@dataclass(frozen=True, slots=True)
-class Adapter:
-    """A low-rank update of one weight."""
-
-    weight: str
-    inner: int
-    """Contracted extent (of one group, times the kernel for a convolution)."""
-    outer: int
-    rank: int
-    scale: float
-    transposed: bool
-    """The weight is stored [out, in, ...]."""
-
-    @property
-    def a(self) -> str:
-        """Name of A, [inner, rank]."""
-        return factor_name(self.weight, LORA_A)
-
-    @property
-    def b(self) -> str:
-        """Name of B, [rank, outer]."""
-        return factor_name(self.weight, LORA_B)
 
 
 def parse_adapter(text: str) -> AdapterSpec:

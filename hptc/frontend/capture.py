@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hptc.errors import UsageError
-from hptc.frontend.adapt import Adapter, AdapterSpec, choose_adapters
+from hptc.frontend.adapt import AdapterSpec, choose_adapters
 from hptc.frontend.lower import lower
 from hptc.frontend.recipe import Recipe
 from hptc.frontend.torch import Model
 from hptc.frontend.training import StepPlan, trace_step
+from hptc.ir.adapter import Adapter
 from hptc.ir.graph import Graph, Phase
 
 

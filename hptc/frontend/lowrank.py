@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from hptc.frontend import dataflow
-from hptc.frontend.adapt import Adapter, merged
+from hptc.frontend.adapt import merged
+from hptc.ir.adapter import Adapter
 
 aten = torch.ops.aten
 

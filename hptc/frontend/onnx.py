@@ -1,7 +1,7 @@
 """ONNX models in: a torch module whose parameters carry the names of the initializers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
@@ -9,13 +9,21 @@ import onnx
 import onnx.inliner
 import torch
 
-from hptc.errors import ModelError, UsageError
+from hptc.errors import ModelError
 from hptc.frontend.onnx_evaluate import Evaluation, Weights, evaluate
-from hptc.frontend.onnx_graph import Graph, Input, bind_inputs, dimension_names, read_graph
+from hptc.frontend.onnx_graph import (
+    Graph,
+    Input,
+    bind_inputs,
+    check_dimensions,
+    fix_inputs,
+    read_graph,
+)
 from hptc.frontend.onnx_inputs import draft_inputs, index_ranges, sample_inputs
 from hptc.frontend.onnx_module import OnnxModule
+from hptc.frontend.onnx_ops.rule import Value
 from hptc.frontend.onnx_parameters import Choice, choose_trained, is_anonymous, overrule
-from hptc.frontend.onnx_read import check_model, check_ops, read_model
+from hptc.frontend.onnx_read import check_model, check_ops, check_trainable, read_model
 
 _NO_DIMENSIONS: Mapping[str, int] = MappingProxyType({})
 
@@ -27,6 +35,16 @@ class Guess:
     name: str
     trained: bool
     reason: str
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a caller knows about the inputs of a model."""
+
+    fixed: Mapping[str, Value] = field(default_factory=dict)
+    """Inputs that are to be constants of the module, e.g. a shape; any may be a sequence."""
+    examples: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    """Used instead of seeded inputs; their shapes replace those in the file."""
 
 
 @dataclass(frozen=True)
@@ -74,21 +92,34 @@ def from_model_proto(
     dimensions: Mapping[str, int] = _NO_DIMENSIONS,
     train: str | None = None,
     frozen: str | None = None,
+    given: Given | None = None,
 ) -> ImportedModel:
-    """Import a model in memory; see `load_onnx`. `where` names it in messages."""
+    """Import a model in memory, its external weights loaded; see `load_onnx`.
+
+    Args:
+        model: The model.
+        where: How messages name it.
+        dimensions: As in `load_onnx`.
+        train: As in `load_onnx`.
+        frozen: As in `load_onnx`.
+        given: Values for the inputs, for callers that know them.
+    """
     opsets = check_model(model, where)
     if model.functions:
         model = onnx.inliner.inline_local_functions(model)
         opsets = check_model(model, where)
     graph = read_graph(model.graph, opsets, where)
     check_ops(graph, where)
-    _check_dimensions(graph, dimensions, where)
-    inputs = bind_inputs(graph, dimensions, where)
-    choices = choose_trained(graph)
-    choices = overrule(choices, train, trained=True)
+    if given is None:
+        check_trainable(graph, where)
+        given = Given()
+    graph = fix_inputs(graph, given.fixed)
+    check_dimensions(graph, dimensions, where)
+    inputs = bind_inputs(graph, dimensions, given.examples, where)
+    choices = overrule(choose_trained(graph), train, trained=True)
     choices = overrule(choices, frozen, trained=False)
-    weights = _sort_weights(graph, choices)
-    evaluation, examples = _evaluate_on_examples(graph, weights, inputs)
+    weights = _sort_weights(graph, choices, given)
+    evaluation, examples = _evaluate_on_examples(graph, weights, inputs, given)
     module = _build_module(evaluation, weights, inputs)
     used = dict(module.named_parameters())
     _check_finite(used, where)
@@ -106,8 +137,10 @@ def from_model_proto(
     )
 
 
-def _sort_weights(graph: Graph, choices: Mapping[str, Choice]) -> Weights:
-    trained, kept, constant = {}, {}, {}
+def _sort_weights(graph: Graph, choices: Mapping[str, Choice], given: Given) -> Weights:
+    trained: dict[str, torch.Tensor] = {}
+    kept: dict[str, torch.Tensor] = {}
+    constant: dict[str, Value] = dict(given.fixed)
     for name, value in graph.initializers.items():
         choice = choices.get(name)
         if choice is None or (value.numel() <= 1 and not choice.trained):
@@ -120,12 +153,12 @@ def _sort_weights(graph: Graph, choices: Mapping[str, Choice]) -> Weights:
 
 
 def _evaluate_on_examples(
-    graph: Graph, weights: Weights, inputs: tuple[Input, ...]
+    graph: Graph, weights: Weights, inputs: tuple[Input, ...], given: Given
 ) -> tuple[Evaluation, dict[str, torch.Tensor]]:
     """Evaluate on zeros as integers, always valid; then draw them from the ranges that showed."""
-    draft = draft_inputs(inputs)
-    evaluation = evaluate(graph, weights, draft)
-    return evaluation, sample_inputs(inputs, index_ranges(evaluation, inputs))
+    evaluation = evaluate(graph, weights, draft_inputs(inputs) | given.examples)
+    sampled = sample_inputs(inputs, index_ranges(evaluation, inputs))
+    return evaluation, sampled | given.examples
 
 
 def _build_module(
@@ -151,24 +184,6 @@ def _check_finite(parameters: Mapping[str, torch.nn.Parameter], where: str) -> N
             found=f"NaN or infinity in {', '.join(broken[:5])}",
             hint="Export the model from a sound checkpoint, or freeze the weight (--frozen).",
         )
-
-
-def _check_dimensions(graph: Graph, dimensions: Mapping[str, int], where: str) -> None:
-    known = dimension_names(graph)
-    for name, size in dimensions.items():
-        if name not in known:
-            raise UsageError(
-                f"{where}, --shape {name}={size}",
-                expected=f"a dynamic dimension ({', '.join(known) or 'the model has none'})",
-                found=repr(name),
-                hint="Remove the option or correct the name.",
-            )
-        if size < 1:
-            raise UsageError(
-                f"{where}, --shape {name}={size}",
-                expected="a positive size",
-                found=str(size),
-            )
 
 
 def _naming_warnings(parameters: Mapping[str, torch.nn.Parameter]) -> tuple[str, ...]:

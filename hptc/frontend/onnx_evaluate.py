@@ -84,7 +84,7 @@ class Weights:
     trained: Mapping[str, torch.Tensor]
     kept: Mapping[str, torch.Tensor]
     """Frozen, yet parameters of the module: their views are not folded."""
-    constant: Mapping[str, torch.Tensor]
+    constant: Mapping[str, Value]
 
 
 def name_outputs(result: Any, names: tuple[str, ...]) -> dict[str, Value]:

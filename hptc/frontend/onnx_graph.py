@@ -1,14 +1,14 @@
 """The parts of an ONNX graph that import needs, as frozen data."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 import onnx
 import torch
 
-from hptc.errors import ModelError
+from hptc.errors import ModelError, UsageError
 from hptc.frontend.onnx_ops.types import to_torch, torch_dtype, type_name
 
 
@@ -123,7 +123,17 @@ def _decode(tensor: onnx.TensorProto, where: str) -> torch.Tensor:
         ) from error
 
 
-def bind_inputs(graph: Graph, dimensions: Mapping[str, int], where: str) -> tuple[Input, ...]:
+def fix_inputs(graph: Graph, fixed: Collection[str]) -> Graph:
+    """Return the graph without the inputs that are constants of the import."""
+    return replace(graph, inputs=tuple(v for v in graph.inputs if v.name not in fixed))
+
+
+def bind_inputs(
+    graph: Graph,
+    dimensions: Mapping[str, int],
+    examples: Mapping[str, torch.Tensor],
+    where: str,
+) -> tuple[Input, ...]:
     """Return the inputs with every symbolic dimension replaced by its value.
 
     A dimension without any name is called `input[axis]`.
@@ -141,10 +151,14 @@ def bind_inputs(graph: Graph, dimensions: Mapping[str, int], where: str) -> tupl
                 found=f"a {value.type.WhichOneof('value') or 'value without a type'}",
                 hint="Models whose inputs are sequences, maps or optionals cannot be trained.",
             )
+        dtype = _input_dtype(value, where)
+        if value.name in examples:
+            bound.append(Input(value.name, tuple(examples[value.name].shape), dtype))
+            continue
         symbols = _symbols(value)
         unbound += [s for s in symbols if isinstance(s, str) and s not in dimensions]
         shape = tuple(dimensions.get(s, 0) if isinstance(s, str) else s for s in symbols)
-        bound.append(Input(value.name, shape, _input_dtype(value, where)))
+        bound.append(Input(value.name, shape, dtype))
     if unbound:
         names = list(dict.fromkeys(unbound))
         raise ModelError(
@@ -156,8 +170,12 @@ def bind_inputs(graph: Graph, dimensions: Mapping[str, int], where: str) -> tupl
     return tuple(bound)
 
 
-def dimension_names(graph: Graph) -> tuple[str, ...]:
-    """Return the names of the dynamic dimensions of the inputs, each once."""
+def check_dimensions(graph: Graph, dimensions: Mapping[str, int], where: str) -> None:
+    """Check that the user's dimensions are positive and name dynamic ones of the model.
+
+    Raises:
+        UsageError: one does not.
+    """
     symbols = [
         symbol
         for value in graph.inputs
@@ -165,7 +183,15 @@ def dimension_names(graph: Graph) -> tuple[str, ...]:
         for symbol in _symbols(value)
         if isinstance(symbol, str)
     ]
-    return tuple(dict.fromkeys(symbols))
+    known = ", ".join(dict.fromkeys(symbols)) or "the model has none"
+    for name, size in dimensions.items():
+        if name not in symbols or size < 1:
+            raise UsageError(
+                f"{where}, --shape {name}={size}",
+                expected=f"a dynamic dimension ({known}) and a positive size",
+                found=f"{name!r} and {size}",
+                hint="Remove the option or correct it.",
+            )
 
 
 def _symbols(value: onnx.ValueInfoProto) -> list[int | str]:

@@ -10,7 +10,7 @@ from hptc.errors import ModelError, UnsupportedOpError
 from hptc.frontend.onnx_graph import Graph, Node
 from hptc.frontend.onnx_ops import find_rule
 
-OPSETS = range(7, 27)
+OPSETS = range(6, 29)
 """Versions of the standard operator set whose operations the tables describe."""
 
 _CONTROL_FLOW = frozenset({"Loop", "Scan", "SequenceMap"})
@@ -131,14 +131,6 @@ def check_model(model: onnx.ModelProto, where: str) -> Mapping[str, int]:
             found="none" if version is None else f"opset {version}",
             hint="Export with another opset_version, or use onnx.version_converter.",
         )
-    for kind, items in (("input", model.graph.input), ("output", model.graph.output)):
-        if not items:
-            raise ModelError(
-                where,
-                expected=f"a graph with at least one {kind}",
-                found="none",
-                hint="Such a graph cannot be trained; export the whole model.",
-            )
     try:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError) as error:
@@ -150,6 +142,22 @@ def check_model(model: onnx.ModelProto, where: str) -> Mapping[str, int]:
             hint="The file is damaged or was written by a broken exporter; export it again.",
         ) from error
     return opsets
+
+
+def check_trainable(graph: Graph, where: str) -> None:
+    """Check that the graph has inputs to learn from and outputs to compare with a target.
+
+    Raises:
+        ModelError: it has none.
+    """
+    for kind, items in (("input", graph.inputs), ("output", graph.outputs)):
+        if not items:
+            raise ModelError(
+                where,
+                expected=f"a graph with at least one {kind}",
+                found="none",
+                hint="Such a graph cannot be trained; export the whole model.",
+            )
 
 
 def check_ops(graph: Graph, where: str) -> None:

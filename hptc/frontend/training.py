@@ -19,12 +19,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from hptc.errors import ModelError
 from hptc.frontend import lowrank
-from hptc.frontend.adapt import Adapter
 from hptc.frontend.decompose import decompositions
-from hptc.frontend.names import LR, STEP, TARGET, batch_name, state_name
 from hptc.frontend.recipe import Recipe
 from hptc.frontend.torch import Model
+from hptc.ir.adapter import Adapter
 from hptc.ir.graph import Phase, ValueKind
+from hptc.ir.names import LR, STEP, TARGET, batch_name, state_name
 
 aten = torch.ops.aten
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from hptc.ir.graph import Graph, OperandTag, Op, Role
+from hptc.ir.graph import Graph, Op, OperandTag, Role
 from hptc.ir.ops import macs
 from hptc.partition import problem as pb
 from hptc.schedule.model import InstructionKind, Schedule

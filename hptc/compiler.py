@@ -1,0 +1,166 @@
+"""The whole flow on one page: a model in, a compiled program out."""
+
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from torch import Tensor
+
+from cost_models.load import load_target
+from cost_models.price import price
+from hptc import __version__
+from hptc.errors import HptcError
+from hptc.frontend.capture import capture
+from hptc.frontend.recipe import OPTIMIZERS, Recipe
+from hptc.frontend.source import ModelLike, Source, read_source
+from hptc.ir.graph import Graph, Phase
+from hptc.ir.tasks import tasks_of
+from hptc.options import Options
+from hptc.partition.solve import Limits, Progress, solve
+from hptc.program import Program
+from hptc.schedule.build import build_schedule
+from hptc.schedule.check import check_schedule
+from hptc.schedule.model import Bundle, CompiledPhase, Reference
+from hptc.schedule.pose import pose
+from hptc.schedule.report import Json, phase_report, single_device_baselines
+from hptc.schedule.transitions import transitions
+from hptc.target import Target
+from passes import PIPELINE, run_passes
+
+REPORT_SCHEMA = 1
+DEFAULT_STEPS = 10_000
+"""Steps of a phase where --steps does not say; they count against endurance."""
+LEAST_SOLVE_S = 0.5
+"""Solver time of a phase even where capture has used up the limit."""
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """Where a caller may look in while a program is compiled."""
+
+    after_pass: Callable[[str, Graph], None] | None = None
+    progress: Callable[[Phase, Progress], None] | None = None
+    stop: Callable[[], bool] | None = None
+
+
+@dataclass(frozen=True)
+class _Phase:
+    """One compiled phase with its report."""
+
+    compiled: CompiledPhase
+    report: Json
+
+
+def compile_source(
+    model: ModelLike,
+    example_inputs: Sequence[Tensor] | None,
+    options: Options,
+    hooks: Hooks = Hooks(),
+) -> Program:
+    """Compile a model for all phases of `options`.
+
+    Raises ModelError, TargetError, UsageError, InfeasibleError or TimeLimitError.
+    """
+    started = time.monotonic()
+    targets = {
+        phase: load_target(options.targets[phase], options.overrides) for phase in options.phases
+    }
+    source = read_source(model, example_inputs, options.dimensions, options.selection)
+    recipe = Recipe(
+        options.loss, OPTIMIZERS[options.optimizer], source.model.output_index(options.output)
+    )
+    captured = capture(source.model, options.phases, recipe, options.adapter, options.selection)
+    capture_s = time.monotonic() - started
+    compiled: dict[Phase, _Phase] = {}
+    for position, phase in enumerate(options.phases):
+        left_s = options.time_limit_s - (time.monotonic() - started)
+        share_s = max(LEAST_SOLVE_S, left_s / (len(options.phases) - position))
+        with _noted(phase):
+            compiled[phase] = _compile_phase(
+                captured.graphs[phase], targets[phase], options, hooks, share_s
+            )
+    graphs = {phase: item.compiled.graph for phase, item in compiled.items()}
+    bundle = Bundle(
+        name=source.name,
+        options=_record(options, source),
+        phases={phase: item.compiled for phase, item in compiled.items()},
+        transitions=transitions(graphs, captured.adapters, options.seed),
+        weights=captured.weights,
+        report={
+            "schema_version": REPORT_SCHEMA,
+            "bundle": None,
+            "target": {phase.value: target.name for phase, target in targets.items()},
+            "capture_s": capture_s,
+            "solve_s": time.monotonic() - started - capture_s,
+            "trained": {phase.value: list(graph.trained) for phase, graph in graphs.items()},
+            "phases": {phase.value: item.report for phase, item in compiled.items()},
+        },
+        reference=Reference(source.format, source.data),
+        versions=_versions(),
+    )
+    return Program(bundle, source.warnings)
+
+
+def _compile_phase(
+    graph: Graph, target: Target, options: Options, hooks: Hooks, time_s: float
+) -> _Phase:
+    started = time.monotonic()
+    steps = options.steps.get(graph.phase, DEFAULT_STEPS)
+    graph = run_passes(graph, PIPELINE, hooks.after_pass)
+    tasks = tasks_of(graph)
+    costs = price(graph, tasks, target, steps=steps)
+    posed = pose(graph, tasks, costs, target, steps=steps)
+    left_s = max(LEAST_SOLVE_S, time_s - (time.monotonic() - started))
+    progress = hooks.progress
+    solution = solve(
+        posed.problem,
+        objective=options.objective,
+        limits=Limits(time_s=left_s, gap=options.gap, seed=options.seed),
+        progress=None if progress is None else (lambda seen: progress(graph.phase, seen)),
+        stop=hooks.stop,
+    )
+    schedule = build_schedule(graph, tasks, costs, posed, solution.assignment)
+    check_schedule(graph, schedule)
+    baselines = single_device_baselines(posed) | _gpu_baseline(graph, target, steps)
+    report = phase_report(graph, posed, solution, schedule, baselines)
+    return _Phase(CompiledPhase(graph, schedule, target.toml), report)
+
+
+def _gpu_baseline(graph: Graph, target: Target, steps: int) -> dict[str, Json]:
+    """Price the phase on the default GPU where the target has none."""
+    if any(device.kind == "gpu" for device in target.devices):
+        return {}
+    gpu = load_target("gpu")
+    tasks = tasks_of(graph)
+    posed = pose(graph, tasks, price(graph, tasks, gpu, steps=steps), gpu, steps=steps)
+    return {gpu.name: next(iter(single_device_baselines(posed).values()))}
+
+
+@contextmanager
+def _noted(phase: Phase) -> Iterator[None]:
+    try:
+        yield
+    except HptcError as error:
+        error.add_note(f"while compiling the phase {phase.value}")
+        raise
+
+
+def _record(options: Options, source: Source) -> Json:
+    return {
+        **options.to_json(),
+        "inputs": list(source.model.input_names),
+        "outputs": list(source.model.output_names),
+        "guesses": [
+            {"name": guess.name, "trained": guess.trained, "reason": guess.reason}
+            for guess in source.guesses
+        ],
+    }
+
+
+def _versions() -> dict[str, str]:
+    packages = ("torch", "onnx", "onnxruntime", "ortools", "numpy")
+    found = {name: version(name) for name in packages}
+    return {"hptc": __version__, "python": platform.python_version(), **found}

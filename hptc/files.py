@@ -1,0 +1,51 @@
+"""Writing files whole or not at all."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from hptc.errors import UsageError
+
+
+def check_output(path: Path, *, force: bool) -> None:
+    """Raise UsageError if `path` cannot be written, or exists and not `force`."""
+    folder = path.parent
+    if path.is_dir():
+        raise UsageError(str(path), expected="a file name to write", found="a folder")
+    if path.exists() and not force:
+        raise UsageError(
+            str(path),
+            expected="a name that is not taken",
+            found="an existing file",
+            hint="Pass --force to replace it, or another name with -o.",
+        )
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        found = "a folder without write permission" if folder.is_dir() else "no such folder"
+        raise UsageError(str(path), expected="a writable folder", found=found)
+
+
+def write_file(path: Path, data: bytes | str, *, force: bool = True) -> None:
+    """Write through a temporary file beside `path`, so that no partial file ever shows.
+
+    Raises UsageError if the file cannot be written, or exists and not `force`.
+    """
+    check_output(path, force=force)
+    content = data.encode() if isinstance(data, str) else data
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UsageError(
+            str(path), expected="room and permission to write", found=str(error.strerror or error)
+        ) from error
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,124 @@
+"""Any model a user hands over, read into one form."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.export import ExportedProgram
+
+from hptc.errors import ModelError, UsageError
+from hptc.frontend.capture import Selection
+from hptc.frontend.onnx import Guess, ImportedModel, from_model_proto
+from hptc.frontend.onnx_read import read_model
+from hptc.frontend.torch import Model, load_module, load_program
+
+ModelLike = str | Path | torch.nn.Module | ExportedProgram
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model ready for capture, and the original as it is kept for verification."""
+
+    name: str
+    model: Model
+    format: str
+    """`onnx` or `pt2`."""
+    data: bytes
+    warnings: tuple[str, ...] = ()
+    guesses: tuple[Guess, ...] = ()
+
+
+def read_source(
+    model: ModelLike,
+    example_inputs: Sequence[Tensor] | None,
+    dimensions: Mapping[str, int],
+    selection: Selection,
+) -> Source:
+    """Read an ONNX or .pt2 file, a module or an exported program.
+
+    Raises ModelError, or UsageError where example inputs or dimensions do not suit the model.
+    """
+    if isinstance(model, str | Path):
+        path = Path(model)
+        if path.suffix == ".pt2":
+            return _from_program(path.stem, _read_pt2_file(path), example_inputs)
+        return _from_onnx(path, dimensions, selection)
+    if dimensions:
+        raise UsageError("--shape", expected="an ONNX model", found=type(model).__name__)
+    if isinstance(model, ExportedProgram):
+        return _from_program("program", model, example_inputs)
+    if example_inputs is None:
+        raise UsageError(
+            f"compile({type(model).__name__})",
+            expected="example_inputs, a tuple of tensors",
+            found="None",
+            hint="A module's step is captured with the shapes of its example inputs.",
+        )
+    exported = load_module(model, example_inputs)
+    return _from_model(type(model).__name__.lower(), exported)
+
+
+def imported(result: ImportedModel) -> Model:
+    """Export an imported ONNX model."""
+    return load_module(
+        result.module,
+        result.example_inputs,
+        input_names=result.input_names,
+        output_names=result.output_names,
+    )
+
+
+def read_pt2(data: bytes, where: str) -> ExportedProgram:
+    """Load an exported program from its bytes; raises ModelError if it is none."""
+    try:
+        return torch.export.load(io.BytesIO(data))
+    except Exception as error:  # torch.export.load raises many unrelated types
+        raise ModelError(
+            where,
+            expected="a program saved by torch.export.save",
+            found=f"{type(error).__name__}: {error}",
+        ) from error
+
+
+def _read_pt2_file(path: Path) -> ExportedProgram:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            str(path), expected="a readable file", found=str(error.strerror)
+        ) from error
+    return read_pt2(data, str(path))
+
+
+def _from_onnx(path: Path, dimensions: Mapping[str, int], selection: Selection) -> Source:
+    proto = read_model(path)
+    result = from_model_proto(
+        proto,
+        where=str(path),
+        dimensions=dimensions,
+        train=selection.train,
+        frozen=selection.frozen,
+    )
+    return Source(
+        name=path.stem,
+        model=imported(result),
+        format="onnx",
+        data=proto.SerializeToString(),
+        warnings=result.warnings,
+        guesses=result.guesses,
+    )
+
+
+def _from_program(
+    name: str, program: ExportedProgram, example_inputs: Sequence[Tensor] | None
+) -> Source:
+    return _from_model(name, load_program(program, example_inputs))
+
+
+def _from_model(name: str, model: Model) -> Source:
+    buffer = io.BytesIO()
+    torch.export.save(model.program, buffer)
+    return Source(name=name, model=model, format="pt2", data=buffer.getvalue())

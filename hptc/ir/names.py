@@ -1,0 +1,15 @@
+"""Names of the step graph's values: the one place that spells them."""
+
+LR = "hyper/lr"
+STEP = "hyper/step"
+TARGET = "target"
+
+
+def batch_name(index: int) -> str:
+    """Return the name of the model input at `index`."""
+    return f"in_{index}"
+
+
+def state_name(slot: str, parameter: str) -> str:
+    """Return the name of an optimizer state tensor of `parameter`."""
+    return f"{slot}/{parameter}"

@@ -1,0 +1,125 @@
+"""Options of a compilation: checked once, then passed down frozen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from typing import TypeVar
+
+from hptc.errors import UsageError
+from hptc.frontend.adapt import AdapterSpec, parse_adapter
+from hptc.frontend.capture import Selection
+from hptc.frontend.recipe import OPTIMIZERS, Loss
+from hptc.ir.graph import Phase
+from hptc.partition.problem import Objective
+
+Choice = TypeVar("Choice", bound=Enum)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to compile; the defaults are those of the command line."""
+
+    targets: Mapping[Phase, str]
+    phases: tuple[Phase, ...]
+    overrides: tuple[str, ...] = ()
+    adapter: AdapterSpec = field(default_factory=AdapterSpec)
+    loss: Loss = Loss.MSE
+    optimizer: str = "adamw"
+    output: str | None = None
+    selection: Selection = field(default_factory=Selection)
+    dimensions: Mapping[str, int] = field(default_factory=dict)
+    objective: Objective = Objective.LATENCY
+    time_limit_s: float = 10.0
+    gap: float = 0.0
+    seed: int = 0
+    steps: Mapping[Phase, int] = field(default_factory=dict)
+    lr: float = 1e-3
+
+    def to_json(self) -> dict[str, object]:
+        """Return the options as JSON values, for the record in a bundle."""
+        return {
+            "targets": {phase.value: name for phase, name in self.targets.items()},
+            "phases": [phase.value for phase in self.phases],
+            "overrides": list(self.overrides),
+            "adapter": asdict(self.adapter),
+            "loss": self.loss.value,
+            "optimizer": self.optimizer,
+            "output": self.output,
+            "train": self.selection.train,
+            "frozen": self.selection.frozen,
+            "shape": dict(self.dimensions),
+            "objective": self.objective.value,
+            "time_limit_s": self.time_limit_s,
+            "gap": self.gap,
+            "seed": self.seed,
+            "steps": {phase.value: count for phase, count in self.steps.items()},
+            "lr": self.lr,
+        }
+
+
+def make_options(  # noqa: PLR0913  (one argument per option of the command line)
+    *,
+    target: str = "hybrid",
+    phases: Sequence[str | Phase] = ("full", "low", "infer"),
+    adapt: str = "lora:r=8,alpha=64,match=auto",
+    loss: str = "mse",
+    optimizer: str = "adamw",
+    output: str | None = None,
+    train: str | None = None,
+    frozen: str | None = None,
+    shape: Mapping[str, int] | None = None,
+    objective: str = "latency",
+    time_limit_s: float = 10.0,
+    gap: float = 0.0,
+    seed: int = 0,
+    steps: Mapping[str, int] | None = None,
+    overrides: Sequence[str] = (),
+    lr: float = 1e-3,
+) -> Options:
+    """Return checked options; raises UsageError naming the one at fault and the choices."""
+    chosen = tuple(dict.fromkeys(_choice("--phases", Phase, phase) for phase in phases))
+    if not chosen:
+        raise UsageError("--phases", expected="at least one of full, low, infer", found="none")
+    if optimizer not in OPTIMIZERS:
+        raise UsageError("--optimizer", expected=f"one of {', '.join(OPTIMIZERS)}", found=optimizer)
+    if not time_limit_s > 0:
+        raise UsageError("--time-limit", expected="a positive number of s", found=str(time_limit_s))
+    return Options(
+        targets=_targets(target, chosen),
+        phases=chosen,
+        overrides=tuple(overrides),
+        adapter=parse_adapter(adapt),
+        loss=_choice("--loss", Loss, loss),
+        optimizer=optimizer,
+        output=output,
+        selection=Selection(train, frozen),
+        dimensions=dict(shape or {}),
+        objective=_choice("--objective", Objective, objective),
+        time_limit_s=time_limit_s,
+        gap=gap,
+        seed=seed,
+        steps={_choice("--steps", Phase, key): count for key, count in (steps or {}).items()},
+        lr=lr,
+    )
+
+
+def _targets(text: str, phases: Sequence[Phase]) -> dict[Phase, str]:
+    """Parse `hybrid`, or a target per phase: `full=gpu,low=hybrid-stack`."""
+    if "=" not in text:
+        return dict.fromkeys(phases, text)
+    given = dict(item.partition("=")[::2] for item in text.split(","))
+    found = {_choice("--target", Phase, phase): name for phase, name in given.items()}
+    missing = [phase.value for phase in phases if phase not in found]
+    if missing:
+        raise UsageError(
+            f"--target {text}", expected="a target for every phase", found=f"none for {missing[0]}"
+        )
+    return found
+
+
+def _choice(option: str, kind: type[Choice], given: object) -> Choice:
+    try:
+        return kind(given)
+    except ValueError:
+        choices = ", ".join(str(item.value) for item in kind)
+        raise UsageError(option, expected=f"one of {choices}", found=repr(given)) from None
