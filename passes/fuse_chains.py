@@ -1,6 +1,6 @@
 """fuse-chains: group operations into the tasks that are placed together."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 
@@ -47,24 +47,25 @@ class FuseChains:
                     hint="Run the pass tag-operands first.",
                 )
         groups = Groups.of(graph)
-        names = _named(graph, groups)
+        ordered = tuple(_ordered(graph, groups.lead))
+        leads = [groups.lead.get(op.name, "") for op in ordered]
+        names = _named(graph, dict.fromkeys(filter(None, leads)), groups.titles)
         ops = tuple(
-            replace(op, task=names.get(groups.lead.get(op.name, "")))
-            for op in _ordered(graph, groups.lead)
+            replace(op, task=names.get(lead)) for op, lead in zip(ordered, leads, strict=True)
         )
         inputs = (value for value in graph.values if value.kind is not ValueKind.COMPUTED)
         results = (graph.by_name[name] for op in ops for name in op.outputs)
         return replace(graph, ops=ops, values=(*inputs, *results))
 
 
-def _named(graph: Graph, groups: Groups) -> dict[str, str]:
+def _named(graph: Graph, leads: Iterable[str], titles: Mapping[str, str]) -> dict[str, str]:
     """Return a name for each group, by leading operation: what it serves or comes from."""
     names: dict[str, str] = {}
     uses: dict[str, int] = {}
     taken: set[str] = set()
-    for lead in dict.fromkeys(groups.lead.values()):
+    for lead in leads:
         op = graph.op_by_name[lead]
-        title = groups.titles.get(lead) or (op.source or op.name) + _SUFFIX[op.role]
+        title = titles.get(lead) or (op.source or op.name) + _SUFFIX[op.role]
         name = title
         while name in taken:
             uses[title] = uses.get(title, 1) + 1
