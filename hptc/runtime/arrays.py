@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hptc.errors import InvalidInputError
-from hptc.frontend.names import TARGET
 from hptc.ir.graph import DType, Graph, Value, ValueKind
+from hptc.ir.names import TARGET
 from hptc.runtime.limits import INTEGERS
 from hptc.runtime.transition import torch_dtype
 
@@ -26,10 +26,10 @@ IGNORED_CLASS = -100
 def read_arrays(path: Path) -> dict[str, Array]:
     """Return the arrays of an `.npz` file by name; raises InvalidInputError."""
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
-            raise _file_error(path, "a single array")
-        with loaded:
+        with path.open("rb") as stream:
+            loaded = np.load(stream, allow_pickle=False)
+            if not isinstance(loaded, np.lib.npyio.NpzFile):
+                raise _file_error(path, "a single array")
             return {name: loaded[name] for name in loaded.files}
     except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
         raise _file_error(path, f"{type(error).__name__}: {error}") from error

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from hptc.frontend.names import TARGET
 from hptc.ir.graph import DType, Graph, Op, Ref, ValueKind
+from hptc.ir.names import TARGET
 
 INTEGERS = frozenset({DType.INT64, DType.INT32, DType.INT16, DType.INT8, DType.UINT8})
 

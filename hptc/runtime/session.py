@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hptc.frontend.names import LR, STEP
 from hptc.ir.graph import Phase, ValueKind
+from hptc.ir.names import LR, STEP
 from hptc.runtime.execute import Machine, StepResult
 from hptc.runtime.transition import State, graph_of
 from hptc.schedule.model import Bundle

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from hptc.errors import HptcError
-from hptc.frontend.names import TARGET
 from hptc.frontend.recipe import Loss
 from hptc.ir.graph import Phase
+from hptc.ir.names import TARGET
 from hptc.runtime.data import TrainingData
 from hptc.runtime.execute import StepResult
 from hptc.runtime.log import (

@@ -18,7 +18,6 @@ from hptc.schedule.model import Bundle, Initialise, Merge, Transition
 State = dict[str, Tensor]
 
 _STEP_INPUTS = frozenset({ValueKind.BATCH, ValueKind.HYPER, ValueKind.COMPUTED})
-_DRAW_STRIDE = 1 << 32  # seeds of different draws and of neighbouring parameters never meet
 
 
 def initial_state(bundle: Bundle, phase: Phase) -> State:
@@ -146,7 +145,9 @@ def draw_parameter(new: Initialise, draw: int = 0) -> Tensor:
             expected="the scheme kaiming-uniform or zeros",
             found=repr(new.scheme),
         )
-    generator = torch.Generator().manual_seed(new.seed + draw * _DRAW_STRIDE)
+    # torch's generator reads 32 bits of a seed, so later draws mix the pair into one word
+    mixed = int(np.random.SeedSequence([new.seed, draw]).generate_state(1)[0])
+    generator = torch.Generator().manual_seed(mixed if draw else new.seed)
     bound = 1 / new.shape[0] ** 0.5
     return torch.empty(new.shape).uniform_(-bound, bound, generator=generator)
 
