@@ -55,6 +55,9 @@ def make_graph(phase: Phase, layers: int, prefix: str) -> Graph:
     """Return layers of y = gelu(x W + (x A) B), W frozen in `low`."""
     values = [_value("x", ValueKind.BATCH, ROWS, WIDTH)]
     ops: list[Op] = []
+    if phase is Phase.LOW:
+        ops.append(_folded())
+        values.append(_value("norm", ValueKind.COMPUTED, WIDTH, WIDTH))
     for layer in range(layers):
         values += [
             _value(f"w{layer}", ValueKind.PARAMETER, WIDTH, WIDTH),
@@ -70,6 +73,10 @@ def make_graph(phase: Phase, layers: int, prefix: str) -> Graph:
             for op, width in zip(made, widths, strict=True)
         ]
     return Graph(phase, tuple(values), tuple(ops), (Named("output", f"y{layers - 1}"),))
+
+
+def _folded() -> Op:
+    return Op("fold", "aten.abs.default", (Ref("w0"),), ("norm",), tag=OperandTag.FOLDED)
 
 
 def _layer(phase: Phase, at: int, layers: int, prefix: str) -> Iterator[Op]:
@@ -104,7 +111,8 @@ def _value(name: str, kind: ValueKind, *shape: int) -> Value:
 def make_schedule(graph: Graph) -> Schedule:
     """Return a schedule that runs adapters beside the matrices and sends what must move."""
     spatial = graph.phase is Phase.LOW
-    groups = [graph.ops[at : at + 5] for at in range(0, len(graph.ops), 5)]
+    running = [op for op in graph.ops if op.tag is not OperandTag.FOLDED]
+    groups = [running[at : at + 5] for at in range(0, len(running), 5)]
     step: list[Instruction] = []
     clock = 0
     for at, (mm, down, up, add, gelu) in enumerate(groups):
@@ -118,16 +126,17 @@ def make_schedule(graph: Graph) -> Schedule:
         act = _exec((add, gelu), "gpu", max(item.end_ns for item in (product, *sent)), "gpu")
         step += [product, adapter, *sent, act, _free(act, add)]
         clock = act.end_ns + 400
-    prologue = tuple(_program(at) for at in range(min(MATRICES, len(groups)))) if spatial else ()
+    programs = [_program(at) for at in range(min(MATRICES, len(groups)))] if spatial else []
+    fold = Instruction(InstructionKind.FOLD, "gpu", 0, 2_000, 90.0, ops=("fold",), resource="gpu")
     return Schedule(
         phase=graph.phase,
-        prologue=prologue,
+        prologue=(fold, *programs) if spatial else (),
         step=tuple(sorted(step, key=lambda item: item.start_ns)),
         epilogue=(Instruction(InstructionKind.READ_BACK, "systolic", 0, 900, 12.0, value="a0"),),
         latency_ns=clock,
         energy_pj=sum(item.energy_pj for item in step),
-        program_ns=sum(item.end_ns - item.start_ns for item in prologue),
-        program_pj=sum(item.energy_pj for item in prologue),
+        program_ns=sum(item.end_ns - item.start_ns for item in programs),
+        program_pj=sum(item.energy_pj for item in programs),
     )
 
 

@@ -50,7 +50,8 @@ def test_processes_and_threads_are_named(events: list[dict[str, Any]]) -> None:
     names = [name for (pid, _), name in threads.items() if pid == 2]
     assert names[:6] == ["gpu", "systolic", "xbar/w0", "xbar/w1", "xbar/w2", "xbar/w3"]
     assert names[6:8] == ["systolic->gpu", "xbar->gpu"]
-    assert names[8:] == [*(f"entry: xbar/w{at}" for at in range(4)), "exit: systolic"]
+    entries = [f"entry: {name}" for name in ("gpu", *(f"xbar/w{at}" for at in range(4)))]
+    assert names[8:] == [*entries, "exit: systolic"]
 
 
 def test_slices_of_a_thread_do_not_overlap(events: list[dict[str, Any]]) -> None:

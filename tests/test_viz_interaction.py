@@ -133,9 +133,9 @@ CASES = {
         const part = one('.toolbar select');
         part.value = 'entry';
         part.dispatchEvent(new Event('change'));
-        return [rows().length, first(3), label()];
+        return [rows().length, first(3), rows()[1].children[3].textContent, label()];
         """,
-        "4,program,Timeline of 4 instructions on 7 lanes",
+        "5,fold,program,Timeline of 5 instructions on 7 lanes",
     ),
     "labels stay in their boxes": (
         """
