@@ -6,11 +6,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 import onnx
-import onnx.inliner
 import torch
 
 from hptc.errors import ModelError
 from hptc.frontend.onnx_evaluate import Evaluation, Weights, evaluate
+from hptc.frontend.onnx_functions import inline_functions
 from hptc.frontend.onnx_graph import (
     Graph,
     Input,
@@ -105,9 +105,7 @@ def from_model_proto(
         given: Values for the inputs, for callers that know them.
     """
     opsets = check_model(model, where)
-    if model.functions:
-        model = onnx.inliner.inline_local_functions(model)
-        opsets = check_model(model, where)
+    model = inline_functions(model)
     graph = read_graph(model.graph, opsets, where)
     check_ops(graph, where)
     if given is None:

@@ -2,10 +2,10 @@
 
 from types import MappingProxyType
 
-from hptc.frontend.onnx_ops import conv, logic, math, nn, reduce, sequence, shape
+from hptc.frontend.onnx_ops import conv, logic, math, nn, pool, reduce, resize, sequence, shape
 from hptc.frontend.onnx_ops.rule import Rule
 
-TABLES = (math, logic, reduce, shape, sequence, nn, conv)
+TABLES = (math, logic, reduce, shape, sequence, nn, conv, pool, resize)
 
 
 def _index() -> dict[tuple[str, str], tuple[Rule, ...]]:

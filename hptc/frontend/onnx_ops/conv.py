@@ -1,9 +1,7 @@
 """Convolutions and pooling over any number of spatial axes."""
 
 from collections.abc import Callable
-from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -21,14 +19,8 @@ _CONV_TRANSPOSE: tuple[Callable[..., Tensor], ...] = (
     functional.conv_transpose2d,
     functional.conv_transpose3d,
 )
-_MAX_POOL: tuple[Callable[..., Any], ...] = (
-    functional.max_pool1d,
-    functional.max_pool2d,
-    functional.max_pool3d,
-)
 
-
-def _pads(x: Tensor, kernel: Ints, steps: Ints, dilations: Ints, auto_pad: str) -> list[int]:
+def same_pads(x: Tensor, kernel: Ints, steps: Ints, dilations: Ints, auto_pad: str) -> list[int]:
     """Return begins then ends for `SAME_UPPER` and `SAME_LOWER`; zeros for `VALID`."""
     begins, ends = [], []
     for size, width, step, dilation in zip(x.shape[2:], kernel, steps, dilations, strict=True):
@@ -41,13 +33,14 @@ def _pads(x: Tensor, kernel: Ints, steps: Ints, dilations: Ints, auto_pad: str) 
     return begins + ends
 
 
-def _interleave(pads: Ints | list[int]) -> list[int]:
+def interleave(pads: Ints) -> list[int]:
     """Return ONNX pads (begins, ends) in the order of `functional.pad`: last axis first."""
     half = len(pads) // 2
     return [p for axis in reversed(range(half)) for p in (pads[axis], pads[half + axis])]
 
 
-def _ones(value: Ints | None, rank: int) -> Ints:
+def ones(value: Ints | None, rank: int) -> Ints:
+    """Return `value`, or the default of strides and dilations."""
     return (1,) * rank if value is None else tuple(value)
 
 
@@ -64,13 +57,13 @@ def _conv(
     strides: Ints | None = None,
 ) -> Tensor:
     rank = x.dim() - 2
-    steps, spread = _ones(strides, rank), _ones(dilations, rank)
+    steps, spread = ones(strides, rank), ones(dilations, rank)
     if auto_pad != "NOTSET":
-        pads = tuple(_pads(x, tuple(weight.shape[2:]), steps, spread, auto_pad))
+        pads = tuple(same_pads(x, tuple(weight.shape[2:]), steps, spread, auto_pad))
     pads = (0,) * (2 * rank) if pads is None else pads
     begins, ends = pads[:rank], pads[rank:]
     if begins != ends:
-        x, begins = functional.pad(x, _interleave(pads)), (0,) * rank
+        x, begins = functional.pad(x, interleave(pads)), (0,) * rank
     return _CONV[rank - 1](x, weight, bias, steps, begins, spread, group)
 
 
@@ -89,7 +82,7 @@ def _conv_transpose(
     strides: Ints | None = None,
 ) -> Tensor:
     rank = x.dim() - 2
-    steps, spread = _ones(strides, rank), _ones(dilations, rank)
+    steps, spread = ones(strides, rank), ones(dilations, rank)
     extra = (0,) * rank if output_padding is None else output_padding
     pads = (0,) * (2 * rank) if pads is None else pads
     run = _CONV_TRANSPOSE[rank - 1]
