@@ -82,7 +82,8 @@ Record = StepRecord | SwitchRecord | EntryRecord | ValidationRecord
 def record_object(record: Record) -> dict[str, object]:
     """Return a record as a flat JSON object, its kind under `event`."""
     fields = asdict(record)
-    return {"event": record.event, **fields, **fields.pop("totals", {})}
+    totals = fields.pop("totals", {})
+    return {"event": record.event, **fields, **totals}
 
 
 def write_log(records: Iterable[Record], path: Path) -> Generator[Record, None, None]:
