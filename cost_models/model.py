@@ -5,9 +5,8 @@ from typing import Annotated, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cost_models.work import TaskWork
 from hptc.cost import DeviceCosts
-from hptc.ir.graph import Graph
-from hptc.ir.tasks import Task
 
 Count = Annotated[int, Field(gt=0)]
 """A whole number of things, at least one."""
@@ -35,15 +34,12 @@ class DeviceParams(BaseModel):
 class CostModel(Protocol):
     """Prices tasks on one device."""
 
-    def device_costs(
-        self, name: str, graph: Graph, tasks: Sequence[Task], steps: int
-    ) -> DeviceCosts:
+    def device_costs(self, name: str, work: Sequence[TaskWork], steps: int) -> DeviceCosts:
         """Return what the device called `name` charges for each task.
 
         Args:
             name: Name of the device in the target.
-            graph: The phase that the tasks belong to.
-            tasks: Tasks to price, each as if it ran alone.
+            work: Tasks to price, each as if it ran alone.
             steps: Steps that the phase is expected to run, for wear.
 
         Returns:

@@ -1,0 +1,83 @@
+"""Readers of the measured GPU tables (facts of NeuSight and Vidur, see the reference README)."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hptc.units import NS_PER_MS
+
+STREAM_GROUPS = {"softmax": "softmax", "ln": "norm", "layernorm": "norm"}
+"""Family of each measured operation; all others are element-wise."""
+GEMM_OPS = ("bmm", "linear")
+DEVICE_NAMES = {
+    "gpu-a100": "NVIDIA A100 80GB PCIe",
+    "gpu-h100": "NVIDIA H100 80GB HBM3",
+    "gpu-v100": "Tesla V100-PCIE-32GB",
+}
+"""Built-in targets and the devices they stand for."""
+
+
+@dataclass(frozen=True, slots=True)
+class GemmRow:
+    """One measured matrix product."""
+
+    op: str
+    batch: int
+    m: int
+    k: int
+    n: int
+    item_bytes: int
+    time_ns: float
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRow:
+    """One measured kernel bound by memory."""
+
+    op: str
+    moved_bytes: int
+    time_ns: float
+
+    @property
+    def group(self) -> str:
+        return STREAM_GROUPS.get(self.op, "elementwise")
+
+
+def rows_of(path: Path) -> Iterator[dict[str, str]]:
+    """Yield the rows of a CSV file."""
+    with path.open(newline="", encoding="utf-8") as file:
+        yield from csv.DictReader(file)
+
+
+def gemm_rows(data: Path, device: str) -> list[GemmRow]:
+    """Return the fp32 products measured on a device."""
+    return [
+        GemmRow(
+            row["op"], *(int(row[key]) for key in ("B", "M", "K", "N")), 4,
+            float(row["time_ms"]) * NS_PER_MS,
+        )
+        for row in rows_of(data / "gpu_kernels_fp32.csv")
+        if row["device"] == device and row["op"] in GEMM_OPS
+    ]  # fmt: skip
+
+
+def half_rows(data: Path, device: str) -> list[GemmRow]:
+    """Return the fp16 projections that Vidur measured on `a100`, `a40` or `h100`."""
+    return [
+        GemmRow(
+            "fp16", 1, *(int(row[key]) for key in ("M", "K", "N")), 2,
+            float(row["time_ms"]) * NS_PER_MS,
+        )
+        for row in rows_of(data / "gpu_vidur_gemm_fp16.csv")
+        if row["device"] == device
+    ]  # fmt: skip
+
+
+def stream_rows(data: Path, device: str) -> list[StreamRow]:
+    """Return the memory-bound kernels measured on a device, in isolation."""
+    return [
+        StreamRow(row["op"], int(row["bytes"]), float(row["time_ms"]) * NS_PER_MS)
+        for row in rows_of(data / "gpu_kernels_fp32.csv")
+        if row["device"] == device and row["op"] not in GEMM_OPS
+    ]

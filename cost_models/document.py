@@ -1,0 +1,150 @@
+"""The shape of a target file, and how its mistakes are told.
+
+A device's numbers carry their source in a table beside them: `[devices.NAME.sources]` with one
+entry a key. Links and topologies have a single `source`.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Literal, NoReturn, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from cost_models.link import LinkTable, TopologyTable
+from cost_models.registry import KINDS
+from hptc.errors import TargetError
+
+Model = TypeVar("Model", bound=BaseModel)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+
+
+class TargetDocument(BaseModel):
+    """A target file after `extends`; device tables are checked by their kind."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    schema_version: Literal[1]
+    name: str
+    description: str = ""
+    devices: dict[str, dict[str, object]] = Field(min_length=1)
+    links: list[LinkTable] = Field(default_factory=list)
+    topology: TopologyTable | None = None
+
+
+def parse_document(data: Mapping[str, object], where: str) -> TargetDocument:
+    """Check a whole document, devices included.
+
+    Raises:
+        TargetError: Naming the file, the key and what is allowed there.
+    """
+    document = _validated(TargetDocument, data, where)
+    for name, table in document.devices.items():
+        _check_device(name, table, f"{where}, devices.{name}")
+    _check_ends(document, where)
+    return document
+
+
+def refuse_unknown(where: str, what: str, found: str, allowed: Sequence[str]) -> NoReturn:
+    """Raise the error for a name that is not one of those allowed."""
+    raise TargetError(
+        where,
+        expected=f"{what}: one of {', '.join(sorted(allowed))}",
+        found=repr(found),
+        hint=_near(found, allowed),
+    )
+
+
+def _check_device(name: str, table: Mapping[str, object], where: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise TargetError(
+            where, expected="a device name of letters, digits, - and _", found=repr(name)
+        )
+    kind = table.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        refuse_unknown(where, "a device `kind`", str(kind), tuple(KINDS))
+    params = KINDS[kind].params
+    values = {key: value for key, value in table.items() if key != "kind"}
+    checked = _validated(params, values, where)
+    for key in checked.sources:
+        if key not in params.model_fields:
+            refuse_unknown(f"{where}.sources", f"a key of kind {kind}", key, [*params.model_fields])
+
+
+def _check_ends(document: TargetDocument, where: str) -> None:
+    for position, link in enumerate(document.links):
+        for end in (link.src, link.dst):
+            if end not in document.devices:
+                place = f"{where}, links.{position}"
+                refuse_unknown(place, "a device of this target", end, [*document.devices])
+        if link.src == link.dst:
+            raise TargetError(
+                f"{where}, links.{position}",
+                expected="two different devices",
+                found=f"both ends {link.src!r}",
+            )
+    linked = {end for link in document.links for end in (link.src, link.dst)}
+    alone = [name for name in document.devices if name not in linked]
+    if len(document.devices) > 1 and alone and document.topology is None:
+        raise TargetError(
+            where,
+            expected="every device to be linked to another",
+            found=f"no link to or from {', '.join(alone)}",
+            hint="Add a [[links]] entry, or a [topology].",
+        )
+
+
+def _validated(model: type[Model], data: Mapping[str, object], where: str) -> Model:
+    try:
+        return model.model_validate(dict(data))
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        raise _target_error(model, problems[0], len(problems) - 1, where) from None
+
+
+def _target_error(
+    model: type[BaseModel], problem: ErrorDetails, more: int, where: str
+) -> TargetError:
+    *path, last = [str(part) for part in problem["loc"]] or [""]
+    place = ".".join([where, *path]) if not path else f"{where}, {'.'.join(path)}"
+    allowed = sorted(_fields_at(model, path))
+    rest = f" ({more} more like this.)" if more else ""
+    if problem["type"] == "extra_forbidden":
+        return TargetError(
+            place,
+            expected=f"only the keys {', '.join(allowed)}",
+            found=f"the unknown key {last!r}",
+            hint=_near(last, allowed) + rest,
+        )
+    if problem["type"] == "missing":
+        return TargetError(
+            place,
+            expected=f"the key {last!r}",
+            found="none",
+            hint=f'Give it, or start from a built-in with extends = "builtin:...".{rest}',
+        )
+    message = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    return TargetError(
+        place,
+        expected=f"{last} to be {message}" if last else message,
+        found=repr(problem["input"]) if last else "something else",
+        hint=rest.strip(),
+    )
+
+
+def _fields_at(model: type[BaseModel], path: Sequence[str]) -> Sequence[str]:
+    """Names of the keys allowed where an error lies."""
+    inner: Mapping[str, type[BaseModel]] = {"links": LinkTable, "topology": TopologyTable}
+    at = inner.get(path[0], model) if path else model
+    return tuple(at.model_fields)
+
+
+def _near(found: str, allowed: Sequence[str]) -> str:
+    close = get_close_matches(found, allowed, n=1)
+    stem = found.rsplit("_", 1)[0]
+    unit = next((key for key in allowed if key.startswith((f"{found}_", f"{stem}_"))), None)
+    if close:
+        said = f"Did you mean {close[0]!r}?"
+        return f"{said} Units are part of a key." if close[0] == unit else said
+    return f"Did you mean {unit!r}? Units are part of a key." if unit else ""

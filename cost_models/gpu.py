@@ -1,0 +1,183 @@
+"""A GPU that runs one kernel after another, issued by a host.
+
+Two resources bound a task in eager mode: the host, which issues one kernel every
+`launch_overhead_ns`, and the device queue. With a CUDA graph only the device counts, plus a small
+gap for each node. At batch 1, as in HpT's applications, the host decides. Views cost nothing.
+Energy per flop and byte is not validated: no measured power table was found.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from cost_models.gpu_kernels import GemmRates, Product, gemm_ns, stream_ns
+from cost_models.model import Count, DeviceParams, Fraction, NonNegative, Positive
+from cost_models.work import OpWork, TaskWork
+from hptc.cost import Cost, DeviceCosts
+from hptc.ir.families import Family
+from hptc.ir.graph import Role
+from hptc.units import Ns, Pj
+
+_FLOP_PER_NS_PER_TFLOPS = 1_000.0
+_FP32_BYTES, _BF16_BYTES = 4, 2
+
+
+class GpuParams(DeviceParams):
+    """One GPU and the way its kernels are issued."""
+
+    sm_count: Count
+    precision: Literal["fp32", "tf32", "bf16"]
+    """Arithmetic of matrix products; the rest computes in the type it is stored in."""
+    fp32_peak_tflops: Positive
+    tf32_peak_tflops: Positive | None = None
+    bf16_peak_tflops: Positive | None = None
+    memory_bandwidth_bytes_per_ns: Positive
+    gemm_efficiency: Positive
+    gemm_half_intensity: NonNegative
+    gemm_fill_k: NonNegative
+    gemm_memory_efficiency: Fraction
+    tensor_efficiency: Positive | None = None
+    tensor_half_intensity: NonNegative | None = None
+    tensor_fill_k: NonNegative | None = None
+    elementwise_efficiency: Fraction
+    """Share of the memory bandwidth; also of reductions, gathers, scatters and copies."""
+    softmax_efficiency: Fraction
+    norm_efficiency: Fraction
+    launch: Literal["eager", "cuda-graph"]
+    launch_overhead_ns: NonNegative
+    """Host time to issue one kernel."""
+    kernel_floor_ns: NonNegative
+    """Device time of a kernel that does nothing."""
+    graph_node_gap_ns: NonNegative
+    fuse_elementwise: bool
+    """A chain of element-wise operations is one kernel."""
+    optimizer: Literal["per-tensor", "foreach", "fused"]
+    """Kernels per operation and tensor, per operation, or per step of many tensors."""
+    optimizer_tensors_per_launch: Count
+    flop_energy_pj: NonNegative
+    memory_energy_pj_per_byte: NonNegative
+
+    @model_validator(mode="after")
+    def _precision_is_known(self) -> Self:
+        tensor = (self.tensor_efficiency, self.tensor_half_intensity, self.tensor_fill_k)
+        peak = {"tf32": self.tf32_peak_tflops, "bf16": self.bf16_peak_tflops}
+        if self.precision != "fp32" and None in (*tensor, peak[self.precision]):
+            raise ValueError(
+                f"precision {self.precision} needs {self.precision}_peak_tflops and tensor_* keys"
+            )
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class _Kernel:
+    """One launch, or a share of one that serves many tensors."""
+
+    launches: float
+    device_ns: float
+    flops: int
+    moved_bytes: int
+
+
+@dataclass(frozen=True)
+class GpuModel:
+    """Prices tasks on a GPU."""
+
+    params: GpuParams
+
+    def device_costs(self, name: str, work: Sequence[TaskWork], steps: int) -> DeviceCosts:
+        """Return a price for every task: a GPU runs any operation."""
+        del steps  # a GPU does not wear
+        return DeviceCosts(
+            name=name,
+            kind="gpu",
+            static_power_w=self.params.static_power_w,
+            capacity_crossbars=None,
+            tasks={task.name: self._task(task) for task in work},
+        )
+
+    def product_ns(self, product: Product) -> Ns:
+        """Return the device time of a matrix product, without the kernel's floor."""
+        return gemm_ns(product, self._gemm_rates)
+
+    def family_bytes_per_ns(self, family: Family) -> float:
+        """Return the memory rate that kernels of a family reach."""
+        p = self.params
+        share = {Family.SOFTMAX: p.softmax_efficiency, Family.NORM: p.norm_efficiency}
+        return share.get(family, p.elementwise_efficiency) * p.memory_bandwidth_bytes_per_ns
+
+    @cached_property
+    def _gemm_rates(self) -> GemmRates:
+        p = self.params
+        shape = (p.gemm_efficiency, p.gemm_half_intensity, p.gemm_fill_k)
+        peak = p.fp32_peak_tflops
+        if p.precision != "fp32":
+            shape = (p.tensor_efficiency or 0.0, p.tensor_half_intensity or 0.0, p.tensor_fill_k or 0.0)
+            peak = (p.tf32_peak_tflops if p.precision == "tf32" else p.bf16_peak_tflops) or 0.0
+        efficiency, half, fill = shape
+        return GemmRates(
+            sm_count=p.sm_count,
+            peak_flop_per_ns=peak * _FLOP_PER_NS_PER_TFLOPS,
+            memory_bytes_per_ns=p.memory_bandwidth_bytes_per_ns * p.gemm_memory_efficiency,
+            efficiency=efficiency,
+            half_intensity=half,
+            fill_k=fill,
+        )
+
+    def _task(self, task: TaskWork) -> Cost:
+        p = self.params
+        kernels = [self._kernel(group, task.role) for group in self._groups(task)]
+        launches = sum(kernel.launches for kernel in kernels)
+        device_ns = sum(kernel.device_ns + kernel.launches * p.kernel_floor_ns for kernel in kernels)
+        if p.launch == "eager":
+            latency_ns = max(launches * p.launch_overhead_ns, device_ns)
+        else:
+            latency_ns = device_ns + launches * p.graph_node_gap_ns
+        energy_pj = sum(
+            kernel.flops * p.flop_energy_pj + kernel.moved_bytes * p.memory_energy_pj_per_byte
+            for kernel in kernels
+        )
+        return Cost(Ns(latency_ns), Pj(energy_pj))
+
+    def _groups(self, task: TaskWork) -> list[list[OpWork]]:
+        """Operations that share one kernel."""
+        fused_step = task.role is Role.OPTIMIZER and self.params.optimizer == "fused"
+        groups: list[list[OpWork]] = []
+        for op in task.ops:
+            chained = self.params.fuse_elementwise and op.family is Family.ELEMENTWISE
+            last = groups[-1][-1] if groups else None
+            joins = fused_step or (chained and last and last.family is Family.ELEMENTWISE)
+            if last and joins:
+                groups[-1].append(op)
+            else:
+                groups.append([op])
+        return groups
+
+    def _kernel(self, group: Sequence[OpWork], role: Role) -> _Kernel:
+        p = self.params
+        shared = role is Role.OPTIMIZER and p.optimizer != "per-tensor"
+        launches = 1 / p.optimizer_tensors_per_launch if shared else 1.0
+        flops = sum(op.flops for op in group)
+        moved = _moved_bytes(group)
+        gemm = group[0].gemm
+        if gemm is None:
+            device_ns = stream_ns(moved, self.family_bytes_per_ns(group[0].family))
+        else:
+            item = _BF16_BYTES if p.precision == "bf16" else _FP32_BYTES
+            device_ns = self.product_ns(Product(gemm.batch, gemm.m, gemm.k, gemm.n, item))
+        return _Kernel(launches, device_ns, flops, moved)
+
+
+def _moved_bytes(group: Sequence[OpWork]) -> int:
+    """Bytes between memory and one kernel.
+
+    Inside a fused kernel, values made by an earlier operation of the task and values that stay in
+    it do not move; the first operation's inputs and the last one's outputs always do.
+    """
+    if len(group) == 1:
+        return group[0].bytes_read + group[0].bytes_written
+    read = group[0].bytes_inner + sum(op.bytes_read - op.bytes_inner for op in group)
+    written = sum(op.bytes_leaving for op in group[:-1]) + group[-1].bytes_written
+    return read + written

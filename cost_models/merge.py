@@ -1,0 +1,137 @@
+"""How target documents are put together: `extends` and `--set`."""
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+
+from cost_models.document import refuse_unknown
+from hptc.errors import TargetError
+
+Document = dict[str, object]
+SET_SOURCE = "--set on the command line"
+
+
+def merged(base: Mapping[str, object], child: Mapping[str, object]) -> Document:
+    """Return `base` with the tables of `child` laid over it.
+
+    A link replaces the one between the same two devices; a number that replaces another loses the
+    other's source.
+    """
+    result: Document = dict(base)
+    for key, value in child.items():
+        known = result.get(key)
+        if key == "links" and isinstance(known, list) and isinstance(value, list):
+            result[key] = _merged_links(known, value)
+        elif isinstance(known, Mapping) and isinstance(value, Mapping):
+            result[key] = merged(_without_sources(known, value), value)
+        else:
+            result[key] = value
+    return result
+
+
+def resolved(
+    document: Document, where: str, read: Callable[[str, str], tuple[str, Document]]
+) -> Document:
+    """Return the document with everything it extends merged in, first named first.
+
+    Args:
+        document: As parsed.
+        where: Its name, for messages and to find files beside it.
+        read: Gives the name and document of an `extends` entry, seen from `where`.
+    """
+    return _resolved(document, (where,), read)
+
+
+def _resolved(
+    document: Document, trail: tuple[str, ...], read: Callable[[str, str], tuple[str, Document]]
+) -> Document:
+    own = {key: value for key, value in document.items() if key != "extends"}
+    base: Document = {}
+    for entry in _bases(document.get("extends", []), trail[-1]):
+        name, parent = read(entry, trail[-1])
+        if name in trail:
+            raise TargetError(
+                trail[0],
+                expected="targets that do not extend themselves",
+                found=" -> ".join((*trail, name)),
+            )
+        base = merged(base, _resolved(parent, (*trail, name), read))
+    return merged(base, own)
+
+
+def with_overrides(document: Document, overrides: Sequence[str]) -> Document:
+    """Return the document with `path.to.key=value` settings applied, in order.
+
+    Raises:
+        TargetError: A setting is malformed or names no place in the document.
+    """
+    for setting in overrides:
+        path, equals, text = setting.partition("=")
+        if not equals or not path.strip():
+            raise TargetError(
+                f"--set {setting}",
+                expected="devices.NAME.KEY=VALUE",
+                found="no such assignment",
+                hint="For example --set devices.reram.adc_bits=6.",
+            )
+        keys = path.strip().split(".")
+        document = merged(document, _nested(document, keys, _value(text.strip()), setting))
+    return document
+
+
+def _nested(document: Mapping[str, object], keys: list[str], value: object, setting: str) -> Document:
+    """The setting as a document of its own, checked against the places that exist."""
+    place: object = document
+    for depth, key in enumerate(keys[:-1]):
+        inside = ".".join(keys[:depth]) or "target"
+        if not isinstance(place, Mapping) or not isinstance(place.get(key), Mapping):
+            tables = _tables(place)
+            refuse_unknown(f"--set {setting}", f"a table of {inside}", key, tables)
+        place = place[key]
+    change: Document = {keys[-1]: value}
+    if isinstance(place, Mapping) and "kind" in place:
+        change["sources"] = {keys[-1]: SET_SOURCE}
+    elif isinstance(place, Mapping) and "source" in place:
+        change["source"] = SET_SOURCE
+    for key in reversed(keys[:-1]):
+        change = {key: change}
+    return change
+
+
+def _tables(place: object) -> list[str]:
+    if not isinstance(place, Mapping):
+        return []
+    return [str(key) for key, value in place.items() if isinstance(value, Mapping)]
+
+
+def _value(text: str) -> object:
+    """Read a TOML value; anything else is a bare word."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _bases(extends: object, where: str) -> list[str]:
+    entries = extends if isinstance(extends, list) else [extends]
+    names = [entry for entry in entries if isinstance(entry, str)]
+    if len(names) != len(entries):
+        raise TargetError(where, expected="extends to name targets", found=repr(extends))
+    return names
+
+
+def _without_sources(known: Mapping[str, object], child: Mapping[str, object]) -> Document:
+    """The base table without the sources of what the child replaces."""
+    sources = known.get("sources")
+    if not isinstance(sources, Mapping):
+        return dict(known)
+    kept = {key: text for key, text in sources.items() if key not in child}
+    return {**known, "sources": kept}
+
+
+def _merged_links(base: list[object], child: list[object]) -> list[object]:
+    replaced = {_ends(link) for link in child}
+    return [link for link in base if _ends(link) not in replaced] + child
+
+
+def _ends(link: object) -> frozenset[object]:
+    return frozenset([link.get("src"), link.get("dst")]) if isinstance(link, Mapping) else frozenset()
