@@ -153,6 +153,8 @@ def _record(options: Options, source: Source) -> Json:
         **options.to_json(),
         "inputs": list(source.model.input_names),
         "outputs": list(source.model.output_names),
+        "output_index": source.model.output_index(options.output),
+        "tied": {name: kept for name, kept in source.model.canonical.items() if name != kept},
         "guesses": [
             {"name": guess.name, "trained": guess.trained, "reason": guess.reason}
             for guess in source.guesses

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import onnx
 import torch
 from torch import Tensor
 from torch.export import ExportedProgram
@@ -122,3 +123,22 @@ def _from_model(name: str, model: Model) -> Source:
     buffer = io.BytesIO()
     torch.export.save(model.program, buffer)
     return Source(name=name, model=model, format="pt2", data=buffer.getvalue())
+
+
+def reference_module(
+    form: str, data: bytes, dimensions: Mapping[str, int], selection: Selection
+) -> torch.nn.Module:
+    """Return the original model of a bundle as an eager module.
+
+    Raises ModelError if the bytes are no model of that form.
+    """
+    if form == "pt2":
+        return read_pt2(data, "reference/model.pt2").module()
+    proto = onnx.load_model_from_string(data)
+    return from_model_proto(
+        proto,
+        where="reference/model.onnx",
+        dimensions=dimensions,
+        train=selection.train,
+        frozen=selection.frozen,
+    ).module

@@ -15,13 +15,14 @@ def transitions(
 ) -> tuple[Transition, ...]:
     """Return a transition for every ordered pair of distinct phases.
 
-    Entering `low`, A is drawn and B is zero, so that the model computes what it did before (Hu et
+    There is always one from `full`, since the weights of a bundle are those that enter it. Entering `low`, A is drawn and B is zero, so that the model computes what it did before (Hu et
     al. 2022); leaving it, the product is merged into the frozen weight. Optimizer state starts at
     zero and is not listed.
     """
+    sources = dict.fromkeys((Phase.FULL, *graphs))
     return tuple(
         _transition(graphs, src, dst, adapters, seed)
-        for src in graphs
+        for src in sources
         for dst in graphs
         if src is not dst
     )
@@ -32,11 +33,13 @@ def _transition(
 ) -> Transition:
     fresh = _initialisations(adapters, seed) if dst is Phase.LOW else ()
     drawn = {item.name for item in fresh}
-    have = {value.name for value in graphs[src].values}
+    have = {value.name for value in graphs[src].values} if src in graphs else None
     copies = {
         value.name: value.name
         for value in graphs[dst].values
-        if value.kind in _CARRIED and value.name in have and value.name not in drawn
+        if value.kind in _CARRIED
+        and value.name not in drawn
+        and (have is None or value.name in have)
     }
     merges = tuple(
         Merge(item.weight, item.a, item.b, item.scale, item.transposed)

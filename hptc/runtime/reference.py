@@ -1,0 +1,150 @@
+"""Oracles for verification: eager torch on the original model, onnxruntime, torch's optimizers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from hptc.frontend.capture import Selection
+from hptc.frontend.recipe import OPTIMIZERS, AdamW, Loss
+from hptc.frontend.source import reference_module
+from hptc.schedule.model import Bundle, Merge
+
+Tensors = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class EagerStep:
+    """What eager torch makes of one step."""
+
+    output: Tensor
+    loss: Tensor | None
+    gradients: Tensors
+    buffers: Tensors
+    """After the step."""
+
+
+@dataclass(frozen=True)
+class EagerModel:
+    """The original model as a function of named tensors."""
+
+    module: torch.nn.Module
+    tied: Mapping[str, str]
+    """Other names of a parameter, with the one that the bundle uses."""
+    output: int
+
+    def trainable(self) -> tuple[str, ...]:
+        """Return the parameters that may be trained, by the names the bundle uses."""
+        named = self.module.named_parameters()
+        found = (self.tied.get(name, name) for name, item in named if item.requires_grad)
+        return tuple(dict.fromkeys(found))
+
+    def run(
+        self,
+        state: Tensors,
+        inputs: tuple[Tensor, ...],
+        merges: tuple[Merge, ...],
+        trained: tuple[str, ...] = (),
+        loss: tuple[Loss, Tensor] | None = None,
+    ) -> EagerStep:
+        """Run forward, and backward for `trained` if a loss and its target are given.
+
+        Adapted weights enter as W0 + s * A @ B, one dense matrix, through which autograd finds the
+        gradients of A and B.
+        """
+        leaves = {name: state[name].clone().requires_grad_() for name in trained}
+        given = merged_weights({**state, **leaves}, merges)
+        names = [name for name, _ in self.module.named_parameters()]
+        parameters = {name: given[self.tied.get(name, name)] for name in names}
+        buffers = {
+            name: state.get(name, tensor).clone() for name, tensor in self.module.named_buffers()
+        }
+        with torch.set_grad_enabled(loss is not None):
+            result = torch.func.functional_call(self.module, {**parameters, **buffers}, inputs)
+        output = tree_leaves(result)[self.output]
+        if loss is None:
+            return EagerStep(output, None, {}, {})
+        value = loss[0](output, loss[1])
+        found = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
+        gradients = {n: g for n, g in zip(leaves, found, strict=True) if g is not None}
+        return EagerStep(output.detach(), value.detach(), gradients, buffers)
+
+
+def eager_model(bundle: Bundle) -> EagerModel:
+    """Return the original model of a bundle that keeps one."""
+    if bundle.reference is None:
+        raise ValueError(f"bundle {bundle.name} keeps no reference model")
+    options = bundle.options
+    module = reference_module(
+        bundle.reference.format,
+        bundle.reference.data,
+        dict(options["shape"]),  # type: ignore[call-overload]
+        Selection(options["train"], options["frozen"]),  # type: ignore[arg-type]
+    )
+    return EagerModel(module, dict(options["tied"]), int(str(options["output_index"])))  # type: ignore[call-overload]
+
+
+def merged_weights(state: Tensors, merges: tuple[Merge, ...]) -> dict[str, Tensor]:
+    """Return the state with each adapted weight replaced by its merged matrix."""
+    merged = dict(state)
+    for merge in merges:
+        product = torch.einsum("ir,ro->io", state[merge.a], state[merge.b])
+        product = product.transpose(0, 1) if merge.transposed else product
+        weight = state[merge.weight]
+        merged[merge.weight] = weight + merge.scale * product.reshape(weight.shape)
+    return merged
+
+
+def optimizer_update(
+    name: str, parameters: Tensors, gradients: Tensors, lr: float
+) -> dict[str, Tensor]:
+    """Return parameters after the first step of torch's own optimizer on the given gradients."""
+    rule = OPTIMIZERS[name]
+    leaves = {key: torch.nn.Parameter(parameters[key].clone()) for key in gradients}
+    for key, gradient in gradients.items():
+        leaves[key].grad = gradient.clone()
+    optimizer: torch.optim.Optimizer
+    if isinstance(rule, AdamW):
+        optimizer = torch.optim.AdamW(
+            leaves.values(),
+            lr=lr,
+            betas=(rule.beta1, rule.beta2),
+            eps=rule.eps,
+            weight_decay=rule.weight_decay,
+        )
+    else:
+        optimizer = torch.optim.SGD(
+            leaves.values(), lr=lr, momentum=rule.momentum, weight_decay=rule.weight_decay
+        )
+    optimizer.step()
+    return {key: leaf.detach() for key, leaf in leaves.items()}
+
+
+def onnxruntime_output(
+    bundle: Bundle, weights: Tensors, inputs: tuple[Tensor, ...]
+) -> NDArray[np.generic] | None:
+    """Return the output that onnxruntime computes with `weights`, or None for no ONNX original."""
+    if bundle.reference is None or bundle.reference.format != "onnx":
+        return None
+    proto = onnx.load_model_from_string(bundle.reference.data)
+    for initializer in proto.graph.initializer:
+        if initializer.name in weights:
+            array = weights[initializer.name].detach().numpy()
+            initializer.CopyFrom(numpy_helper.from_array(array, initializer.name))
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(
+        proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    names = [item.name for item in session.get_inputs()]
+    feeds = {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=False)}
+    outputs = session.run(None, feeds)
+    result: NDArray[np.generic] = np.asarray(outputs[int(str(bundle.options["output_index"]))])
+    return result

@@ -1,0 +1,259 @@
+"""Checks a compiled program against the original model, by oracles that share none of its parts.
+
+Each phase runs one step by its schedule. Loss, gradients and outputs are compared with eager torch
+on the model kept in the bundle, where an adapter has another form than the compiled one; updates
+with torch's own optimizer on equal gradients; outputs with onnxruntime too where the original is an
+ONNX model.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from math import inf, isnan
+
+import torch
+from torch import Tensor
+
+from hptc.errors import UsageError
+from hptc.frontend.recipe import Loss
+from hptc.ir.graph import Graph, Phase
+from hptc.ir.names import LR, STEP, TARGET, batch_name
+from hptc.runtime.data import RunInputs, seeded_inputs
+from hptc.runtime.execute import Machine, StepResult
+from hptc.runtime.reference import (
+    EagerModel,
+    EagerStep,
+    eager_model,
+    merged_weights,
+    onnxruntime_output,
+    optimizer_update,
+)
+from hptc.runtime.transition import State, initial_state
+from hptc.schedule.model import Bundle, Merge
+
+LIMITS: Mapping[str, float] = {
+    "loss_abs_err": 1e-5,
+    "grad_max_rel_err": 1e-4,
+    "update_max_rel_err": 1e-5,
+    "output_max_abs_err": 1e-4,
+}
+_FACTOR_SPREAD = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseCheck:
+    """Differences found in one phase; None where the phase has no such thing."""
+
+    loss_abs_err: float | None
+    grad_max_rel_err: float | None
+    """Of the largest gradient in the phase."""
+    update_max_rel_err: float | None
+    """Of the largest parameter."""
+    output_max_abs_err: float
+    trained_names_match: bool
+    instructions: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether every difference is within its limit (a NaN is not)."""
+        found = ((getattr(self, name), limit) for name, limit in LIMITS.items())
+        return self.trained_names_match and all(e is None or e <= limit for e, limit in found)
+
+
+def verify_bundle(
+    bundle: Bundle, phases: tuple[Phase, ...], given: Mapping[Phase, RunInputs], seed: int = 0
+) -> dict[str, object]:
+    """Run and compare one step of each phase; returns the object of `run --verify --json`.
+
+    Raises UsageError if the bundle keeps no reference.
+    """
+    if bundle.reference is None:
+        raise UsageError(bundle.name, expected="a bundle with its reference model", found="none")
+    model = eager_model(bundle)
+    checks = {phase: _check_phase(bundle, phase, model, given.get(phase), seed) for phase in phases}
+    oracles = ["torch-autograd", "torch-optimizer"]
+    oracles += ["onnxruntime"] if bundle.reference.format == "onnx" else []
+    oracles += ["inputs-file"] if any(item.gradients for item in given.values()) else []
+    return {
+        "ok": all(check.ok for check in checks.values()),
+        "reference": oracles,
+        "limits": dict(LIMITS),
+        "phases": {phase.value: {**asdict(c), "ok": c.ok} for phase, c in checks.items()},
+    }
+
+
+@dataclass(frozen=True)
+class _Case:
+    """One step of one phase, as the schedule ran it and as the oracle did."""
+
+    bundle: Bundle
+    graph: Graph
+    state: State
+    new_state: State
+    result: StepResult
+    gradients: Mapping[str, Tensor]
+    inputs: tuple[Tensor, ...]
+    weights: Mapping[str, Tensor]
+    """State with adapters merged."""
+    eager: EagerStep
+    given: RunInputs | None
+
+
+def _check_phase(
+    bundle: Bundle, phase: Phase, model: EagerModel, given: RunInputs | None, seed: int
+) -> PhaseCheck:
+    case = _run_case(bundle, phase, model, given, seed)
+    training = phase is not Phase.INFER
+    return PhaseCheck(
+        loss_abs_err=_loss_error(case) if training else None,
+        grad_max_rel_err=_gradient_error(case) if training else None,
+        update_max_rel_err=_update_error(case) if training else None,
+        output_max_abs_err=_output_error(case),
+        trained_names_match=_names_match(case),
+        instructions=case.result.instructions,
+    )
+
+
+def _run_case(
+    bundle: Bundle, phase: Phase, model: EagerModel, given: RunInputs | None, seed: int
+) -> _Case:
+    graph = bundle.phases[phase].graph
+    merges = _merges(bundle) if phase is Phase.LOW else ()
+    state = _starting_state(bundle, phase, merges, seed)
+    values = dict(given.values) if given is not None else seeded_inputs(graph, seed)
+    count = sum(name in values for name in map(batch_name, range(len(values))))
+    inputs = tuple(values[batch_name(i)] for i in range(count))
+    loss = None
+    if phase is not Phase.INFER:
+        loss = (Loss(str(bundle.options["loss"])), values[TARGET])
+        values |= {LR: torch.tensor(_rate(bundle)), STEP: torch.tensor(1.0)}
+    read = {value.name for value in graph.values}
+    machine = Machine(graph, bundle.phases[phase].schedule)
+    machine.enter(state)
+    result = machine.step(
+        {name: tensor for name, tensor in values.items() if name in read},
+        watch=tuple(named.value for named in graph.gradients),
+    )
+    return _Case(
+        bundle=bundle,
+        graph=graph,
+        state=state,
+        new_state=machine.leave(),
+        result=result,
+        gradients={named.name: result.watched[named.value] for named in graph.gradients},
+        inputs=inputs,
+        weights=merged_weights(state, merges),
+        eager=model.run(state, inputs, merges, _trainable(bundle, phase, model), loss),
+        given=given if phase is Phase.FULL else None,
+    )
+
+
+def _starting_state(bundle: Bundle, phase: Phase, merges: tuple[Merge, ...], seed: int) -> State:
+    """Return the phase's initial state; factors that start at zero are drawn instead.
+
+    With B = 0 the gradient of A is zero and a wrong A would go unseen.
+    """
+    state = initial_state(bundle, phase)
+    generator = torch.Generator().manual_seed(seed)
+    for merge in merges:
+        state[merge.b] = _FACTOR_SPREAD * torch.randn(state[merge.b].shape, generator=generator)
+    return state
+
+
+def _merges(bundle: Bundle) -> tuple[Merge, ...]:
+    outgoing = (item for item in bundle.transitions if item.src is Phase.LOW)
+    return next((item.merges for item in outgoing), ())
+
+
+def _rate(bundle: Bundle) -> float:
+    return float(str(bundle.options["lr"]))
+
+
+def _loss_error(case: _Case) -> float:
+    loss = case.result.outputs["loss"].item()
+    known = [case.eager.loss, case.given.ref_loss if case.given else None]
+    return _worst(abs(loss - float(item)) for item in known if item is not None)
+
+
+def _gradient_error(case: _Case) -> float:
+    stored = case.given.gradients if case.given is not None else {}
+    from_file = {
+        name: torch.from_numpy(array) for name, array in stored.items() if name in case.gradients
+    }
+    return max(
+        _relative(case.gradients, case.eager.gradients), _relative(case.gradients, from_file)
+    )
+
+
+def _update_error(case: _Case) -> float:
+    """Compare trained parameters with torch's optimizer, and buffers with eager torch."""
+    optimizer = str(case.bundle.options["optimizer"])
+    expected = optimizer_update(optimizer, case.state, case.gradients, _rate(case.bundle))
+    buffers = {n: t for n, t in case.eager.buffers.items() if n in case.new_state}
+    return max(_relative(case.new_state, expected), _relative(case.new_state, buffers))
+
+
+def _output_error(case: _Case) -> float:
+    output = case.result.outputs["output"]
+    known = [case.eager.output]
+    other = onnxruntime_output(case.bundle, case.weights, case.inputs)
+    known += [] if other is None else [torch.from_numpy(other)]
+    if case.given is not None and case.given.ref_out is not None:
+        known.append(torch.from_numpy(case.given.ref_out))
+    return _worst(_distance(output, item) for item in known)
+
+
+def _trainable(bundle: Bundle, phase: Phase, model: EagerModel) -> tuple[str, ...]:
+    """Return what the phase may train, from the original model and the options alone."""
+    if phase is Phase.INFER:
+        return ()
+    able = model.trainable()
+    if phase is Phase.FULL:
+        return able
+    pattern = bundle.options["train"]
+    kept = tuple(name for name in able if pattern and re.search(str(pattern), name))
+    return (*kept, *(name for merge in _merges(bundle) for name in (merge.a, merge.b)))
+
+
+def _names_match(case: _Case) -> bool:
+    """Whether exactly the parameters that the loss depends on are trained.
+
+    A reference file may hold a tied weight under its other name: then its gradient tells.
+    """
+    trained = set(case.graph.trained)
+    matches = trained == set(case.eager.gradients)
+    if case.given is None or not case.given.gradients:
+        return matches
+    stored = {name: torch.from_numpy(array) for name, array in case.given.gradients.items()}
+    unpaired = trained - set(stored)
+    for name in set(stored) - trained:
+        twin = next((n for n in unpaired if _is_same(case.gradients[n], stored[name])), None)
+        unpaired.discard(str(twin))
+        matches = matches and twin is not None
+    return matches and not unpaired
+
+
+def _is_same(found: Tensor, expected: Tensor) -> bool:
+    return _relative({"": found}, {"": expected}) <= LIMITS["grad_max_rel_err"]
+
+
+def _relative(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:
+    """Return the largest difference, relative to the largest expected number of them all."""
+    scale = max((_peak(tensor) for tensor in expected.values()), default=0.0)
+    error = _worst(_distance(found[name], tensor) for name, tensor in expected.items())
+    return error / scale if scale > 0 else error
+
+
+def _peak(tensor: Tensor) -> float:
+    return float(tensor.abs().max()) if tensor.numel() else 0.0
+
+
+def _distance(found: Tensor, expected: Tensor) -> float:
+    if tuple(found.shape) != tuple(expected.shape):
+        return float("inf")
+    return _peak(found.double() - expected.double())
+
+
+def _worst(errors: Iterable[float]) -> float:
+    """Return the largest error; one that is not a number counts as infinite."""
+    return max((inf if isnan(error) else error for error in errors), default=0.0)
