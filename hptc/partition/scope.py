@@ -59,9 +59,9 @@ class Split:
 def split(instance: Instance, schedule: Schedule, free: Sequence[int], early: Sequence[int]) -> Split:
     """Sort tasks and transfers into before, inside and after a window.
 
-    A transfer is kept when it starts before the window or feeds an early task; it is later when it
-    leaves a late task, or none of its readers is free, its source is not, and it starts only after
-    the window.
+    A transfer stays in place when it starts before the window or feeds an early task; the values
+    that a free task makes or reads are sent anew; the rest shifts if it starts after the window,
+    and stays otherwise.
     """
     inside, first = frozenset(free), frozenset(early)
     late = frozenset(range(instance.tasks)) - inside - first
@@ -71,13 +71,17 @@ def split(instance: Instance, schedule: Schedule, free: Sequence[int], early: Se
     kept, later = [], []
     for (v, device), begin in schedule.sends.items():
         value = values[v]
-        here = {r for r in value.readers if _at(instance, schedule, r) == device}
-        if begin < origin or here & first:
+        feeds_early = any(
+            r in first and _at(instance, schedule, r) == device for r in value.readers
+        )
+        if begin < origin or feeds_early:
             kept.append((v, device))
-        elif (value.src in late and not value.carried) or (
-            begin >= finish and value.src not in inside and not here & inside
-        ):
+        elif value.src in inside or not inside.isdisjoint(value.readers):
+            continue
+        elif begin >= finish or (value.src in late and not value.carried):
             later.append((v, device))
+        else:
+            kept.append((v, device))
     return Split(first, late, tuple(kept), tuple(later), origin)
 
 
@@ -98,7 +102,7 @@ def window(instance: Instance, schedule: Schedule, free: Sequence[int], parts: S
         row = instance.resource[task][schedule.modes[task]]
         row_ready[row] = max(row_ready[row], schedule.end[task])
     made = {task: schedule.end[task] for task in parts.early}
-    scope = Scope(
+    return Scope(
         options={t: _options(instance, schedule, t, parts) for t in free},
         fixed={t: schedule.modes[t] for t in parts.early | parts.late},
         origin=parts.origin,
@@ -111,7 +115,6 @@ def window(instance: Instance, schedule: Schedule, free: Sequence[int], parts: S
         read_tail=tails.read,
         floor=tails.floor(row_ready, arrival, made),
     )
-    return scope
 
 
 def _at(instance: Instance, schedule: Schedule, task: int) -> int:
@@ -149,7 +152,7 @@ class _Tails:
         self.row: dict[int, int] = {}
         self.wire: dict[int, int] = {}
         self.read: dict[tuple[int, int], int] = {}
-        self._later = set(parts.later)
+        self._sent: dict[tuple[int, int], int] = {}
         for task, v, device in self._backwards():
             if v < 0:
                 self._pass_task(task)
@@ -181,13 +184,8 @@ class _Tails:
         for v, device in self.parts.later:
             src = values[v].src
             if src in made:
-                found.append(made[src] + self._transfer_tail[v, device])
-        found += self.row.values()
-        return max(found)
-
-    @property
-    def _transfer_tail(self) -> dict[tuple[int, int], int]:
-        return self._sent
+                found.append((0 if values[v].carried else made[src]) + self._sent[v, device])
+        return max(*found, *self.row.values(), *self.wire.values(), 0)
 
     def _backwards(self) -> list[tuple[int, int, int]]:
         instance, schedule = self.instance, self.schedule
@@ -201,7 +199,6 @@ class _Tails:
             done = begin + instance.send[v][_at(instance, schedule, src) * count + device]
             place = -1 if values[v].carried else 2 * instance.rank[src] + 1
             items.append((begin, done, place, (src, v, device)))
-        self._sent: dict[tuple[int, int], int] = {}
         return [item[-1] for item in sorted(items, reverse=True)]
 
     def _pass_task(self, task: int) -> None:

@@ -72,6 +72,11 @@ class Incumbent:
         self.tell(stage)
         return True
 
+    def replace(self, schedule: Schedule, stage: str) -> None:
+        """Take a schedule of the same value too: another place to search from."""
+        if not self.offer(schedule, stage) and self.measure(schedule) == self.value:
+            self.best = schedule
+
     def raise_bound(self, bound: float, bound_ns: int = 0) -> None:
         """Take proven bounds on the objective and on the makespan."""
         self.bound_ns = max(self.bound_ns, bound_ns)

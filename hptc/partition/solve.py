@@ -9,6 +9,7 @@ from hptc.partition.decode import decode_by_rank
 from hptc.partition.exact import prove
 from hptc.partition.feasible import find_modes
 from hptc.partition.heuristics import local_choices, seeds
+from hptc.partition.improve import improve
 from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock, Limits, Progress
 from hptc.partition.model import LARGEST_NS
@@ -19,6 +20,8 @@ __all__ = ["Limits", "Progress", "restrict", "solve"]
 
 SEED_SHARE = 0.25
 """Share of the time limit after which no further constructive seed is tried."""
+
+EXACT_TASKS = 80
 
 DEFAULT_LIMITS = Limits()
 
@@ -85,6 +88,9 @@ def _climb(search: Incumbent) -> None:
     search.raise_bound(0, path_bound(instance))
     _plant(search)
     if search.is_done or sum(map(max, instance.duration)) > LARGEST_NS:
+        return
+    if instance.tasks > EXACT_TASKS:
+        improve(search, clock.limits.time_s)
         return
     proof = prove(instance, search.objective, search.schedule, search.bound_ns, clock, clock.left_s)
     if proof.schedule is not None:

@@ -1,0 +1,103 @@
+"""Improving a schedule by CP-SAT windows: free some tasks, keep what surrounds them."""
+
+import random
+
+from hptc.partition.cpsat import run
+from hptc.partition.decode import Schedule, decode, legal_order, retime
+from hptc.partition.instance import Instance
+from hptc.partition.model import ScheduleModel
+from hptc.partition.scope import Scope, Split, split, window
+from hptc.partition.search import Incumbent
+
+SMALLEST, LARGEST = 8, 80
+"""Sizes of windows, in tasks."""
+FIRST_SIZE = 30
+WINDOW_S = 1.0
+"""Longest search of one window in s."""
+
+
+def improve(search: Incumbent, until_s: float) -> None:
+    """Re-optimise windows of the incumbent until the time `until_s` of the clock (in s).
+
+    Windows sweep over the schedule in steps of half their size; a sweep without success changes
+    the size, towards what CP-SAT finishes in its time.
+    """
+    rng = random.Random(search.clock.limits.seed)
+    size = FIRST_SIZE
+    while not search.is_done and search.clock.elapsed_s < until_s:
+        finished = total = 0
+        for first in _sweep(search.instance.tasks, size, rng):
+            if search.is_done or search.clock.elapsed_s >= until_s:
+                return
+            left = until_s - search.clock.elapsed_s
+            outcome = _improve_window(search, first, size, min(WINDOW_S, left))
+            if outcome is not None:
+                total += 1
+                finished += outcome
+        if finished * 4 >= total * 3:
+            size = min(LARGEST, size + size // 3)
+        elif finished * 2 < total:
+            size = max(SMALLEST, size - size // 4)
+
+
+def _sweep(tasks: int, size: int, rng: random.Random) -> list[int]:
+    """Return the first positions of windows that cover the schedule, in random order."""
+    step = max(1, size // 2)
+    firsts = list(range(-rng.randrange(step), max(1, tasks - step), step))
+    rng.shuffle(firsts)
+    return [max(0, first) for first in firsts]
+
+
+def _improve_window(search: Incumbent, first: int, size: int, time_s: float) -> bool | None:
+    """Search one window; return whether CP-SAT finished it, None if it cannot help."""
+    instance, schedule = search.instance, search.schedule
+    order = sorted(
+        range(instance.tasks),
+        key=lambda t: (schedule.start[t], schedule.end[t], instance.rank[t]),
+    )
+    free, early = order[first : first + size], order[:first]
+    parts = split(instance, schedule, free, early)
+    scope = window(instance, schedule, free, parts)
+    if scope.floor >= schedule.makespan:
+        return None
+    built = ScheduleModel(instance, scope, schedule.makespan)
+    built.model.minimize(built.makespan)
+    built.hint(schedule)
+    done = run(built.model, search.clock, time_s)
+    if done.found:
+        better = _merge(instance, schedule, parts, scope, built.read(done.solver))
+        if better.makespan <= schedule.makespan:
+            search.replace(better, "window")
+            again = decode(instance, better.modes, legal_order(instance, better.start))
+            search.offer(again, "window")
+    if done.was_interrupted:
+        raise KeyboardInterrupt
+    return done.is_proven
+
+
+def _merge(
+    instance: Instance,
+    schedule: Schedule,
+    parts: Split,
+    scope: Scope,
+    found: tuple[dict[int, int], dict[int, int], dict[tuple[int, int], int]],
+) -> Schedule:
+    """Put a solved window between what came before and what comes after, and retime."""
+    new_modes, new_starts, new_sends = found
+    shift = 2 * schedule.makespan
+    modes, start = list(schedule.modes), list(schedule.start)
+    for task in scope.options:
+        modes[task], start[task] = new_modes[task], new_starts[task]
+    for task in parts.late:
+        start[task] += shift
+    values = instance.problem.values
+    at = [instance.device[task][mode] for task, mode in enumerate(modes)]
+    sends = {key: schedule.sends[key] + shift for key in parts.later}
+    for v, device in parts.kept:
+        src = values[v].src
+        stays = modes[src] == schedule.modes[src]
+        if stays and any(at[reader] == device for reader in values[v].readers):
+            sends[v, device] = schedule.sends[v, device]
+    end = [begin + instance.duration[t][modes[t]] for t, begin in enumerate(start)]
+    raw = Schedule(tuple(modes), tuple(start), tuple(end), sends | new_sends)
+    return retime(instance, raw)

@@ -1,0 +1,148 @@
+"""The makespan relaxation: a linear program whose dual values prove a bound.
+
+Variables, all between known limits: x (task in mode), z (edge of the task graph from mode to mode),
+y (value sent over a link), h (matrix held), s (start of a task) and the makespan T. Rows:
+
+- each task takes one mode, and the edges agree with the modes of both ends;
+- a value is sent over a link at least as much as any of its edges uses it;
+- every device, matrix and link is busy no longer than T;
+- a reader starts after its source's time and their transfer; every task ends by T;
+- held matrices keep the capacity.
+
+Every schedule of makespan at most `horizon` satisfies these, so the optimum bounds it.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hptc.partition.instance import NO_LINK, Instance
+from hptc.partition.lp import Rows
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxation:
+    """The rows, and where the decisions are."""
+
+    rows: Rows
+    chosen: tuple[tuple[int, ...], ...]
+    """Variable of each task and mode."""
+    start: tuple[int, ...]
+    """Variable of each task's start."""
+    makespan: int
+
+
+def relaxation(instance: Instance, horizon: int) -> Relaxation:
+    """Build the linear program for schedules of makespan at most `horizon` ns."""
+    rows = Rows()
+    makespan = rows.variable(horizon, is_time=True)
+    start = tuple(rows.variable(horizon, is_time=True) for _ in range(instance.tasks))
+    chosen = tuple(tuple(rows.variable(1) for _ in row) for row in instance.device)
+    for lits in chosen:
+        rows.add(dict.fromkeys(lits, 1), 1, is_equal=True)
+    built = Relaxation(rows, chosen, start, makespan)
+    _add_loads(instance, built)
+    _add_capacities(instance, built)
+    for task, lits in enumerate(chosen):
+        last = {makespan: 1, start[task]: -1}
+        work = zip(lits, instance.duration[task], strict=True)
+        rows.add(last | {lit: -length for lit, length in work}, 0, is_time=True)
+    wires: dict[int, dict[int, int]] = defaultdict(dict)
+    for v in range(len(instance.problem.values)):
+        _add_value(instance, built, v, wires)
+    for load in wires.values():
+        rows.add({makespan: 1} | load, 0, is_time=True)
+    return built
+
+
+def _add_loads(instance: Instance, built: Relaxation) -> None:
+    """Every row of tasks is busy no longer than the makespan."""
+    loads: dict[int, dict[int, int]] = defaultdict(dict)
+    for task, lits in enumerate(built.chosen):
+        for mode, lit in enumerate(lits):
+            loads[instance.resource[task][mode]][lit] = -instance.duration[task][mode]
+    for load in loads.values():
+        built.rows.add({built.makespan: 1} | load, 0, is_time=True)
+
+
+def _add_capacities(instance: Instance, built: Relaxation) -> None:
+    """A matrix is held as far as any task reads it; held matrices fit."""
+    held: dict[int, dict[int, int]] = {device: {} for device in instance.capacities}
+    of_row: dict[int, int] = {}
+    for task, lits in enumerate(built.chosen):
+        for mode, lit in enumerate(lits):
+            device, row = instance.device[task][mode], instance.resource[task][mode]
+            matrix = instance.resources[row][1]
+            if device in held and matrix is not None:
+                if row not in of_row:
+                    of_row[row] = built.rows.variable(1)
+                    size = instance.problem.matrices[matrix].crossbars
+                    held[device][of_row[row]] = -size
+                built.rows.add({of_row[row]: 1, lit: -1}, 0)
+    for device, capacity in instance.capacities.items():
+        built.rows.add(held[device], -capacity)
+
+
+def _add_value(
+    instance: Instance, built: Relaxation, v: int, wires: Mapping[int, dict[int, int]]
+) -> None:
+    """Add the edges of a value, their share of the links, and the readers' waiting."""
+    value, rows, count = instance.problem.values[v], built.rows, instance.devices
+    readers = [reader for reader in dict.fromkeys(value.readers) if reader != value.src]
+    uses: dict[int, list[int]] = defaultdict(list)
+    for reader in readers:
+        wait = {built.start[reader]: 1}
+        if not value.carried:
+            wait[built.start[value.src]] = -1
+            for lit, length in zip(
+                built.chosen[value.src], instance.duration[value.src], strict=True
+            ):
+                wait[lit] = -length
+        for (m, n), edge in _edges(instance, built, v, reader).items():
+            pair = instance.device[value.src][m] * count + instance.device[reader][n]
+            length = instance.send[v][pair]
+            if length:
+                wait[edge] = wait.get(edge, 0) - length
+                uses[pair].append(edge)
+        rows.add(wait, 0, is_time=True)
+    for pair, edges in uses.items():
+        sent = edges[0]
+        if len(edges) > 1:
+            sent = rows.variable(1)
+            for edge in edges:
+                rows.add({sent: 1, edge: -1}, 0)
+        load = wires[pair]
+        load[sent] = load.get(sent, 0) - instance.send[v][pair]
+
+
+def _edges(instance: Instance, built: Relaxation, v: int, reader: int) -> dict[Pair, int]:
+    """Return the variable of each pair of modes of an edge; pairs without a link are left out.
+
+    Where one end has a single mode, the modes of the other end say everything.
+    """
+    src, rows, count = instance.problem.values[v].src, built.rows, instance.devices
+    sources, sinks = built.chosen[src], built.chosen[reader]
+    pairs = [
+        (m, n)
+        for m in range(len(sources))
+        for n in range(len(sinks))
+        if instance.send[v][instance.device[src][m] * count + instance.device[reader][n]] != NO_LINK
+    ]
+    if len(sources) == 1:
+        found = {(m, n): sinks[n] for m, n in pairs}
+    elif len(sinks) == 1:
+        found = {(m, n): sources[m] for m, n in pairs}
+    else:
+        found = {pair: rows.variable(1) for pair in pairs}
+        for end, lits in enumerate((sources, sinks)):
+            for mode, lit in enumerate(lits):
+                whole = {edge: 1 for pair, edge in found.items() if pair[end] == mode}
+                rows.add(whole | {lit: -1}, 0, is_equal=True)
+        return found
+    for end, lits in enumerate((sources, sinks)):
+        for mode in range(len(lits)):
+            if all(pair[end] != mode for pair in pairs):
+                rows.add({lits[mode]: -1}, 0)
+    return found
