@@ -75,8 +75,8 @@ def test_full_matches_torch(data: TrainingData) -> None:
     optimizer = torch.optim.SGD([weight], lr=0.05, momentum=0.5)
     batches = [batch for epoch in (1, 2, 3) for batch in data.epoch(0, epoch)][:25]
     for batch in batches:
-        optimizer.zero_grad()
-        torch.nn.functional.mse_loss(batch["in_0"] @ weight, batch["target"]).backward()
+        loss = torch.nn.functional.mse_loss(batch["in_0"] @ weight, batch["target"])
+        (weight.grad,) = torch.autograd.grad(loss, [weight])
         optimizer.step()
     torch.testing.assert_close(result.weights[WEIGHT], weight.detach())
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from hptc.errors import InvalidInputError
 from hptc.ir.graph import DType, Graph, Value
+from hptc.ir.names import batch_name
 from hptc.runtime.arrays import (
     Array,
     NumberRule,
@@ -29,6 +30,7 @@ from hptc.runtime.arrays import (
 )
 from hptc.runtime.limits import INTEGERS, integer_limits
 from hptc.runtime.transition import torch_dtype
+from hptc.schedule.model import Bundle
 
 Indices = NDArray[np.int64]
 
@@ -122,6 +124,16 @@ def load_training_data(
             found=str(len(data.train)),
         )
     return data
+
+
+def input_aliases(bundle: Bundle) -> dict[str, str]:
+    """Return the graph's name of each input by the model's own name, where those differ."""
+    names = bundle.options.get("inputs", [])
+    graph_names = {value.name for item in bundle.phases.values() for value in item.graph.values}
+    if not isinstance(names, list):
+        return {}
+    pairs = {str(name): batch_name(index) for index, name in enumerate(names)}
+    return {name: given for name, given in pairs.items() if name not in graph_names}
 
 
 def load_inputs(path: Path, graph: Graph, aliases: Mapping[str, str] = _NO_ALIASES) -> RunInputs:

@@ -70,6 +70,4 @@ class Session:
 
     def state(self) -> State:
         """Return the whole state of the phase on the host; the session goes on."""
-        self._entered = {**self._entered, **self._machine.leave()}
-        self._machine.enter(self._entered)
-        return dict(self._entered)
+        return {**self._entered, **self._machine.leave()}
