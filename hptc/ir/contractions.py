@@ -44,6 +44,17 @@ def contraction(graph: Graph, op: Op) -> Contraction | None:
     return rule(graph, op) if rule else None
 
 
+def data_inputs(graph: Graph, op: Op) -> tuple[str, ...]:
+    """Return the inputs whose elements matter.
+
+    The backward of a convolution takes operands that it looks at for their shape alone.
+    """
+    if base_name(op.kind) != "convolution_backward":
+        return op.inputs
+    found = contraction(graph, op)
+    return (found.left, found.right) if found else op.inputs[:1]
+
+
 def _matrices(graph: Graph, left: str, right: str) -> Contraction:
     *batch, m, k = graph.by_name[left].shape
     n = graph.by_name[right].shape[-1]

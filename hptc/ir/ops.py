@@ -1,6 +1,6 @@
 """What an operation does, in numbers: family, GEMM sizes, arithmetic and memory traffic."""
 
-from hptc.ir.contractions import Contraction, contraction
+from hptc.ir.contractions import Contraction, contraction, data_inputs
 from hptc.ir.families import Family, base_name, family, is_random
 from hptc.ir.graph import Graph, Op
 from hptc.ir.layout import is_alias, layout_of
@@ -12,6 +12,7 @@ __all__ = [
     "bytes_read",
     "bytes_written",
     "contraction",
+    "data_inputs",
     "family",
     "flops",
     "is_random",
@@ -39,10 +40,9 @@ def bytes_read(graph: Graph, op: Op) -> int:
     group = family(op.kind)
     if group is Family.CREATE or is_alias(graph, op):
         return 0
-    inputs = op.inputs
     if group is Family.GATHER:
-        return bytes_written(graph, op) + sum(_stored(graph, name) for name in inputs[1:])
-    return sum(_stored(graph, name) for name in inputs)
+        return bytes_written(graph, op) + sum(_stored(graph, name) for name in op.inputs[1:])
+    return sum(_stored(graph, name) for name in data_inputs(graph, op))
 
 
 def bytes_written(graph: Graph, op: Op) -> int:

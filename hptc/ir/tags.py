@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from hptc.ir.contractions import contraction
+from hptc.ir.contractions import contraction, data_inputs
 from hptc.ir.families import is_random
 from hptc.ir.graph import Graph, Op, OperandTag, Residency, ValueKind
 
@@ -40,9 +40,8 @@ def operand_tag(
         residency: The residency of every value.
         updates: The values that state takes at the end of the step.
     """
-    read = {residency[name] for name in op.inputs}
     random = is_random(op.kind)
-    if read <= _FIXED and not random:
+    if not random and _FIXED.issuperset(residency[name] for name in op.inputs):
         return OperandTag.FOLDED
     product = contraction(graph, op)
     if product is not None:
@@ -50,6 +49,7 @@ def operand_tag(
         moving = [residency[name] is Residency.TRANSIENT for name in (product.left, product.right)]
         if any(fixed) and any(moving):
             return OperandTag.STATIC
+    read = {residency[name] for name in data_inputs(graph, op)}
     if random or Residency.TRAINABLE in read or not updates.isdisjoint(op.outputs):
         return OperandTag.TRAINABLE
     return OperandTag.DYNAMIC
