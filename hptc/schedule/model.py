@@ -56,6 +56,8 @@ class Instruction:
     """Row range of a tiled EXEC; None runs all rows."""
     accumulate: bool = False
     """A tiled EXEC that adds to its outputs."""
+    cells: int = 0
+    """ReRAM cells written: by a PROGRAM once, by an EXEC (a trained operand) in every step."""
 
     @property
     def label(self) -> str:
@@ -64,9 +66,6 @@ class Instruction:
         source = f"{self.source} to " if self.source else ""
         times = f"{self.start_ns}-{self.end_ns} ns"
         return f"{self.kind.name} {what} ({source}{self.device}, {times})"
-
-    cells: int = 0
-    """ReRAM cells written: by a PROGRAM once, by an EXEC (a trained operand) in every step."""
 
 
 @dataclass(frozen=True, slots=True)
