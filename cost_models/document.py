@@ -17,6 +17,7 @@ from cost_models.registry import KINDS
 from hptc.errors import TargetError
 
 Model = TypeVar("Model", bound=BaseModel)
+_UNITS = frozenset({"ns", "pj", "w", "ghz", "gsps", "kib", "bytes", "tflops"})
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
@@ -141,10 +142,11 @@ def _fields_at(model: type[BaseModel], path: Sequence[str]) -> Sequence[str]:
 
 
 def _near(found: str, allowed: Sequence[str]) -> str:
+    """Suggest what was meant: the same key with its unit, or one spelled alike."""
+    stems = (f"{found}_", f"{found.rpartition('_')[0] or found}_")
+    for stem in stems:
+        for key in allowed:
+            if key.startswith(stem) and key.removeprefix(stem) in _UNITS:
+                return f"Did you mean {key!r}? A key ends in its unit."
     close = get_close_matches(found, allowed, n=1)
-    stem = found.rsplit("_", 1)[0]
-    unit = next((key for key in allowed if key.startswith((f"{found}_", f"{stem}_"))), None)
-    if close:
-        said = f"Did you mean {close[0]!r}?"
-        return f"{said} Units are part of a key." if close[0] == unit else said
-    return f"Did you mean {unit!r}? Units are part of a key." if unit else ""
+    return f"Did you mean {close[0]!r}?" if close else ""

@@ -39,6 +39,8 @@ class GpuParams(DeviceParams):
     gemm_half_intensity: NonNegative
     gemm_fill_k: NonNegative
     gemm_memory_efficiency: Fraction
+    gemm_floor_ns: NonNegative
+    """Device time of a matrix product without work."""
     tensor_efficiency: Positive | None = None
     tensor_half_intensity: NonNegative | None = None
     tensor_fill_k: NonNegative | None = None
@@ -50,7 +52,7 @@ class GpuParams(DeviceParams):
     launch_overhead_ns: NonNegative
     """Host time to issue one kernel."""
     kernel_floor_ns: NonNegative
-    """Device time of a kernel that does nothing."""
+    """Device time of any other kernel without work."""
     graph_node_gap_ns: NonNegative
     fuse_elementwise: bool
     """A chain of element-wise operations is one kernel."""
@@ -58,11 +60,18 @@ class GpuParams(DeviceParams):
     """Kernels per operation and tensor, per operation, or per step of many tensors."""
     optimizer_tensors_per_launch: Count
     flop_energy_pj: NonNegative
+    tensor_flop_energy_pj: NonNegative | None = None
+    """Of matrix products in tf32 and bf16."""
     memory_energy_pj_per_byte: NonNegative
 
     @model_validator(mode="after")
     def _precision_is_known(self) -> Self:
-        tensor = (self.tensor_efficiency, self.tensor_half_intensity, self.tensor_fill_k)
+        tensor = (
+            self.tensor_efficiency,
+            self.tensor_half_intensity,
+            self.tensor_fill_k,
+            self.tensor_flop_energy_pj,
+        )
         peak = {"tf32": self.tf32_peak_tflops, "bf16": self.bf16_peak_tflops}
         if self.precision != "fp32" and None in (*tensor, peak[self.precision]):
             raise ValueError(
@@ -77,8 +86,7 @@ class _Kernel:
 
     launches: float
     device_ns: float
-    flops: int
-    moved_bytes: int
+    energy_pj: float
 
 
 @dataclass(frozen=True)
@@ -111,12 +119,12 @@ class GpuModel:
     @cached_property
     def _gemm_rates(self) -> GemmRates:
         p = self.params
-        shape = (p.gemm_efficiency, p.gemm_half_intensity, p.gemm_fill_k)
-        peak = p.fp32_peak_tflops
-        if p.precision != "fp32":
-            shape = (p.tensor_efficiency or 0.0, p.tensor_half_intensity or 0.0, p.tensor_fill_k or 0.0)
-            peak = (p.tf32_peak_tflops if p.precision == "tf32" else p.bf16_peak_tflops) or 0.0
-        efficiency, half, fill = shape
+        peaks = {"tf32": p.tf32_peak_tflops, "bf16": p.bf16_peak_tflops}
+        peak, efficiency = p.fp32_peak_tflops, p.gemm_efficiency
+        half, fill = p.gemm_half_intensity, p.gemm_fill_k
+        if p.precision != "fp32":  # all given, by _precision_is_known
+            peak, efficiency = peaks[p.precision] or 0.0, p.tensor_efficiency or 0.0
+            half, fill = p.tensor_half_intensity or 0.0, p.tensor_fill_k or 0.0
         return GemmRates(
             sm_count=p.sm_count,
             peak_flop_per_ns=peak * _FLOP_PER_NS_PER_TFLOPS,
@@ -130,16 +138,12 @@ class GpuModel:
         p = self.params
         kernels = [self._kernel(group, task.role) for group in self._groups(task)]
         launches = sum(kernel.launches for kernel in kernels)
-        device_ns = sum(kernel.device_ns + kernel.launches * p.kernel_floor_ns for kernel in kernels)
+        device_ns = sum(kernel.device_ns for kernel in kernels)
         if p.launch == "eager":
             latency_ns = max(launches * p.launch_overhead_ns, device_ns)
         else:
             latency_ns = device_ns + launches * p.graph_node_gap_ns
-        energy_pj = sum(
-            kernel.flops * p.flop_energy_pj + kernel.moved_bytes * p.memory_energy_pj_per_byte
-            for kernel in kernels
-        )
-        return Cost(Ns(latency_ns), Pj(energy_pj))
+        return Cost(Ns(latency_ns), Pj(sum(kernel.energy_pj for kernel in kernels)))
 
     def _groups(self, task: TaskWork) -> list[list[OpWork]]:
         """Operations that share one kernel."""
@@ -159,15 +163,23 @@ class GpuModel:
         p = self.params
         shared = role is Role.OPTIMIZER and p.optimizer != "per-tensor"
         launches = 1 / p.optimizer_tensors_per_launch if shared else 1.0
-        flops = sum(op.flops for op in group)
         moved = _moved_bytes(group)
+        floor_ns, flop_pj = p.kernel_floor_ns, p.flop_energy_pj
         gemm = group[0].gemm
         if gemm is None:
             device_ns = stream_ns(moved, self.family_bytes_per_ns(group[0].family))
         else:
+            floor_ns = p.gemm_floor_ns
             item = _BF16_BYTES if p.precision == "bf16" else _FP32_BYTES
             device_ns = self.product_ns(Product(gemm.batch, gemm.m, gemm.k, gemm.n, item))
-        return _Kernel(launches, device_ns, flops, moved)
+            if p.precision != "fp32":
+                flop_pj = p.tensor_flop_energy_pj or 0.0
+        flops = sum(op.flops for op in group)
+        return _Kernel(
+            launches,
+            launches * floor_ns + device_ns,
+            flops * flop_pj + moved * p.memory_energy_pj_per_byte,
+        )
 
 
 def _moved_bytes(group: Sequence[OpWork]) -> int:
