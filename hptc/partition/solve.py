@@ -13,6 +13,7 @@ from hptc.partition.improve import improve
 from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock, Limits, Progress
 from hptc.partition.model import LARGEST_NS
+from hptc.partition.pool import is_pool, prove_pool, work_bound
 from hptc.partition.problem import Objective, Problem, Solution
 from hptc.partition.search import Incumbent
 
@@ -86,13 +87,18 @@ def _climb(search: Incumbent) -> None:
     """Go up the ladder until the gap closes or the time is over."""
     instance, clock = search.instance, search.clock
     search.raise_bound(0, path_bound(instance))
+    if is_pool(instance, search.objective):
+        search.raise_bound(0, work_bound(instance))
     _plant(search)
     if search.is_done or sum(map(max, instance.duration)) > LARGEST_NS:
         return
-    if instance.tasks > EXACT_TASKS:
+    if is_pool(instance, search.objective):
+        proof = prove_pool(instance, search.schedule, search.bound_ns, clock)
+    elif instance.tasks > EXACT_TASKS:
         improve(search, clock.limits.time_s)
         return
-    proof = prove(instance, search.objective, search.schedule, search.bound_ns, clock, clock.left_s)
+    else:
+        proof = prove(instance, search.objective, search.schedule, search.bound_ns, clock, clock.left_s)
     if proof.schedule is not None:
         search.offer(proof.schedule, "exact")
     search.raise_bound(proof.bound)

@@ -1,0 +1,102 @@
+"""Identical processors without communication: tasks share a pool of interchangeable machines.
+
+Choosing among identical machines is only a symmetry, so the model counts how many tasks run at a
+time and the machines are dealt out afterwards, by start.
+"""
+
+import heapq
+from collections.abc import Callable
+
+from ortools.sat.python import cp_model
+
+from hptc.partition.cpsat import run
+from hptc.partition.decode import Schedule
+from hptc.partition.exact import Proof
+from hptc.partition.instance import Instance
+from hptc.partition.limits import Clock
+from hptc.partition.problem import Objective
+
+
+def is_pool(instance: Instance, objective: Objective) -> bool:
+    """Return whether all devices are unary, identical and connected for free.
+
+    Tasks without length must be first or last: one in the midst needs a machine that is idle then,
+    which a count of running tasks does not see.
+    """
+    if objective is not Objective.LATENCY or not instance.is_complete or instance.devices < 2:
+        return False
+    devices = instance.problem.devices
+    if any(device.capacity_crossbars is not None for device in devices):
+        return False
+    for task, durations in enumerate(instance.duration):
+        if not durations[0] and instance.inputs[task] and instance.outputs[task]:
+            return False
+    everywhere = tuple(range(instance.devices))
+    return all(
+        tuple(sorted(row)) == everywhere and len(set(durations)) == 1
+        for row, durations in zip(instance.device, instance.duration, strict=True)
+    ) and not any(any(row) for row in set(instance.send))
+
+
+def work_bound(instance: Instance) -> int:
+    """Return the total work of a pool divided by its machines, in ns rounded up."""
+    return -(-sum(row[0] for row in instance.duration) // instance.devices)
+
+
+def prove_pool(
+    instance: Instance,
+    hint: Schedule,
+    floor_ns: int,
+    clock: Clock,
+    report: Callable[[float, float], None] | None = None,
+) -> Proof:
+    """Search a pool problem from a hint; the arguments are those of `exact.prove`."""
+    model = cp_model.CpModel()
+    makespan = model.new_int_var(floor_ns, hint.makespan, "makespan")
+    start, spans, demands = [], [], []
+    for task, ((length, *_), begin) in enumerate(
+        zip(instance.duration, hint.start, strict=True)
+    ):
+        variable = model.new_int_var(0, hint.makespan, "")
+        start.append(variable)
+        if not length:
+            model.add(variable == (makespan if instance.inputs[task] else 0))
+            continue
+        model.add(variable + length <= makespan)
+        model.add_hint(variable, begin)
+        spans.append(model.new_fixed_size_interval_var(variable, length, ""))
+        demands.append(1)
+    for task, follows in enumerate(instance.successors):
+        for reader in dict.fromkeys(reader for _, reader in follows):
+            model.add(start[reader] >= start[task] + instance.duration[task][0])
+    model.add_cumulative(spans, demands, instance.devices)
+    model.add_hint(makespan, hint.makespan)
+    model.minimize(makespan)
+    gap: dict[str, int | float | bool] = {"relative_gap_limit": clock.limits.gap}
+    done = run(model, clock, clock.left_s, parameters=gap, report=report)
+    schedule = None
+    if done.found:
+        schedule = deal(instance, [done.solver.value(variable) for variable in start])
+    bound = done.solver.best_objective_bound
+    return Proof(schedule, bound, done.is_proven and done.found, done.was_interrupted)
+
+
+def deal(instance: Instance, start: list[int]) -> Schedule:
+    """Give each task a machine that is free at its start."""
+    order = sorted(range(instance.tasks), key=lambda t: (start[t], instance.duration[t][0]))
+    free = [(0, device) for device in range(instance.devices)]
+    heapq.heapify(free)
+    modes = [0] * instance.tasks
+    for task in order:
+        _, device = heapq.heappop(free)
+        modes[task] = instance.mode_on[task][device]
+        heapq.heappush(free, (start[task] + instance.duration[task][0], device))
+    end = [begin + instance.duration[t][0] for t, begin in enumerate(start)]
+    at = [instance.device[t][mode] for t, mode in enumerate(modes)]
+    sends = {
+        (v, at[reader]): 0 if value.carried else end[value.src]
+        for v, value in enumerate(instance.problem.values)
+        for reader in value.readers
+        if at[reader] != at[value.src]
+    }
+    return Schedule(tuple(modes), tuple(start), tuple(end), sends)
