@@ -1,7 +1,7 @@
 """Running CP-SAT: limits, progress, interruption."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ortools.sat.python import cp_model
@@ -38,7 +38,6 @@ def run(
     clock: Clock,
     time_s: float,
     *,
-    parameters: Mapping[str, int | float | bool] | None = None,
     report: Callable[[float, float], None] | None = None,
 ) -> Run:
     """Solve `model` in a thread, so that the caller can stop it and Ctrl-C is seen at once.
@@ -47,7 +46,6 @@ def run(
         model: with an objective or without.
         clock: says when the whole solve is over, and gives seed and workers.
         time_s: limit of this run in s.
-        parameters: further solver parameters by name.
         report: called in the calling thread with (objective, bound) at each solution.
     """
     solver = cp_model.CpSolver()
@@ -55,8 +53,7 @@ def run(
     solver.parameters.num_workers = clock.limits.workers
     solver.parameters.random_seed = clock.limits.seed
     solver.parameters.catch_sigint_signal = False
-    for name, setting in (parameters or {}).items():
-        setattr(solver.parameters, name, setting)
+    solver.parameters.relative_gap_limit = max(clock.limits.gap, 0.0)
     watch, outcome = _Watch(), list[cp_model.CpSolverStatus]()
     thread = threading.Thread(
         target=lambda: outcome.append(solver.solve(model, watch)), daemon=True

@@ -1,6 +1,5 @@
 """The whole problem in one CP-SAT model: optimal for small graphs, a bound for larger ones."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ortools.sat.python import cp_model
@@ -8,10 +7,10 @@ from ortools.sat.python import cp_model
 from hptc.partition.cpsat import run
 from hptc.partition.decode import Schedule, retime
 from hptc.partition.instance import Instance
-from hptc.partition.limits import Clock
 from hptc.partition.model import ScheduleModel
 from hptc.partition.problem import Objective
 from hptc.partition.scope import whole
+from hptc.partition.search import Incumbent
 
 POWER_SCALE = 1000
 """Energies enter the model in 1/1000 pJ, static powers rounded down to 1/1000 pJ per ns."""
@@ -27,34 +26,18 @@ class Proof:
     was_interrupted: bool
 
 
-def prove(
-    instance: Instance,
-    objective: Objective,
-    hint: Schedule,
-    floor_ns: int,
-    clock: Clock,
-    time_s: float,
-    report: Callable[[float, float], None] | None = None,
-) -> Proof:
-    """Search the whole problem from a complete hint.
+def prove(search: Incumbent) -> Proof:
+    """Search the whole problem from the incumbent, in the time that is left.
 
-    Args:
-        instance: small enough for `model.LARGEST_NS`.
-        objective: what to minimise.
-        hint: a feasible schedule.
-        floor_ns: a proven bound on the makespan.
-        clock: limits of the solve.
-        time_s: limit of this search in s.
-        report: called with (objective, bound) in ns or pJ at each solution.
+    The problem has to be small enough for `model.LARGEST_NS`.
     """
+    instance, objective, hint = search.instance, search.objective, search.schedule
     horizon = hint.makespan if objective is Objective.LATENCY else latest_end(instance)
     built = ScheduleModel(instance, whole(instance), horizon)
-    built.model.add(built.makespan >= floor_ns)
+    built.model.add(built.makespan >= search.bound_ns)
     scale = _minimise(built, objective)
     built.hint(hint)
-    tell = None if report is None else lambda value, bound: report(value / scale, bound / scale)
-    gap: dict[str, float] = {"relative_gap_limit": clock.limits.gap}
-    done = run(built.model, clock, time_s, parameters=gap, report=tell)
+    done = run(built.model, search.clock, search.clock.left_s, report=search.reporter(scale))
     schedule = None
     if done.found:
         modes, starts, sends = built.read(done.solver)

@@ -1,6 +1,7 @@
 """Improving a schedule by CP-SAT windows: free some tasks, keep what surrounds them."""
 
 import random
+from collections.abc import Callable
 
 from hptc.partition.cpsat import run
 from hptc.partition.decode import Schedule, decode, legal_order, retime
@@ -16,11 +17,11 @@ WINDOW_S = 1.0
 """Longest search of one window in s."""
 
 
-def improve(search: Incumbent, until_s: float) -> None:
+def improve(search: Incumbent, until_s: float, between: Callable[[], None]) -> None:
     """Re-optimise windows of the incumbent until the time `until_s` of the clock (in s).
 
     Windows sweep over the schedule in steps of half their size; a sweep without success changes
-    the size, towards what CP-SAT finishes in its time.
+    the size, towards what CP-SAT finishes in its time. `between` is called before each window.
     """
     rng = random.Random(search.clock.limits.seed)
     size = FIRST_SIZE
@@ -29,6 +30,7 @@ def improve(search: Incumbent, until_s: float) -> None:
         for first in _sweep(search.instance.tasks, size, rng):
             if search.is_done or search.clock.elapsed_s >= until_s:
                 return
+            between()
             left = until_s - search.clock.elapsed_s
             outcome = _improve_window(search, first, size, min(WINDOW_S, left))
             if outcome is not None:

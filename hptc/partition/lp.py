@@ -1,9 +1,12 @@
 """Linear programs in integers, solved in floating point and bounded in exact arithmetic."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
-from ortools.linear_solver import linear_solver_pb2, pywraplp
+from ortools.math_opt import model_pb2
+from ortools.math_opt.python import mathopt
 
 DUAL_BITS = 40
 """Dual values are rounded to multiples of 2^-40."""
@@ -50,40 +53,80 @@ class Optimum:
     bound: int
 
 
-def solve_lp(rows: Rows, time_s: float) -> Optimum | None:
-    """Solve with GLOP; None if the time did not suffice."""
-    scale = max((rows.upper[v] for v in rows.time_variables), default=0) or 1
-    request = linear_solver_pb2.MPModelRequest()
-    request.solver_type = linear_solver_pb2.MPModelRequest.GLOP_LINEAR_PROGRAMMING
-    request.solver_time_limit_seconds = max(time_s, 0.01)
-    _fill(request.model, rows, scale)
-    response = linear_solver_pb2.MPSolutionResponse()
-    pywraplp.Solver.SolveWithProto(request, response)
-    if response.status != linear_solver_pb2.MPSOLVER_OPTIMAL:
-        return None
-    duals = [
-        dual if row in rows.time_rows else dual * scale
-        for row, dual in enumerate(response.dual_value)
-    ]
-    return Optimum(tuple(response.variable_value), dual_bound(rows, duals))
+class Solving:
+    """A linear program that HiGHS solves in a thread of its own."""
+
+    def __init__(self, rows: Rows, time_s: float) -> None:
+        self._rows = rows
+        self._scale = max((rows.upper[v] for v in rows.time_variables), default=0) or 1
+        self._found: list[mathopt.SolveResult] = []
+        self._interrupter = mathopt.SolveInterrupter()
+        model = mathopt.Model.from_model_proto(_proto(rows, self._scale))
+        limit = mathopt.SolveParameters(time_limit=timedelta(seconds=max(time_s, 0.01)))
+        self._thread = threading.Thread(target=self._run, args=(model, limit), daemon=True)
+        self._thread.start()
+
+    def _run(self, model: mathopt.Model, limit: mathopt.SolveParameters) -> None:
+        highs, stop = mathopt.SolverType.HIGHS, self._interrupter
+        self._found.append(mathopt.solve(model, highs, params=limit, interrupter=stop))
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the result is still to come."""
+        return self._thread.is_alive()
+
+    def wait(self, time_s: float) -> None:
+        """Wait for the end, at most `time_s` s."""
+        self._thread.join(max(time_s, 0.0))
+
+    def cancel(self) -> None:
+        """Ask the solver to stop."""
+        self._interrupter.interrupt()
+
+    def optimum(self) -> Optimum | None:
+        """Return the result; None if the limit came first or while still running."""
+        if self.is_running or not self._found:
+            return None
+        result, rows = self._found[0], self._rows
+        if not (result.has_primal_feasible_solution() and result.has_dual_feasible_solution()):
+            return None
+        duals = [0.0] * len(rows.low)
+        for constraint, dual in result.dual_values().items():
+            is_time = constraint.id in rows.time_rows
+            duals[constraint.id] = dual if is_time else dual * self._scale
+        values = [0.0] * len(rows.upper)
+        for variable, value in result.variable_values().items():
+            values[variable.id] = value
+        return Optimum(values, dual_bound(rows, duals))
 
 
-def _fill(model: linear_solver_pb2.MPModelProto, rows: Rows, scale: int) -> None:
-    for position, upper in enumerate(rows.upper):
-        variable = model.variable.add()
-        variable.lower_bound = 0.0
-        variable.upper_bound = upper / scale if position in rows.time_variables else upper
-        variable.objective_coefficient = 1.0 if position == 0 else 0.0
+def _proto(rows: Rows, scale: int) -> model_pb2.ModelProto:
+    """Return the program in floating point, times divided by `scale`."""
+    proto = model_pb2.ModelProto()
+    count, times = len(rows.upper), rows.time_variables
+    proto.variables.ids.extend(range(count))
+    proto.variables.lower_bounds.extend([0.0] * count)
+    proto.variables.upper_bounds.extend(
+        upper / scale if v in times else float(upper) for v, upper in enumerate(rows.upper)
+    )
+    proto.variables.integers.extend([False] * count)
+    proto.objective.linear_coefficients.ids.append(0)
+    proto.objective.linear_coefficients.values.append(1.0)
+    ends = [float(low) if equal else float("inf") for low, equal in zip(rows.low, rows.is_equal, strict=True)]
+    proto.linear_constraints.ids.extend(range(len(rows.low)))
+    proto.linear_constraints.lower_bounds.extend(map(float, rows.low))
+    proto.linear_constraints.upper_bounds.extend(ends)
+    matrix = proto.linear_constraint_matrix
     for row, terms in enumerate(rows.terms):
-        constraint = model.constraint.add()
-        constraint.var_index.extend(terms)
         is_time = row in rows.time_rows
-        constraint.coefficient.extend(
-            factor / scale if is_time and variable not in rows.time_variables else factor
-            for variable, factor in terms.items()
-        )
-        constraint.lower_bound = rows.low[row]
-        constraint.upper_bound = rows.low[row] if rows.is_equal[row] else float("inf")
+        for variable in sorted(v for v, factor in terms.items() if factor):
+            factor = terms[variable]
+            matrix.row_ids.append(row)
+            matrix.column_ids.append(variable)
+            matrix.coefficients.append(
+                factor / scale if is_time and variable not in times else float(factor)
+            )
+    return proto
 
 
 def dual_bound(rows: Rows, duals: Sequence[float]) -> int:

@@ -5,7 +5,6 @@ time and the machines are dealt out afterwards, by start.
 """
 
 import heapq
-from collections.abc import Callable
 
 from ortools.sat.python import cp_model
 
@@ -13,8 +12,8 @@ from hptc.partition.cpsat import run
 from hptc.partition.decode import Schedule
 from hptc.partition.exact import Proof
 from hptc.partition.instance import Instance
-from hptc.partition.limits import Clock
 from hptc.partition.problem import Objective
+from hptc.partition.search import Incumbent
 
 
 def is_pool(instance: Instance, objective: Objective) -> bool:
@@ -43,16 +42,11 @@ def work_bound(instance: Instance) -> int:
     return -(-sum(row[0] for row in instance.duration) // instance.devices)
 
 
-def prove_pool(
-    instance: Instance,
-    hint: Schedule,
-    floor_ns: int,
-    clock: Clock,
-    report: Callable[[float, float], None] | None = None,
-) -> Proof:
-    """Search a pool problem from a hint; the arguments are those of `exact.prove`."""
+def prove_pool(search: Incumbent) -> Proof:
+    """Search a pool problem from the incumbent, in the time that is left."""
+    instance, hint, clock = search.instance, search.schedule, search.clock
     model = cp_model.CpModel()
-    makespan = model.new_int_var(floor_ns, hint.makespan, "makespan")
+    makespan = model.new_int_var(search.bound_ns, hint.makespan, "makespan")
     start, spans, demands = [], [], []
     for task, ((length, *_), begin) in enumerate(
         zip(instance.duration, hint.start, strict=True)
@@ -72,8 +66,7 @@ def prove_pool(
     model.add_cumulative(spans, demands, instance.devices)
     model.add_hint(makespan, hint.makespan)
     model.minimize(makespan)
-    gap: dict[str, int | float | bool] = {"relative_gap_limit": clock.limits.gap}
-    done = run(model, clock, clock.left_s, parameters=gap, report=report)
+    done = run(model, clock, clock.left_s, report=search.reporter(1))
     schedule = None
     if done.found:
         schedule = deal(instance, [done.solver.value(variable) for variable in start])

@@ -96,6 +96,15 @@ class Incumbent:
             now = self.clock.elapsed_s
             self._progress(Progress(now, self.value, self.bound, stage))
 
+    def reporter(self, scale: int) -> Callable[[float, float], None] | None:
+        """Return what CP-SAT calls at each solution, given units per ns or pJ."""
+        tell = self._progress
+        if tell is None:
+            return None
+        return lambda value, bound: tell(
+            Progress(self.clock.elapsed_s, value / scale, bound / scale, "exact")
+        )
+
     def solution(self) -> Solution:
         """Return the checked answer."""
         assignment = to_assignment(self.instance, self.schedule)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from hptc.errors import InfeasibleError
 from hptc.partition.bounds import path_bound
 from hptc.partition.decode import decode_by_rank
-from hptc.partition.exact import prove
+from hptc.partition.exact import Proof, prove
 from hptc.partition.feasible import find_modes
 from hptc.partition.heuristics import local_choices, seeds
 from hptc.partition.improve import improve
@@ -15,6 +15,7 @@ from hptc.partition.limits import Clock, Limits, Progress
 from hptc.partition.model import LARGEST_NS
 from hptc.partition.pool import is_pool, prove_pool, work_bound
 from hptc.partition.problem import Objective, Problem, Solution
+from hptc.partition.rounding import Relaxing
 from hptc.partition.search import Incumbent
 
 __all__ = ["Limits", "Progress", "restrict", "solve"]
@@ -22,7 +23,10 @@ __all__ = ["Limits", "Progress", "restrict", "solve"]
 SEED_SHARE = 0.25
 """Share of the time limit after which no further constructive seed is tried."""
 
+LP_SHARE = 0.3
+"""Share of the time limit until which the search waits for the relaxation."""
 EXACT_TASKS = 80
+"""Up to here the whole problem goes to CP-SAT at once."""
 
 DEFAULT_LIMITS = Limits()
 
@@ -85,25 +89,18 @@ def restrict(problem: Problem, devices: Collection[int]) -> Problem:
 
 def _climb(search: Incumbent) -> None:
     """Go up the ladder until the gap closes or the time is over."""
-    instance, clock = search.instance, search.clock
-    search.raise_bound(0, path_bound(instance))
-    if is_pool(instance, search.objective):
-        search.raise_bound(0, work_bound(instance))
+    instance = search.instance
+    pooled = is_pool(instance, search.objective)
+    search.raise_bound(0, max(path_bound(instance), work_bound(instance) if pooled else 0))
     _plant(search)
     if search.is_done or sum(map(max, instance.duration)) > LARGEST_NS:
         return
-    if is_pool(instance, search.objective):
-        proof = prove_pool(instance, search.schedule, search.bound_ns, clock)
-    elif instance.tasks > EXACT_TASKS:
-        improve(search, clock.limits.time_s)
-        return
+    if pooled:
+        _prove(search, prove_pool)
+    elif instance.tasks <= EXACT_TASKS:
+        _prove(search, prove)
     else:
-        proof = prove(instance, search.objective, search.schedule, search.bound_ns, clock, clock.left_s)
-    if proof.schedule is not None:
-        search.offer(proof.schedule, "exact")
-    search.raise_bound(proof.bound)
-    if proof.is_optimal:
-        search.close()
+        _refine(search)
 
 
 def _plant(search: Incumbent) -> None:
@@ -119,3 +116,24 @@ def _plant(search: Incumbent) -> None:
     if search.best is None:
         modes = find_modes(instance, clock)
         search.offer(decode_by_rank(instance, modes), "seed")
+
+
+def _prove(search: Incumbent, prover: Callable[[Incumbent], Proof]) -> None:
+    """Let CP-SAT search the whole problem in the time that is left."""
+    proof = prover(search)
+    if proof.schedule is not None:
+        search.offer(proof.schedule, "exact")
+    search.raise_bound(proof.bound)
+    if proof.is_optimal:
+        search.close()
+    if proof.was_interrupted:
+        raise KeyboardInterrupt
+
+
+def _refine(search: Incumbent) -> None:
+    """Bound a large problem by its relaxation, round that, and improve by windows."""
+    clock = search.clock
+    relaxed = Relaxing(search)
+    relaxed.collect(LP_SHARE * clock.limits.time_s - clock.elapsed_s)
+    improve(search, clock.limits.time_s, between=lambda: relaxed.collect(0.0))
+    relaxed.close()
