@@ -3,8 +3,10 @@
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
+from cost_models.gpu_kernels import Product
 from hptc.units import NS_PER_MS
 
 STREAM_GROUPS = {"softmax": "softmax", "ln": "norm", "layernorm": "norm"}
@@ -29,6 +31,10 @@ class GemmRow:
     n: int
     item_bytes: int
     time_ns: float
+
+    @property
+    def product(self) -> Product:
+        return Product(self.batch, self.m, self.k, self.n, self.item_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,4 +86,22 @@ def stream_rows(data: Path, device: str) -> list[StreamRow]:
         StreamRow(row["op"], int(row["bytes"]), float(row["time_ms"]) * NS_PER_MS)
         for row in rows_of(data / "gpu_kernels_fp32.csv")
         if row["device"] == device and row["op"] not in GEMM_OPS
+    ]
+
+
+_TENSORS_MOVED = {"add": 3, "softmax": 2, "layernorm": 2}
+"""Tensors of the output's size that a forward pass moves."""
+
+
+def train_rows(data: Path, device: str) -> list[StreamRow]:
+    """Return forward passes timed inside real models, of operations bound by memory."""
+    name = device.replace(" ", "_")
+    return [
+        StreamRow(
+            row["op"],
+            4 * _TENSORS_MOVED[row["op"]] * prod(map(int, row["output_shape"].strip("()").split())),
+            float(row["fw_ms"]) * NS_PER_MS,
+        )
+        for row in rows_of(data / "gpu_train_ops_fp32.csv")
+        if row["device"] == name and row["op"] in _TENSORS_MOVED
     ]

@@ -9,6 +9,7 @@ and states the error on rows that were left out.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from hptc.units import Ns
 
@@ -59,8 +60,12 @@ class GemmRates:
     """Length of sum that takes as long as filling and draining a tile's pipeline."""
 
 
+@lru_cache(maxsize=4096)
 def gemm_ns(product: Product, rates: GemmRates) -> Ns:
-    """Return the device time of a product, by the fastest tile and split."""
+    """Return the device time of a product, by the fastest tile and split.
+
+    Remembered, since repeated blocks of a model repeat their products.
+    """
     if not product.flops:
         return Ns(0.0)
     return Ns(

@@ -135,7 +135,9 @@ def _read(name: str, seen_from: str) -> tuple[str, Document]:
         return _read_file(Path(seen_from).parent / name)
     if builtin not in builtin_targets():
         place = f"target {name}" if not seen_from else f"target {seen_from}, extends"
-        refuse_unknown(place, "a path to a .toml file or a built-in target", builtin, builtin_targets())
+        refuse_unknown(
+            place, "a path to a .toml file or a built-in target", builtin, builtin_targets()
+        )
     entry = files("cost_models").joinpath("targets", builtin + _SUFFIX)
     return _BUILTIN + builtin, _parsed(entry.read_text(encoding="utf-8"), _BUILTIN + builtin)
 

@@ -78,7 +78,9 @@ def with_overrides(document: Document, overrides: Sequence[str]) -> Document:
     return document
 
 
-def _nested(document: Mapping[str, object], keys: list[str], value: object, setting: str) -> Document:
+def _nested(
+    document: Mapping[str, object], keys: list[str], value: object, setting: str
+) -> Document:
     """The setting as a document of its own, checked against the places that exist."""
     place: object = document
     for depth, key in enumerate(keys[:-1]):
@@ -134,4 +136,6 @@ def _merged_links(base: list[object], child: list[object]) -> list[object]:
 
 
 def _ends(link: object) -> frozenset[object]:
-    return frozenset([link.get("src"), link.get("dst")]) if isinstance(link, Mapping) else frozenset()
+    return (
+        frozenset([link.get("src"), link.get("dst")]) if isinstance(link, Mapping) else frozenset()
+    )

@@ -222,9 +222,7 @@ class ReramModel:
             program_pj=program_pj,
             writes_per_step=writes,
         )
-        return Cost(
-            Ns(latency_ns + writes * program_ns), Pj(energy_pj + writes * program_pj), use
-        )
+        return Cost(Ns(latency_ns + writes * program_ns), Pj(energy_pj + writes * program_pj), use)
 
 
 def _orientations(found: Sequence[tuple[TaskWork, Matrix]]) -> Mapping[str, bool]:
@@ -238,4 +236,3 @@ def _orientations(found: Sequence[tuple[TaskWork, Matrix]]) -> Mapping[str, bool
             if (task.role is Role.FORWARD) is wanted:
                 upright.setdefault(matrix.read.matrix, matrix.read.transposed)
     return upright
-

@@ -7,9 +7,8 @@ bytes, since transfers are double-buffered. That is a physical bound; SCALE-Sim'
 counted twice (its issue #130) and not reproduced.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Literal
 
 from cost_models.model import Count, DeviceParams, NonNegative, Positive
@@ -28,6 +27,8 @@ from hptc.ir.ops import Contraction
 from hptc.units import Ns, Pj
 
 _BYTES_PER_KIB = 1024
+_Sizes = tuple[int, int, int, int]
+"""Batch, m, k and n of a product."""
 
 
 class SystolicParams(DeviceParams):
@@ -58,7 +59,7 @@ class SystolicParams(DeviceParams):
 class _Usage:
     """What an operation takes of each resource."""
 
-    cycles: float = 0.0
+    cycles: int = 0
     macs: int = 0
     vector_ops: int = 0
     buffer_bytes: int = 0
@@ -74,21 +75,19 @@ class SystolicModel:
     def device_costs(self, name: str, work: Sequence[TaskWork], steps: int) -> DeviceCosts:
         """Return a price for every task: the arrays with their vector units run any operation."""
         del steps  # arrays do not wear
+        sizes = {_sizes(op.gemm) for task in work for op in task.ops if op.gemm}
+        products = {shape: self._product(*shape) for shape in sizes}
         return DeviceCosts(
             name=name,
             kind="systolic",
             static_power_w=self.params.static_power_w,
             capacity_crossbars=None,
-            tasks={task.name: self._task(task) for task in work},
+            tasks={task.name: self._task(task, products) for task in work},
         )
 
-    def gemm_cycles(self, gemm: Contraction) -> float:
-        """Return the compute cycles of a batched product on the whole gang."""
-        return self._gemm(gemm).cycles
-
-    def _task(self, task: TaskWork) -> Cost:
+    def _task(self, task: TaskWork, products: Mapping[_Sizes, _Usage]) -> Cost:
         p = self.params
-        used = [self._gemm(op.gemm) if op.gemm else self._vector(op) for op in task.ops]
+        used = [products[_sizes(op.gemm)] if op.gemm else self._vector(op) for op in task.ops]
         moved = sum(usage.memory_bytes for usage in used) + sum(
             op.bytes_read - op.bytes_inner + op.bytes_leaving for op in task.ops if not op.gemm
         )
@@ -106,15 +105,17 @@ class SystolicModel:
         work = max(op.flops, op.elements)
         lanes = self.params.vector_lanes * self.params.count
         return _Usage(
-            cycles=ceil(work / lanes),
+            cycles=-(-work // lanes),
             vector_ops=op.flops,
             buffer_bytes=op.bytes_read + op.bytes_written,
         )
 
-    def _gemm(self, gemm: Contraction) -> _Usage:
-        """The fastest way to share a product among the arrays."""
+    def _product(self, batch: int, m: int, k: int, n: int) -> _Usage:
+        """The fastest way to share `batch` products among the arrays."""
         plans = [
-            self._plan(gemm, dataflow, split) for dataflow in self._dataflows for split in ("m", "n")
+            self._plan(batch, Gemm(m, k, n), dataflow, split_m)
+            for dataflow in self._dataflows
+            for split_m in (True, False)
         ]
         return min(plans, key=lambda usage: (usage.cycles, usage.memory_bytes))
 
@@ -123,29 +124,30 @@ class SystolicModel:
         choice = self.params.dataflow
         return tuple(Dataflow) if choice == "best" else (Dataflow(choice),)
 
-    def _plan(self, gemm: Contraction, dataflow: Dataflow, split: str) -> _Usage:
+    def _plan(self, batch: int, gemm: Gemm, dataflow: Dataflow, split_m: bool) -> _Usage:
         """Independent products go to different arrays; idle arrays take parts of m or n.
 
         An operand that all parts of a product share is fetched once and multicast.
         """
         p = self.params
         array = Array(p.rows, p.cols)
-        share = max(1, p.count // max(1, gemm.batch))
-        m, n = gemm.m, gemm.n
-        extent = m if split == "m" else n
-        part_extent = ceil(extent / share)
-        parts = ceil(extent / part_extent) if part_extent else 1
-        part = Gemm(part_extent, gemm.k, n) if split == "m" else Gemm(m, gemm.k, part_extent)
-        rounds = ceil(gemm.batch / p.count) if share == 1 else 1
+        share = max(1, p.count // max(1, batch))
+        extent = gemm.m if split_m else gemm.n
+        part_extent = max(1, -(-extent // share))
+        parts = -(-extent // part_extent)
+        part = Gemm(part_extent if split_m else gemm.m, gemm.k, gemm.n if split_m else part_extent)
         half_words = int(p.buffer_kib * _BYTES_PER_KIB) // (2 * p.word_bytes)
         dram = dram_words(part, array, dataflow, half_words)
-        ifmap, weights = (dram.ifmap * parts, dram.filter) if split == "m" else (
-            dram.ifmap, dram.filter * parts
-        )  # fmt: skip
-        sram = sram_words(part, array, dataflow).total * parts
+        ifmap, weights = (parts, 1) if split_m else (1, parts)
+        fetched = dram.ifmap * ifmap + dram.filter * weights + dram.ofmap * parts
+        rounds = -(-batch // p.count) if share == 1 else 1
         return _Usage(
             cycles=rounds * cycles(part, array, dataflow, FoldOverlap(p.fold_overlap)),
-            macs=gemm.macs,
-            buffer_bytes=gemm.batch * sram * p.word_bytes,
-            memory_bytes=gemm.batch * (ifmap + weights + dram.ofmap * parts) * p.word_bytes,
+            macs=batch * gemm.macs,
+            buffer_bytes=batch * parts * sram_words(part, array, dataflow).total * p.word_bytes,
+            memory_bytes=batch * fetched * p.word_bytes,
         )
+
+
+def _sizes(gemm: Contraction) -> _Sizes:
+    return gemm.batch, gemm.m, gemm.k, gemm.n
