@@ -24,11 +24,11 @@ from benchmarks.gpu_tables import (
     DEVICE_NAMES,
     GemmRow,
     StreamRow,
+    forward_rows,
     gemm_rows,
     half_rows,
     rows_of,
     stream_rows,
-    train_rows,
 )
 from cost_models.gpu import GpuParams
 from cost_models.gpu_kernels import GemmRates, gemm_ns
@@ -57,13 +57,7 @@ def fit_gemm(rows: Sequence[GemmRow], sm_count: int, peak_flop_per_ns: float, bw
     def predict(subset: Sequence[GemmRow], values: Sequence[float]) -> list[float]:
         issue, start, efficiency, half, fill, memory = values
         rates = GemmRates(sm_count, peak_flop_per_ns, bw * min(memory, 1.0), efficiency, half, fill)
-        return [
-            max(
-                issue,
-                start + gemm_ns(Product(row.batch, row.m, row.k, row.n, row.item_bytes), rates),
-            )
-            for row in subset
-        ]
+        return [max(issue, start + gemm_ns(row.product, rates)) for row in subset]
 
     names = ("issue_ns", "start_ns", "efficiency", "half_intensity", "fill_k", "memory_efficiency")
     return _fit(rows, predict, names, (3e4, 1e4, 0.9, 3.0, 30.0, 0.8))
@@ -136,7 +130,7 @@ def fit_device(data: Path, target: str) -> dict[str, object]:
     if half and params.bf16_peak_tflops:
         peak = params.bf16_peak_tflops * 1e3
         found["gemm_fp16"] = asdict(fit_gemm(half, params.sm_count, peak, bw))
-    streams = stream_rows(data, device) or train_rows(data, device)
+    streams = stream_rows(data, device) or forward_rows(data, device)
     for group in sorted({row.group for row in streams}):
         rows = [row for row in streams if row.group == group]
         if len(rows) >= MIN_ROWS:

@@ -93,15 +93,29 @@ _TENSORS_MOVED = {"add": 3, "softmax": 2, "layernorm": 2}
 """Tensors of the output's size that a forward pass moves."""
 
 
-def train_rows(data: Path, device: str) -> list[StreamRow]:
+def forward_rows(data: Path, device: str) -> list[StreamRow]:
     """Return forward passes timed inside real models, of operations bound by memory."""
     name = device.replace(" ", "_")
     return [
         StreamRow(
             row["op"],
-            4 * _TENSORS_MOVED[row["op"]] * prod(map(int, row["output_shape"].strip("()").split())),
+            4 * _TENSORS_MOVED[row["op"]] * _numel(row["output_shape"]),
             float(row["fw_ms"]) * NS_PER_MS,
         )
         for row in rows_of(data / "gpu_train_ops_fp32.csv")
         if row["device"] == name and row["op"] in _TENSORS_MOVED
     ]
+
+
+def backward_rows(data: Path, device: str) -> list[StreamRow]:
+    """Return backward passes of softmax and layer norm, which move three tensors."""
+    name = device.replace(" ", "_")
+    return [
+        StreamRow(row["op"], 4 * 3 * _numel(row["output_shape"]), float(row["bw_ms"]) * NS_PER_MS)
+        for row in rows_of(data / "gpu_train_ops_fp32.csv")
+        if row["device"] == name and row["op"] in STREAM_GROUPS
+    ]
+
+
+def _numel(shape: str) -> int:
+    return prod(map(int, shape.strip("()").split()))
