@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from ortools.math_opt import model_pb2
 from ortools.math_opt.python import mathopt
+from ortools.util.python import solve_interrupter
 
 DUAL_BITS = 40
 """Dual values are rounded to multiples of 2^-40."""
@@ -60,7 +61,7 @@ class Solving:
         self._rows = rows
         self._scale = max((rows.upper[v] for v in rows.time_variables), default=0) or 1
         self._found: list[mathopt.SolveResult] = []
-        self._interrupter = mathopt.SolveInterrupter()
+        self._interrupter = solve_interrupter.SolveInterrupter()
         model = mathopt.Model.from_model_proto(_proto(rows, self._scale))
         limit = mathopt.SolveParameters(time_limit=timedelta(seconds=max(time_s, 0.01)))
         self._thread = threading.Thread(target=self._run, args=(model, limit), daemon=True)
