@@ -20,7 +20,7 @@ from hptc.frontend.onnx_graph import (
     read_graph,
 )
 from hptc.frontend.onnx_inputs import draft_inputs, index_ranges, sample_inputs
-from hptc.frontend.onnx_module import OnnxModule
+from hptc.frontend.onnx_module import OnnxModule, registered_name
 from hptc.frontend.onnx_ops.rule import Value
 from hptc.frontend.onnx_parameters import Choice, choose_trained, is_anonymous, overrule
 from hptc.frontend.onnx_read import check_model, check_ops, check_trainable, read_model
@@ -105,7 +105,7 @@ def from_model_proto(
         given: Values for the inputs, for callers that know them.
     """
     opsets = check_model(model, where)
-    model = inline_functions(model)
+    model = inline_functions(model, where)
     graph = read_graph(model.graph, opsets, where)
     check_ops(graph, where)
     if given is None:
@@ -117,7 +117,7 @@ def from_model_proto(
     choices = overrule(choose_trained(graph), train, trained=True)
     choices = overrule(choices, frozen, trained=False)
     weights = _sort_weights(graph, choices, given)
-    evaluation, examples = _evaluate_on_examples(graph, weights, inputs, given)
+    evaluation, examples = _evaluate_on_examples(graph, weights, inputs, given, where)
     module = _build_module(evaluation, weights, inputs)
     used = dict(module.named_parameters())
     _check_finite(used, where)
@@ -131,7 +131,7 @@ def from_model_proto(
             for name, choice in choices.items()
             if not choice.certain
         ),
-        warnings=(*evaluation.warnings, *_naming_warnings(used)),
+        warnings=(*evaluation.warnings, *_naming_warnings(used), *_renaming_warnings(weights)),
     )
 
 
@@ -151,12 +151,12 @@ def _sort_weights(graph: Graph, choices: Mapping[str, Choice], given: Given) -> 
 
 
 def _evaluate_on_examples(
-    graph: Graph, weights: Weights, inputs: tuple[Input, ...], given: Given
+    graph: Graph, weights: Weights, inputs: tuple[Input, ...], given: Given, where: str
 ) -> tuple[Evaluation, dict[str, torch.Tensor]]:
     """Evaluate on zeros as integers, always valid; then draw them from the ranges that showed."""
-    evaluation = evaluate(graph, weights, draft_inputs(inputs) | given.examples)
+    evaluation = evaluate(graph, weights, {**draft_inputs(inputs), **given.examples}, where)
     sampled = sample_inputs(inputs, index_ranges(evaluation, inputs))
-    return evaluation, sampled | given.examples
+    return evaluation, {**sampled, **given.examples}
 
 
 def _build_module(
@@ -182,6 +182,15 @@ def _check_finite(parameters: Mapping[str, torch.nn.Parameter], where: str) -> N
             found=f"NaN or infinity in {', '.join(broken[:5])}",
             hint="Export the model from a sound checkpoint, or freeze the weight (--frozen).",
         )
+
+
+def _renaming_warnings(weights: Weights) -> tuple[str, ...]:
+    names = [*weights.trained, *weights.kept]
+    return tuple(
+        f"initializer {name!r} is called {registered_name(name)!r}: torch reserves a part of it"
+        for name in names
+        if registered_name(name) != name
+    )
 
 
 def _naming_warnings(parameters: Mapping[str, torch.nn.Parameter]) -> tuple[str, ...]:

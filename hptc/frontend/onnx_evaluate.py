@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from hptc.errors import ModelError
+from hptc.errors import ModelError, VerifyError
 from hptc.frontend.onnx_graph import Graph, Node
 from hptc.frontend.onnx_ops import find_rule
 from hptc.frontend.onnx_ops.rule import Rule, Value
@@ -94,14 +94,16 @@ def name_outputs(result: Any, names: tuple[str, ...]) -> dict[str, Value]:
     return {name: value for name, value in zip(names, result, strict=False) if name}
 
 
-def evaluate(graph: Graph, weights: Weights, inputs: Mapping[str, torch.Tensor]) -> Evaluation:
+def evaluate(
+    graph: Graph, weights: Weights, inputs: Mapping[str, torch.Tensor], where: str
+) -> Evaluation:
     """Run the graph once on example inputs, folding whatever no input or trained weight reaches.
 
     Raises:
         ModelError: a node does not fit its inputs, or needs a value at import that only the
             batch decides.
     """
-    evaluator = _Evaluator(weights, inputs)
+    evaluator = _Evaluator(weights, inputs, where)
     with torch.no_grad():
         evaluator.run(graph.nodes)
     return evaluator.finish(graph.outputs)
@@ -110,7 +112,8 @@ def evaluate(graph: Graph, weights: Weights, inputs: Mapping[str, torch.Tensor])
 class _Evaluator:
     """The state of one evaluation."""
 
-    def __init__(self, weights: Weights, inputs: Mapping[str, torch.Tensor]) -> None:
+    def __init__(self, weights: Weights, inputs: Mapping[str, torch.Tensor], where: str) -> None:
+        self.where = where
         self.known: dict[str, Value] = {**weights.constant, **weights.kept}
         self.kept = set(weights.kept)
         self.values: dict[str, Value] = {**self.known, **weights.trained, **inputs}
@@ -130,7 +133,7 @@ class _Evaluator:
         condition = self.known.get(node.inputs[0])
         if not isinstance(condition, torch.Tensor):
             raise ModelError(
-                node.label,
+                f"{self.where}, {node.label}",
                 expected="a condition known at import",
                 found="one that depends on the batch",
                 hint="Export the model for one branch, e.g. by fixing the flag that selects it.",
@@ -144,7 +147,11 @@ class _Evaluator:
     def _node(self, node: Node) -> None:
         rule = find_rule(node.domain, node.op, node.opset)
         if rule is None:
-            raise AssertionError(f"{node.label}: ops are checked before evaluation")
+            raise VerifyError(
+                f"{self.where}, {node.label}",
+                expected="every operation to be checked before evaluation",
+                found="one without a rule",
+            )
         attributes = dict(node.attributes)
         if rule.counts_outputs:
             attributes["outputs"] = len(node.outputs)
@@ -172,12 +179,11 @@ class _Evaluator:
         try:
             return step(self.values)
         except RULE_FAULTS as error:
-            shapes = [describe(self.values.get(name)) for name in step.reads]
-            first_line = next(iter(str(error).splitlines()), type(error).__name__)
+            shapes = [f"{name!r} {describe(self.values.get(name))}" for name in step.reads]
             raise ModelError(
-                step.label,
+                f"{self.where}, {step.label}",
                 expected="inputs and attributes that fit the operation",
-                found=f"inputs {', '.join(shapes) or 'known at import'}, and: {first_line}",
+                found=f"inputs {', '.join(shapes) or 'known at import'}, and: {first_line(error)}",
                 hint="Check the shapes given for dynamic dimensions, or export the model again.",
             ) from error
 
@@ -189,7 +195,7 @@ class _Evaluator:
         if position in rule.static:
             if not isinstance(value, torch.Tensor):
                 raise ModelError(
-                    node.label,
+                    f"{self.where}, {node.label}",
                     expected=f"input {position} ({name!r}) to be known at import",
                     found="a value computed from the batch or from a trained weight",
                     hint="Shapes and axes must be fixed: export the model with static shapes.",
@@ -260,6 +266,11 @@ def python_value(tensor: torch.Tensor) -> Any:
 
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error of another library, for messages."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def describe(value: Value) -> str:

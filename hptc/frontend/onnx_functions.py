@@ -3,26 +3,62 @@
 import onnx
 import onnx.inliner
 
+from hptc.errors import ModelError
+from hptc.frontend.onnx_evaluate import first_line
 from hptc.frontend.onnx_ops import find_rule
 
+_BODIES = ("has_function", "has_context_dependent_function")
 _ROUNDS = 8
 """Standard bodies nest at most this deep, e.g. SoftmaxCrossEntropyLoss calls another loss."""
 
 
-def inline_functions(model: onnx.ModelProto) -> onnx.ModelProto:
+def inline_functions(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
     """Return the model with calls replaced by bodies wherever hptc has no rule of its own.
 
     Model-local functions are always replaced; a standard operation only if it has no rule and the
     standard defines it by others.
+
+    Raises:
+        ModelError: a model-local function cannot be expanded.
     """
     if model.functions:
-        model = onnx.inliner.inline_local_functions(model)
+        try:
+            model = onnx.inliner.inline_local_functions(model)
+        except RuntimeError as error:
+            raise ModelError(
+                where,
+                expected="model-local functions that can be expanded",
+                found=f"{first_line(error)}",
+                hint="Export the model without functions, e.g. with onnx.inliner on your side.",
+            ) from error
     for _ in range(_ROUNDS):
         wanted = _expandable(model)
         if not wanted:
             break
-        model = onnx.inliner.inline_selected_functions(model, wanted, inline_schema_functions=True)
+        model = _with_defaults(model, set(wanted))
+        try:
+            model = onnx.inliner.inline_selected_functions(
+                model, wanted, inline_schema_functions=True
+            )
+        except RuntimeError:
+            break  # such an operation stays, and is reported as unsupported
     return model
+
+
+def _with_defaults(model: onnx.ModelProto, ops: set[tuple[str, str]]) -> onnx.ModelProto:
+    """Return the model with default attributes spelt out, since bodies refer to them."""
+    full = onnx.ModelProto()
+    full.CopyFrom(model)
+    opsets = {opset.domain: opset.version for opset in model.opset_import}
+    for node in full.graph.node:
+        if (node.domain, node.op_type) not in ops:
+            continue
+        schema = onnx.defs.get_schema(node.op_type, opsets[node.domain], node.domain)
+        present = {attribute.name for attribute in node.attribute}
+        for name, attribute in schema.attributes.items():
+            if name not in present and attribute.default_value.name:
+                node.attribute.append(attribute.default_value)
+    return full
 
 
 def _expandable(model: onnx.ModelProto) -> list[tuple[str, str]]:
@@ -50,4 +86,4 @@ def _has_body(domain: str, op: str, version: int) -> bool:
         schema = onnx.defs.get_schema(op, version, domain)
     except onnx.defs.SchemaError:
         return False
-    return bool(schema.has_function or schema.has_context_dependent_function)
+    return any(getattr(schema, kind) for kind in _BODIES)

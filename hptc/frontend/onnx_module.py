@@ -1,19 +1,30 @@
 """The imported model as a torch module: parameters under their ONNX names, steps in order."""
 
 from collections.abc import Mapping
+from typing import Any, cast
 
-import torch
 from torch import Tensor, nn
 
 from hptc.frontend.onnx_evaluate import Evaluation
 from hptc.frontend.onnx_ops.rule import Value
 
+_RESERVED = frozenset(dir(nn.Module())) | {"_program", "_input_names", "_known", "_homes"}
+"""Attributes that a path segment must not hide."""
+
 
 class Scope(nn.Module):
-    """One dotted segment of parameter names."""
+    """One dotted segment of parameter names.
+
+    A name may be both a parameter and the prefix of others (`a` and `a.b`); attribute access
+    then gives the scope, as torch expects when it walks to `a.b`.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        scopes = self.__dict__.get("_modules", {})
+        return scopes[name] if name in scopes else super().__getattr__(name)
 
 
-class OnnxModule(nn.Module):
+class OnnxModule(Scope):
     """Runs the steps of an imported graph; `forward` takes the inputs in graph order."""
 
     def __init__(
@@ -24,48 +35,49 @@ class OnnxModule(nn.Module):
     ) -> None:
         """Store the steps; `parameters` gives each tensor and whether it is trained."""
         super().__init__()
-        self.input_names = input_names
-        self.output_names = evaluation.outputs
-        self.steps = evaluation.steps
-        self._homes = {
-            name: place_parameter(self, name, nn.Parameter(value, requires_grad=trained))
-            for name, (value, trained) in parameters.items()
-        }
-        read = {name for step in self.steps for name in step.reads} | set(evaluation.outputs)
-        self._sequences = {}
-        self._constant_names = {}
-        self.constants = Scope()
-        for name in sorted(read & evaluation.known.keys() - parameters.keys()):
-            if any(name in step.outputs for step in self.steps):
-                continue
-            value = evaluation.known[name]
-            if isinstance(value, Tensor):
-                leaf = f"c{len(self._constant_names)}"
-                setattr(self.constants, leaf, value)
-                self._constant_names[name] = leaf
-            else:
-                self._sequences[name] = value
+        self._program = evaluation
+        self._input_names = input_names
+        computed = {name for step in evaluation.steps for name in step.outputs}
+        read = {name for step in evaluation.steps for name in step.reads}
+        read.update(evaluation.outputs)
+        known = sorted(read.intersection(evaluation.known) - computed - parameters.keys())
+        self._known = {name: evaluation.known[name] for name in known}
+        self._homes: dict[str, tuple[nn.Module, str]] = {}
+        for name, (value, trained) in parameters.items():
+            parameter = nn.Parameter(value, requires_grad=trained)
+            self._homes[name] = place_parameter(self, name, parameter)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Return the outputs in graph order."""
-        values: dict[str, Value] = dict(zip(self.input_names, inputs, strict=True))
-        values.update(self._sequences)
+        values: dict[str, Value] = dict(zip(self._input_names, inputs, strict=True))
+        values.update(self._known)
         for name, (home, leaf) in self._homes.items():
             values[name] = home._parameters[leaf]
-        for name, leaf in self._constant_names.items():
-            values[name] = getattr(self.constants, leaf)
-        for step in self.steps:
+        for step in self._program.steps:
             values.update(step(values))
-        return tuple(values[name] for name in self.output_names)
+        return tuple(cast(Tensor, values[name]) for name in self._program.outputs)
 
 
 def place_parameter(root: nn.Module, name: str, parameter: nn.Parameter) -> tuple[nn.Module, str]:
     """Register a parameter under a dotted name; return the module that holds it, and its key."""
-    *path, leaf = name.split(".")
+    *path, leaf = registered_name(name).split(".")
     home = root
     for part in path:
         if part not in home._modules:
             home._modules[part] = Scope()
-        home = home._modules[part]
+        home = cast(nn.Module, home._modules[part])
     home._parameters[leaf] = parameter
     return home, leaf
+
+
+def registered_name(name: str) -> str:
+    """Return the name under which the module holds an initializer: nearly always its own.
+
+    A path segment that is empty, or that is an attribute of every module, gets an underscore.
+
+    >>> registered_name("encoder.weight"), registered_name("type.weight"), registered_name("a..b")
+    ('encoder.weight', 'type_.weight', 'a._.b')
+    """
+    *path, leaf = name.split(".")
+    scopes = [f"{part}_" if not part or part in _RESERVED else part for part in path]
+    return ".".join([*scopes, leaf or "_"])

@@ -1,4 +1,4 @@
-"""Which initializers are parameters: decided by their use, and where that is open, by their data."""
+"""Which initializers are parameters: decided by use, and where that is open, by their data."""
 
 import re
 from collections.abc import Mapping
@@ -70,9 +70,28 @@ _NORMS = frozenset(
         "SkipLayerNormalization",
     }
 )
-_BIAS_POSITION = {"Gemm": 2, "Conv": 2, "ConvTranspose": 2, "DeformConv": 3}
+_USES: Mapping[tuple[str, int], Use] = {
+    **{(op, place): Use.SURE for op in _NORMS for place in (1, 2)},
+    **{(op, place): Use.CONTRACTION for op in _RECURRENT for place in (1, 2)},
+    **{(op, 3): Use.SURE for op in (*_RECURRENT, "DeformConv")},
+    **{(op, place): Use.TABLE for op in _RECURRENT for place in (5, 6, 7)},
+    **{(op, 2): Use.SURE for op in ("Gemm", "Conv", "ConvTranspose")},
+    ("BatchNormalization", 3): Use.STATISTIC,
+    ("BatchNormalization", 4): Use.STATISTIC,
+    ("PRelu", 1): Use.SURE,
+    ("Gather", 0): Use.EMBEDDING,
+    ("GatherND", 0): Use.EMBEDDING,
+}
+"""Uses that the operation and the position settle."""
+
 _JOINS = frozenset({"Add", "Concat", "Div", "Mul", "PRelu", "Sub", "Sum", "Where"})
-_STATISTICS = range(3, 5)
+
+
+_CERTAIN = {
+    Use.STATISTIC: Choice(False, "running statistic of a normalisation", certain=True),
+    Use.OTHER: Choice(False, "not used as a weight", certain=True),
+    Use.SURE: Choice(True, "bias of a contraction, or scale or bias of a norm", certain=True),
+}
 
 
 def is_anonymous(name: str) -> bool:
@@ -122,14 +141,10 @@ def overrule(
 
 
 def _choose(name: str, value: torch.Tensor, use: Use) -> Choice:
-    if use is Use.STATISTIC:
-        return Choice(False, "running statistic of a normalisation", certain=True)
-    if use is Use.OTHER:
-        return Choice(False, "not used as a weight", certain=True)
-    if use is Use.SURE:
-        return Choice(True, "bias of a contraction, or scale or bias of a norm", certain=True)
+    if use in _CERTAIN:
+        return _CERTAIN[use]
     if value.numel() == 1 and use is not Use.CONTRACTION:
-        return Choice(False, "a single number", certain=value.dim() == 0)
+        return Choice(False, "a single number", certain=is_anonymous(name))
     fixed = fixed_table(value)
     if fixed is not None:
         return Choice(False, f"its data is {fixed}", certain=False)
@@ -167,17 +182,11 @@ class _Uses:
         return best
 
     def _use(self, node: Node, place: int, shape: tuple[int, ...]) -> Use:
-        if node.op in _NORMS and place:
-            is_statistic = node.op == "BatchNormalization" and place in _STATISTICS
-            return Use.STATISTIC if is_statistic else Use.SURE
-        if _BIAS_POSITION.get(node.op) == place:
-            return Use.SURE
-        if node.op in _CONTRACTIONS or (node.op in _RECURRENT and place in {1, 2}):
+        named = _USES.get((node.op, place))
+        if named is not None:
+            return named
+        if node.op in _CONTRACTIONS:
             return Use.CONTRACTION
-        if node.op in _RECURRENT:
-            return Use.SURE if place == 3 else Use.TABLE  # noqa: PLR2004 (position of the bias)
-        if node.op in {"Gather", "GatherND"} and place == 0:
-            return Use.EMBEDDING
         if node.op not in _JOINS:
             return Use.OTHER
         is_vector = sum(extent > 1 for extent in shape) <= 1

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # no stubs
 
 from hptc.errors import ModelError, UnsupportedOpError
 from hptc.frontend.onnx_graph import Graph, Node

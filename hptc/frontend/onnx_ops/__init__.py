@@ -2,10 +2,22 @@
 
 from types import MappingProxyType
 
-from hptc.frontend.onnx_ops import conv, logic, math, nn, pool, reduce, resize, sequence, shape
+from hptc.frontend.onnx_ops import (
+    attention,
+    conv,
+    legacy,
+    logic,
+    math,
+    nn,
+    pool,
+    reduce,
+    resize,
+    sequence,
+    shape,
+)
 from hptc.frontend.onnx_ops.rule import Rule
 
-TABLES = (math, logic, reduce, shape, sequence, nn, conv, pool, resize)
+TABLES = (math, logic, reduce, shape, sequence, nn, conv, pool, resize, attention, legacy)
 
 
 def _index() -> dict[tuple[str, str], tuple[Rule, ...]]:
@@ -13,7 +25,10 @@ def _index() -> dict[tuple[str, str], tuple[Rule, ...]]:
     for table in TABLES:
         for rule in table.RULES:
             found.setdefault((rule.domain, rule.op), []).append(rule)
-    return {key: tuple(sorted(rules, key=lambda r: -r.since)) for key, rules in found.items()}
+    return {
+        key: tuple(sorted(rules, key=lambda r: (-r.since, r.until is None)))
+        for key, rules in found.items()
+    }
 
 
 _RULES = MappingProxyType(_index())
@@ -25,4 +40,5 @@ def find_rule(domain: str, op: str, opset: int) -> Rule | None:
     >>> find_rule("", "Softmax", 20).since
     13
     """
-    return next((rule for rule in _RULES.get((domain, op), ()) if rule.since <= opset), None)
+    rules = _RULES.get((domain, op), ())
+    return next((r for r in rules if r.since <= opset <= (r.until or opset)), None)

@@ -20,6 +20,7 @@ _CONV_TRANSPOSE: tuple[Callable[..., Tensor], ...] = (
     functional.conv_transpose3d,
 )
 
+
 def same_pads(x: Tensor, kernel: Ints, steps: Ints, dilations: Ints, auto_pad: str) -> list[int]:
     """Return begins then ends for `SAME_UPPER` and `SAME_LOWER`; zeros for `VALID`."""
     begins, ends = [], []
@@ -44,7 +45,7 @@ def ones(value: Ints | None, rank: int) -> Ints:
     return (1,) * rank if value is None else tuple(value)
 
 
-def _conv(
+def _conv(  # noqa: PLR0913  (the signature of ONNX)
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
@@ -67,7 +68,7 @@ def _conv(
     return _CONV[rank - 1](x, weight, bias, steps, begins, spread, group)
 
 
-def _conv_transpose(
+def _conv_transpose(  # noqa: PLR0913  (the signature of ONNX)
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,

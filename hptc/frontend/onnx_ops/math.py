@@ -18,13 +18,16 @@ def _is_integer(value: Tensor | Number) -> bool:
     return isinstance(value, int)
 
 
-def _divide(a: Any, b: Any) -> Tensor:
+def divide(a: Any, b: Any) -> Tensor:
+    """Divide; integers round towards zero."""
     if _is_integer(a) and _is_integer(b):
         return torch.div(a, b, rounding_mode="trunc")
-    return a / b
+    result: Tensor = a / b
+    return result
 
 
-def _power(base: Any, exponent: Any) -> Tensor:
+def power(base: Any, exponent: Any) -> Tensor:
+    """Raise to a power in the type of the base."""
     result = torch.pow(base, exponent)
     if isinstance(base, Tensor) and result.dtype != base.dtype:
         return result.to(base.dtype)
@@ -104,7 +107,8 @@ def _swish(x: Tensor, *, alpha: float = 1.0) -> Tensor:
     return x * torch.sigmoid(alpha * x)
 
 
-def _prelu(x: Tensor, slope: Tensor) -> Tensor:
+def prelu(x: Tensor, slope: Tensor) -> Tensor:
+    """Scale negative elements by a learned slope."""
     return torch.where(x < 0, x * slope, x)
 
 
@@ -175,7 +179,7 @@ RULES: tuple[Rule, ...] = (
             "Mish": functional.mish,
             "Mod": _modulo,
             "Neg": torch.neg,
-            "PRelu": _prelu,
+            "PRelu": prelu,
             "Reciprocal": torch.reciprocal,
             "Relu": torch.relu,
             "Round": torch.round,
@@ -198,8 +202,8 @@ RULES: tuple[Rule, ...] = (
     Rule("Add", operator.add, soft=(0, 1)),
     Rule("Sub", operator.sub, soft=(0, 1)),
     Rule("Mul", operator.mul, soft=(0, 1)),
-    Rule("Div", _divide, soft=(1,)),
-    Rule("Pow", _power, soft=(1,)),
+    Rule("Div", divide, soft=(1,)),
+    Rule("Pow", power, soft=(1,)),
     Rule("Clip", _clip, soft=(1, 2)),
     Rule("CumSum", _cum_sum, static=(1,)),
     Rule("CumProd", _cum_prod, static=(1,)),

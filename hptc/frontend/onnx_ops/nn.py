@@ -9,16 +9,17 @@ from torch.nn import functional
 from hptc.frontend.onnx_ops.rule import Rule, variadic
 
 
-def _gemm(
+def gemm(  # noqa: PLR0913  (the signature of ONNX)
     a: Tensor,
     b: Tensor,
     c: Tensor | None = None,
     *,
     alpha: float = 1.0,
     beta: float = 1.0,
-    transA: int = 0,  # noqa: N803 (the name ONNX gives the attribute)
-    transB: int = 0,  # noqa: N803
+    transA: int = 0,  # noqa: N803  (the name in ONNX)
+    transB: int = 0,  # noqa: N803  (the name in ONNX)
 ) -> Tensor:
+    """General matrix product; a weight enters it as it is stored."""
     a = a.T if transA else a
     if alpha != 1.0:
         a = a * alpha
@@ -57,7 +58,7 @@ def _flattened(run: Any) -> Any:
     return flat
 
 
-def _layer_norm(
+def _layer_norm(  # noqa: PLR0913  (the signature of ONNX)
     x: Tensor,
     scale: Tensor,
     bias: Tensor | None = None,
@@ -91,7 +92,7 @@ def _rms_norm(
     return normed.to(x.dtype) * scale
 
 
-def _batch_norm(
+def batch_norm(  # noqa: PLR0913  (the signature of ONNX)
     x: Tensor,
     scale: Tensor,
     bias: Tensor,
@@ -101,8 +102,8 @@ def _batch_norm(
     epsilon: float = 1e-5,
     momentum: float = 0.9,
     training_mode: int = 0,
-    spatial: int = 1,
 ) -> Tensor | tuple[Tensor, Tensor, Tensor]:
+    """Normalise each channel by stored statistics, or in training mode by the batch's own."""
     if not training_mode:
         return functional.batch_norm(x, mean, variance, scale, bias, False, 0.0, epsilon)
     axes = tuple(axis for axis in range(x.dim()) if axis != 1)
@@ -173,9 +174,9 @@ def _dropout(
 RULES: tuple[Rule, ...] = (
     *variadic(
         {
-            "BatchNormalization": _batch_norm,
+            "BatchNormalization": batch_norm,
             "Einsum": _einsum,
-            "Gemm": _gemm,
+            "Gemm": gemm,
             "GroupNormalization": _group_norm_per_group,
             "InstanceNormalization": _instance_norm,
             "LRN": _local_response_norm,

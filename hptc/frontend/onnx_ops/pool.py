@@ -31,11 +31,11 @@ class _Windows:
     def __init__(self, x: Tensor, attributes: dict[str, Any]) -> None:
         rank = x.dim() - 2
         self.rank = rank
-        self.kernel: Ints = tuple(attributes["kernel_shape"])
+        self.kernel: Ints = tuple(int(k) for k in attributes["kernel_shape"])
         self.steps = ones(attributes.get("strides"), rank)
         self.spread = ones(attributes.get("dilations"), rank)
         auto_pad = attributes.get("auto_pad", "NOTSET")
-        pads = attributes.get("pads") or (0,) * (2 * rank)
+        pads: Ints = attributes.get("pads") or (0,) * (2 * rank)
         if auto_pad != "NOTSET":
             pads = tuple(same_pads(x, self.kernel, self.steps, self.spread, auto_pad))
         self.begins, self.ends = tuple(pads[:rank]), tuple(pads[rank:])

@@ -36,24 +36,26 @@ class _Options:
 
 def _source(axis: _Axis, i: int, kind: str) -> float:
     """Return where in the input output element `i` lies."""
+    if kind == "tf_crop_and_resize":
+        return _cropped(axis, i)
     if kind == "align_corners":
         last = axis.scale * axis.size - 1
         return i * (axis.size - 1) / last if axis.out > 1 else 0.0
     if kind == "asymmetric":
         return i / axis.scale
-    if kind == "tf_crop_and_resize":
-        if axis.out == 1:
-            return 0.5 * (axis.start + axis.end) * (axis.size - 1)
-        step = (axis.end - axis.start) * (axis.size - 1) / (axis.out - 1)
-        return axis.start * (axis.size - 1) + i * step
-    if kind == "tf_half_pixel_for_nn":
-        return (i + 0.5) / axis.scale
     if kind == "pytorch_half_pixel" and axis.out == 1:
         return -0.5
-    offset = 0.0
+    offset = 0.0 if kind == "tf_half_pixel_for_nn" else -0.5
     if kind == "half_pixel_symmetric":
-        offset = axis.size / 2 * (1 - axis.out / (axis.scale * axis.size))
-    return offset + (i + 0.5) / axis.scale - 0.5
+        offset += axis.size / 2 * (1 - axis.out / (axis.scale * axis.size))
+    return offset + (i + 0.5) / axis.scale
+
+
+def _cropped(axis: _Axis, i: int) -> float:
+    if axis.out == 1:
+        return 0.5 * (axis.start + axis.end) * (axis.size - 1)
+    step = (axis.end - axis.start) * (axis.size - 1) / (axis.out - 1)
+    return axis.start * (axis.size - 1) + i * step
 
 
 def _round(value: float, how: str) -> int:

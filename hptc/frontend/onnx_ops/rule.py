@@ -16,12 +16,15 @@ class Rule:
 
     `run` takes the inputs of the node by position and its attributes by name, so an argument that
     moved from attribute to input between opsets (`axes`, `split`, `ratio`) needs one row only.
-    A later row of the same op, with a higher `since`, replaces the earlier one from that opset on.
+    Of several rows of one op that hold at an opset, the one with the highest `since` counts, then
+    the one with an `until`.
     """
 
     op: str
     run: Callable[..., Any]
     since: int = 1
+    until: int | None = None
+    """The last opset in which the op means this; None if it still does."""
     static: tuple[int, ...] = ()
     """Input positions that must be known at import; `run` gets them as Python numbers."""
     soft: tuple[int, ...] = ()

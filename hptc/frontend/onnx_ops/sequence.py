@@ -41,10 +41,11 @@ def _at(items: Tensors, position: int) -> Tensor:
     return items[position]
 
 
-def _insert(items: Tensors, item: Tensor, position: int | None = None) -> Tensors:
+def _insert(items: Tensors, item: Tensor, position: Any = None) -> Tensors:
     if position is None:
         return (*items, item)
-    return (*items[:position], item, *items[position:])
+    place = position[0] if isinstance(position, tuple) else position
+    return (*items[:place], item, *items[place:])
 
 
 def _erase(items: Tensors, position: int | None = None) -> Tensors:

@@ -60,7 +60,13 @@ def _unsqueeze(x: Tensor, axes: Ints | int) -> Tensor:
 
 
 def _expand(x: Tensor, shape: Ints) -> Tensor:
-    return x.expand(torch.broadcast_shapes(tuple(x.shape), shape))
+    return x.expand(_broadcast(tuple(x.shape), shape))
+
+
+def _broadcast(left: Ints, right: Ints) -> Ints:
+    rank = max(len(left), len(right))
+    pairs = zip((1,) * (rank - len(left)) + left, (1,) * (rank - len(right)) + right, strict=True)
+    return tuple(b if a == 1 else a for a, b in pairs)
 
 
 def _tile(x: Tensor, repeats: Ints) -> Tensor:
@@ -94,13 +100,12 @@ def _slice(
 def _slice_axis(x: Tensor, axis: int, cut: slice) -> Tensor:
     size = x.shape[axis]
     picked = range(size)[cut]
-    before = (slice(None),) * axis
     if len(picked) == 0:
-        return x[(*before, slice(0, 0))]
+        return _take(x, axis, slice(0, 0))
     if picked.step > 0:
         whole = picked == range(size)
-        return x if whole else x[(*before, slice(picked.start, picked[-1] + 1, picked.step))]
-    upward = x[(*before, slice(picked[-1], picked.start + 1, -picked.step))]
+        return x if whole else _take(x, axis, slice(picked.start, picked[-1] + 1, picked.step))
+    upward = _take(x, axis, slice(picked[-1], picked.start + 1, -picked.step))
     return torch.flip(upward, (axis,))
 
 
@@ -110,11 +115,16 @@ def wrap_index(index: Tensor, size: int) -> Tensor:
     return torch.where(index < 0, index + size, index)
 
 
+def _take(x: Tensor, axis: int, picked: slice | Tensor) -> Tensor:
+    place: tuple[slice | Tensor, ...] = (*(slice(None),) * axis, picked)
+    return x[place]
+
+
 def _gather(x: Tensor, index: Tensor | int, *, axis: int = 0) -> Tensor:
     axis = axis % x.dim()
     if isinstance(index, int):
         return torch.select(x, axis, index)
-    return x[(*(slice(None),) * axis, index.long())]
+    return _take(x, axis, index.long())
 
 
 def _gather_elements(x: Tensor, index: Tensor, *, axis: int = 0) -> Tensor:
@@ -260,7 +270,7 @@ def _one_hot(index: Tensor, depth: int | Ints, values: Tensor, *, axis: int = -1
     shape = [1] * (index.dim() + 1)
     shape[axis] = count
     classes = torch.arange(count).reshape(shape)
-    hot = torch.remainder(index, count).long().unsqueeze(axis) == classes
+    hot = wrap_index(index, count).unsqueeze(axis) == classes
     return torch.where(hot, values[1], values[0])
 
 
@@ -279,10 +289,12 @@ def _depth_to_space(x: Tensor, *, blocksize: int, mode: str = "DCR") -> Tensor:
     return blocks.reshape(n, c // (b * b), h * b, w * b)
 
 
-def _space_to_depth(x: Tensor, *, blocksize: int) -> Tensor:
+def _space_to_depth(x: Tensor, *, blocksize: int, mode: str = "DCR") -> Tensor:
     n, c, h, w = x.shape
     b = blocksize
-    blocks = x.reshape(n, c, h // b, b, w // b, b).permute(0, 3, 5, 1, 2, 4)
+    blocks = x.reshape(n, c, h // b, b, w // b, b).permute(
+        *((0, 3, 5, 1, 2, 4) if mode == "DCR" else (0, 1, 3, 5, 2, 4))
+    )
     return blocks.reshape(n, c * b * b, h // b, w // b)
 
 

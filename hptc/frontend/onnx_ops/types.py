@@ -1,12 +1,13 @@
 """Element types: ONNX numbers to torch dtypes, and ONNX tensors to torch tensors."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
 import torch
 from onnx import TensorProto, numpy_helper
 
-DTYPES = MappingProxyType(
+DTYPES: Mapping[int, torch.dtype] = MappingProxyType(
     {
         TensorProto.FLOAT: torch.float32,
         TensorProto.DOUBLE: torch.float64,
@@ -31,7 +32,7 @@ DTYPES = MappingProxyType(
 )
 """Every ONNX element type that torch stores; strings and sub-byte types are missing."""
 
-_BIT_PATTERNS = MappingProxyType(
+_BIT_PATTERNS: Mapping[int, type[np.generic]] = MappingProxyType(
     {
         TensorProto.BFLOAT16: np.int16,
         TensorProto.FLOAT8E4M3FN: np.uint8,

@@ -1,0 +1,148 @@
+"""Which initializers are trained: by their use, by their data, and by the user's word."""
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from hptc.frontend.onnx import Guess, ImportedModel, from_model_proto
+from hptc.frontend.onnx_tables import fixed_table
+
+RNG = np.random.default_rng(0)
+
+
+def noise(*shape: int) -> NDArray[np.float32]:
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+def build(nodes: str, weights: dict[str, NDArray[np.float32]], **options: str) -> ImportedModel:
+    """Import nodes that turn x [2, 8, 4] into y."""
+    header = '<ir_version: 8, opset_import: ["" : 20]> g (float[2,8,4] x) => (float[A,B,C] y) '
+    model = onnx.parser.parse_model(header + "{" + nodes + "}")
+    model.graph.initializer.extend(numpy_helper.from_array(w, n) for n, w in weights.items())
+    return from_model_proto(model, where="model.onnx", **options)
+
+
+def trained(imported: ImportedModel) -> set[str]:
+    return {name for name, p in imported.module.named_parameters() if p.requires_grad}
+
+
+def frozen(imported: ImportedModel) -> set[str]:
+    return {name for name, p in imported.module.named_parameters() if not p.requires_grad}
+
+
+def test_uses_that_settle_it() -> None:
+    imported = build(
+        """t = Transpose <perm = [1, 0]> (w)  a = MatMul (x, t)  b = Add (a, bias)
+        n = LayerNormalization (b, gamma, beta)  low = Clip (n, floor)  y = Mul (low, two)""",
+        {
+            "w": noise(4, 4),
+            "bias": noise(4),
+            "gamma": noise(4),
+            "beta": noise(4),
+            "floor": np.array(-3, dtype=np.float32),
+            "two": np.array([2], dtype=np.float32),
+        },
+    )
+    assert trained(imported) == {"w", "bias", "gamma", "beta"}
+    assert imported.guesses == (Guess("two", False, "a single number"),)
+
+
+def test_running_statistics_are_frozen() -> None:
+    imported = build(
+        "y = BatchNormalization (x, scale, shift, mean, variance)",
+        {n: np.abs(noise(8)) for n in ("scale", "shift", "mean", "variance")},
+    )
+    assert trained(imported) == {"scale", "shift"}
+    assert frozen(imported) == {"mean", "variance"}
+
+
+def test_added_table_is_a_guess() -> None:
+    imported = build("y = Add (x, table)", {"table": noise(1, 8, 4)})
+    assert trained(imported) == {"table"}
+    assert [(g.name, g.trained) for g in imported.guesses] == [("table", True)]
+
+
+def test_adjacency_matrix_is_frozen_and_stays_a_parameter() -> None:
+    matrix = np.abs(noise(8, 8))
+    matrix /= matrix.sum(1, keepdims=True)
+    imported = build('y = Einsum <equation = "nm,bmc->bnc"> (adj, x)', {"adj": matrix})
+    assert not trained(imported)
+    assert frozen(imported) == {"adj"}
+    assert not imported.guesses[0].trained
+    assert "no initializer is trained" in imported.warnings[0]
+
+
+def test_user_overrules() -> None:
+    nodes, weights = (
+        "a = Add (x, table)  y = MatMul (a, w)",
+        {"table": noise(8, 4), "w": noise(4, 4)},
+    )
+    assert trained(build(nodes, weights)) == {"table", "w"}
+    assert trained(build(nodes, weights, frozen="^t")) == {"w"}
+    weights["table"] = np.eye(8, 4, dtype=np.float32)
+    assert trained(build(nodes, weights)) == {"w"}
+    assert trained(build(nodes, weights, train="tab")) == {"table", "w"}
+    assert not build(nodes, weights, train="tab").guesses
+
+
+def test_view_of_a_frozen_weight_is_not_folded() -> None:
+    imported = build(
+        "t = Transpose <perm = [1, 0]> (w)  y = MatMul (x, t)", {"w": noise(4, 4)}, frozen="w"
+    )
+    assert frozen(imported) == {"w"}
+
+
+def test_names_made_up_by_the_exporter() -> None:
+    imported = build(
+        "a = MatMul (x, val_3)  y = Mul (a, val_4)", {"val_3": noise(4, 4), "val_4": noise(4)}
+    )
+    assert trained(imported) == {"val_3"}
+    assert "optimize=False" in imported.warnings[0]
+
+
+def sinusoids(length: int, width: int, *, halves: bool) -> NDArray[np.float32]:
+    rates = 10000.0 ** (-np.arange(0, width, 2) / width)
+    angles = np.arange(length)[:, None] * rates
+    waves = np.stack((np.sin(angles), np.cos(angles)), 2 if not halves else 1)
+    return waves.reshape(length, width).astype(np.float32)
+
+
+FIXED = {
+    "sinusoids": sinusoids(30, 16, halves=False),
+    "sinusoids in halves": sinusoids(36, 32, halves=True),
+    "scaled": sinusoids(30, 16, halves=False) * 0.1 - 0.03,
+    "short and scaled": sinusoids(4, 32, halves=False) * 0.07 - 0.02,
+    "batched": sinusoids(20, 8, halves=False)[None],
+    "rotary frequencies": (10000.0 ** (-np.arange(8) / 8)).astype(np.float32),
+    "positions": np.arange(12, dtype=np.float32)[:, None],
+    "identity": np.eye(6, dtype=np.float32),
+    "causal mask": np.triu(np.full((6, 6), -np.inf), 1).astype(np.float32),
+    "finite mask": np.triu(np.full((1, 1, 6, 6), -3.4e38), 1).astype(np.float32),
+    "symmetric": (lambda a: a + a.T)(noise(9, 9)),
+    "average": np.full((5, 5), 0.2, dtype=np.float32) + np.eye(5, dtype=np.float32) * 0.0,
+}
+FIXED["average"][0] = [0.1, 0.3, 0.2, 0.2, 0.2]
+
+LEARNED = {
+    "noise": noise(16, 8),
+    "short noise": noise(4, 32),
+    "zeros": np.zeros((1, 8, 4), dtype=np.float32),
+    "ones": np.ones(8, dtype=np.float32),
+    "vector": noise(7),
+    "two columns": noise(40, 2),
+    "mostly zero": np.pad(noise(2, 4), ((0, 6), (0, 0))),
+    "trained from sinusoids": sinusoids(30, 16, halves=False) + 1e-3 * noise(30, 16),
+}
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_fixed_table(name: str) -> None:
+    assert fixed_table(torch.from_numpy(FIXED[name])) is not None
+
+
+@pytest.mark.parametrize("name", LEARNED)
+def test_learned_table(name: str) -> None:
+    assert fixed_table(torch.from_numpy(LEARNED[name])) is None
