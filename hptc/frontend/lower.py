@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.fx import GraphModule, Node
 
 from hptc.errors import UnsupportedOpError
-from hptc.frontend.training import STAGE, Traced, node_source
+from hptc.frontend.provenance import STAGE
+from hptc.frontend.training import Traced, node_source
 from hptc.ir.graph import (
     Arg,
     DType,

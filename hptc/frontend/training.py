@@ -20,6 +20,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from hptc.errors import ModelError
 from hptc.frontend import lowrank
 from hptc.frontend.decompose import decompositions
+from hptc.frontend.provenance import SOURCE, STAGE
 from hptc.frontend.recipe import Recipe
 from hptc.frontend.torch import Model
 from hptc.ir.adapter import Adapter
@@ -27,9 +28,6 @@ from hptc.ir.graph import Phase, ValueKind
 from hptc.ir.names import LR, STEP, TARGET, batch_name, state_name
 
 aten = torch.ops.aten
-
-STAGE = "hptc_stage"
-SOURCE = "hptc_source"
 
 
 @dataclass(frozen=True)
@@ -160,7 +158,8 @@ def _forward(
     model: Model, plan: StepPlan, given: Mapping[str, Tensor]
 ) -> tuple[Sequence[Tensor], dict[str, Tensor]]:
     arguments = _program_arguments(model, plan, given)
-    results = _OriginInterpreter(model.program.graph_module).run(*arguments)
+    evaluating = plan.phase is Phase.INFER
+    results = _OriginInterpreter(model.program.graph_module, evaluating).run(*arguments)
     signature = model.program.graph_signature
     mutated = dict(signature.buffers_to_mutate)
     count = len(results) - len(model.output_names)
@@ -221,14 +220,17 @@ def _optimize(
 class _OriginInterpreter(Interpreter):
     """Runs an exported program; backward operations inherit the module path of their forward."""
 
-    def __init__(self, module: GraphModule) -> None:
+    def __init__(self, module: GraphModule, evaluating: bool) -> None:
         super().__init__(module)
+        self._evaluating = evaluating
         self._seen: set[object] = set()
 
     def call_function(self, target, args, kwargs):  # type: ignore[no-untyped-def, override]
         # Fake strides after decomposition can differ from those at export, so views may not hold.
         if target in (aten.view.default, aten._unsafe_view.default):
             target = aten.reshape.default
+        if self._evaluating:
+            args = _evaluation_arguments(target, args)
         return lowrank.call(target, args, kwargs)
 
     def run_node(self, n: Node) -> object:
@@ -248,6 +250,16 @@ class _OriginInterpreter(Interpreter):
             self._seen.add(function)
             function.register_prehook(_annotator(source))
             stack.extend(parent for parent, _ in function.next_functions if parent is not None)
+
+
+def _evaluation_arguments(target: object, args: tuple[object, ...]) -> tuple[object, ...]:
+    """Switch a normalisation or dropout from training to evaluation."""
+    schema = getattr(target, "_schema", None)
+    names = [argument.name for argument in schema.arguments] if schema else []
+    return tuple(
+        False if name in ("train", "training") else arg
+        for name, arg in zip(names, args, strict=False)
+    )
 
 
 def _annotator(source: str):  # type: ignore[no-untyped-def]

@@ -7,6 +7,8 @@ from hptc.partition.cpsat import run
 from hptc.partition.decode import Schedule, decode, legal_order, retime
 from hptc.partition.instance import Instance
 from hptc.partition.model import ScheduleModel
+from hptc.partition.objective import dynamic_energy, static_energy
+from hptc.partition.problem import Objective
 from hptc.partition.scope import Scope, Split, split, window
 from hptc.partition.search import Incumbent
 
@@ -60,21 +62,36 @@ def _improve_window(search: Incumbent, first: int, size: int, time_s: float) -> 
     free, early = order[first : first + size], order[:first]
     parts = split(instance, schedule, free, early)
     scope = window(instance, schedule, free, parts)
-    if scope.floor >= schedule.makespan:
+    is_latency = search.objective is Objective.LATENCY
+    if is_latency and scope.floor >= schedule.makespan:
         return None
-    built = ScheduleModel(instance, scope, schedule.makespan)
-    built.model.minimize(built.makespan)
+    horizon = schedule.makespan if is_latency else 2 * schedule.makespan
+    built = ScheduleModel(instance, scope, horizon)
+    _minimise(search, built)
     built.hint(schedule)
     done = run(built.model, search.clock, time_s)
     if done.found:
         better = _merge(instance, schedule, parts, scope, built.read(done.solver))
-        if better.makespan <= schedule.makespan:
-            search.replace(better, "window")
-            again = decode(instance, better.modes, legal_order(instance, better.start))
-            search.offer(again, "window")
+        search.replace(better, "window")
+        again = decode(instance, better.modes, legal_order(instance, better.start))
+        search.offer(again, "window")
     if done.was_interrupted:
         raise KeyboardInterrupt
     return done.is_proven
+
+
+def _minimise(search: Incumbent, built: ScheduleModel) -> None:
+    """Set the objective; for energy, the devices powered now stay the only ones."""
+    if search.objective is Objective.LATENCY:
+        built.model.minimize(built.makespan)
+        return
+    instance, modes = search.instance, search.schedule.modes
+    powered = {instance.device[task][mode] for task, mode in enumerate(modes)}
+    for task, lits in built.chosen.items():
+        for mode, lit in lits.items():
+            if instance.device[task][mode] not in powered:
+                built.model.add(lit == 0)
+    built.model.minimize(dynamic_energy(built) + static_energy(built, powered))
 
 
 def _merge(
@@ -86,7 +103,7 @@ def _merge(
 ) -> Schedule:
     """Put a solved window between what came before and what comes after, and retime."""
     new_modes, new_starts, new_sends = found
-    shift = 2 * schedule.makespan
+    shift = 4 * schedule.makespan
     modes, start = list(schedule.modes), list(schedule.start)
     for task in scope.options:
         modes[task], start[task] = new_modes[task], new_starts[task]

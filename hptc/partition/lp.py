@@ -15,12 +15,13 @@ DUAL_BITS = 40
 
 @dataclass(slots=True)
 class Rows:
-    """A linear program: minimise the first variable under the rows.
+    """A linear program: minimise the cost under the rows.
 
     Variables lie in [0, upper]. Times (in ns) are scaled for the solver, never for the bound.
     """
 
     upper: list[int] = field(default_factory=list)
+    cost: list[int] = field(default_factory=list)
     terms: list[dict[int, int]] = field(default_factory=list)
     low: list[int] = field(default_factory=list)
     """Right-hand sides: a row is `sum >= low`, or `sum == low`."""
@@ -31,6 +32,7 @@ class Rows:
     def variable(self, upper: int, *, is_time: bool = False) -> int:
         """Add a variable and return its position."""
         self.upper.append(upper)
+        self.cost.append(0)
         if is_time:
             self.time_variables.add(len(self.upper) - 1)
         return len(self.upper) - 1
@@ -60,9 +62,10 @@ class Solving:
     def __init__(self, rows: Rows, time_s: float) -> None:
         self._rows = rows
         self._scale = max((rows.upper[v] for v in rows.time_variables), default=0) or 1
+        self._unit = _cost_unit(rows, self._scale)
         self._found: list[mathopt.SolveResult] = []
         self._interrupter = solve_interrupter.SolveInterrupter()
-        model = mathopt.Model.from_model_proto(_proto(rows, self._scale))
+        model = mathopt.Model.from_model_proto(_proto(rows, self._scale, self._unit))
         limit = mathopt.SolveParameters(time_limit=timedelta(seconds=max(time_s, 0.01)))
         self._thread = threading.Thread(target=self._run, args=(model, limit), daemon=True)
         self._thread.start()
@@ -94,15 +97,21 @@ class Solving:
         duals = [0.0] * len(rows.low)
         for constraint, dual in result.dual_values().items():
             is_time = constraint.id in rows.time_rows
-            duals[constraint.id] = dual if is_time else dual * self._scale
+            duals[constraint.id] = dual * self._unit / (self._scale if is_time else 1)
         values = [0.0] * len(rows.upper)
         for variable, value in result.variable_values().items():
             values[variable.id] = value
         return Optimum(values, dual_bound(rows, duals))
 
 
-def _proto(rows: Rows, scale: int) -> model_pb2.ModelProto:
-    """Return the program in floating point, times divided by `scale`."""
+def _cost_unit(rows: Rows, scale: int) -> float:
+    """Return what to divide the scaled costs by, to bring the largest to 1."""
+    times = rows.time_variables
+    return float(max(c * scale if v in times else c for v, c in enumerate(rows.cost))) or 1.0
+
+
+def _proto(rows: Rows, scale: int, unit: float) -> model_pb2.ModelProto:
+    """Return the program in floating point, times divided by `scale` and costs by `unit`."""
     proto = model_pb2.ModelProto()
     count, times = len(rows.upper), rows.time_variables
     proto.variables.ids.extend(range(count))
@@ -111,8 +120,11 @@ def _proto(rows: Rows, scale: int) -> model_pb2.ModelProto:
         upper / scale if v in times else float(upper) for v, upper in enumerate(rows.upper)
     )
     proto.variables.integers.extend([False] * count)
-    proto.objective.linear_coefficients.ids.append(0)
-    proto.objective.linear_coefficients.values.append(1.0)
+    for variable, cost in enumerate(rows.cost):
+        if cost:
+            proto.objective.linear_coefficients.ids.append(variable)
+            scaled = cost * scale if variable in times else cost
+            proto.objective.linear_coefficients.values.append(scaled / unit)
     ends = [float(low) if equal else float("inf") for low, equal in zip(rows.low, rows.is_equal, strict=True)]
     proto.linear_constraints.ids.extend(range(len(rows.low)))
     proto.linear_constraints.lower_bounds.extend(map(float, rows.low))
@@ -135,12 +147,10 @@ def dual_bound(rows: Rows, duals: Sequence[float]) -> int:
 
     By weak duality, for y >= 0 on the inequalities, the optimum is at least
     `low y + sum over variables of min(0, c - y A) upper`, whatever y is. The multipliers are
-    rounded to multiples of 2^-40 and the rest is exact; the optimum of an integer makespan may
-    then be rounded up. A poor y only weakens the bound.
+    rounded to multiples of 2^-40 and the rest is exact; an integer optimum may then be rounded up. A poor y only weakens the bound.
     """
     one = 1 << DUAL_BITS
-    reduced = [0] * len(rows.upper)
-    reduced[0] = one
+    reduced = [cost * one for cost in rows.cost]
     total = 0
     for terms, low, is_equal, dual in zip(
         rows.terms, rows.low, rows.is_equal, duals, strict=True

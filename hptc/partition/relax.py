@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from hptc.partition.instance import NO_LINK, Instance
 from hptc.partition.lp import Rows
+from hptc.partition.objective import ENERGY_SCALE, static_power, transfer_energy
 
 Pair = tuple[int, int]
 
@@ -32,17 +33,34 @@ class Relaxation:
     start: tuple[int, ...]
     """Variable of each task's start."""
     makespan: int
+    sent: dict[tuple[int, int], int]
+    """Variable of each value sent over a link (a * devices + b)."""
+
+    def minimise_makespan(self) -> None:
+        """Set the cost to the makespan in ns."""
+        self.rows.cost[self.makespan] = 1
+
+    def minimise_energy(self, instance: Instance, powered: frozenset[int]) -> None:
+        """Set the cost to the energy in 1/1000 pJ with exactly these devices powered and used."""
+        cost, upper = self.rows.cost, self.rows.upper
+        cost[self.makespan] = sum(static_power(instance, device) for device in powered)
+        for task, lits in enumerate(self.chosen):
+            for mode, lit in zip(instance.problem.tasks[task].modes, lits, strict=True):
+                cost[lit] += mode.energy_pj * ENERGY_SCALE
+                upper[lit] = int(mode.device in powered)
+        for (v, pair), sent in self.sent.items():
+            cost[sent] += transfer_energy(instance, v, pair)
 
 
 def relaxation(instance: Instance, horizon: int) -> Relaxation:
-    """Build the linear program for schedules of makespan at most `horizon` ns."""
+    """Build the rows for schedules of makespan at most `horizon` ns, without a cost."""
     rows = Rows()
     makespan = rows.variable(horizon, is_time=True)
     start = tuple(rows.variable(horizon, is_time=True) for _ in range(instance.tasks))
     chosen = tuple(tuple(rows.variable(1) for _ in row) for row in instance.device)
     for lits in chosen:
         rows.add(dict.fromkeys(lits, 1), 1, is_equal=True)
-    built = Relaxation(rows, chosen, start, makespan)
+    built = Relaxation(rows, chosen, start, makespan, {})
     _add_loads(instance, built)
     _add_capacities(instance, built)
     for task, lits in enumerate(chosen):
@@ -103,7 +121,7 @@ def _add_value(
         for (m, n), edge in _edges(instance, built, v, reader).items():
             pair = instance.device[value.src][m] * count + instance.device[reader][n]
             length = instance.send[v][pair]
-            if length:
+            if instance.device[value.src][m] != instance.device[reader][n]:
                 wait[edge] = wait.get(edge, 0) - length
                 uses[pair].append(edge)
         rows.add(wait, 0, is_time=True)
@@ -113,6 +131,7 @@ def _add_value(
             sent = rows.variable(1)
             for edge in edges:
                 rows.add({sent: 1, edge: -1}, 0)
+        built.sent[v, pair] = sent
         load = wires[pair]
         load[sent] = load.get(sent, 0) - instance.send[v][pair]
 

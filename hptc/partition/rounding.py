@@ -1,48 +1,94 @@
 """From the makespan relaxation to a bound and to seeds."""
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 from hptc.partition.decode import Schedule, decode, decode_by_rank, legal_order
 from hptc.partition.heuristics import earliest_finish
 from hptc.partition.instance import Instance
 from hptc.partition.lp import Solving
+from hptc.partition.objective import ENERGY_SCALE, latest_end
+from hptc.partition.problem import Objective
 from hptc.partition.relax import Relaxation, relaxation
 from hptc.partition.search import Incumbent
 
 FLOOR = 0.02
 """A mode with a smaller share in the relaxation is not considered."""
 POLL_S = 0.02
+MAX_POWERED = 4
+"""Up to so many devices every set of powered ones is bounded on its own."""
 
 
 class Relaxing:
-    """The relaxation of a search, solved beside it and used as soon as it is there."""
+    """The relaxations of a search, solved one after another beside it.
+
+    The first bounds the makespan. For energy there is one more for every set of powered devices,
+    and the least of them all bounds; with many devices there are too many sets, and none is tried.
+    """
 
     def __init__(self, search: Incumbent) -> None:
         self._search = search
-        self._relaxation = relaxation(search.instance, search.schedule.makespan)
-        self._solving: Solving | None = Solving(self._relaxation.rows, search.clock.left_s)
+        self._bounds: list[int] = []
+        self._waiting: list[frozenset[int] | None] = [None]
+        if search.objective is Objective.ENERGY:
+            self._waiting += powered_sets(search.instance)
+        self._start_next()
 
     def collect(self, time_s: float) -> None:
-        """Take the result if it comes within `time_s` s: raise the bound, offer the seeds."""
-        if self._solving is None:
-            return
-        while self._solving.is_running and time_s > 0 and not self._search.is_done:
-            self._solving.wait(POLL_S)
-            time_s -= POLL_S
-        if self._solving.is_running:
-            return
-        optimum = self._solving.optimum()
-        self._solving = None
-        if optimum is None:
-            return
-        self._search.raise_bound(0, optimum.bound)
-        for schedule in rounded(self._search.instance, self._relaxation, optimum.values):
-            self._search.offer(schedule, "relaxation")
+        """Take results that come within `time_s` s: raise the bound, offer the seeds."""
+        until_s = self._search.clock.elapsed_s + time_s
+        while self._solving is not None and not self._search.is_done:
+            if not self._solving.is_running:
+                self._take(self._solving)
+            elif self._search.clock.elapsed_s >= until_s:
+                return
+            else:
+                self._solving.wait(POLL_S)
 
     def close(self) -> None:
         """Stop the solver if it still runs."""
         if self._solving is not None:
             self._solving.cancel()
+
+    def _start_next(self) -> None:
+        self._solving: Solving | None = None
+        search = self._search
+        is_latency = search.objective is Objective.LATENCY
+        if not self._waiting:
+            return
+        self._powered = self._waiting.pop(0)
+        if self._powered is None:
+            horizon = search.schedule.makespan if is_latency else latest_end(search.instance)
+            self._relaxed = relaxation(search.instance, horizon)
+            self._relaxed.minimise_makespan()
+        else:
+            self._relaxed = relaxation(search.instance, latest_end(search.instance))
+            self._relaxed.minimise_energy(search.instance, self._powered)
+        self._solving = Solving(self._relaxed.rows, search.clock.left_s)
+
+    def _take(self, solving: Solving) -> None:
+        search, optimum = self._search, solving.optimum()
+        if optimum is None:
+            self._waiting, self._solving = [], None
+            return
+        for schedule in rounded(search.instance, self._relaxed, optimum.values):
+            search.offer(schedule, "relaxation")
+        if self._powered is None:
+            search.raise_bound(0, optimum.bound)
+        else:
+            self._bounds.append(optimum.bound)
+            if not self._waiting:
+                search.raise_bound(min(self._bounds) / ENERGY_SCALE)
+        self._start_next()
+
+
+def powered_sets(instance: Instance) -> list[frozenset[int] | None]:
+    """Return the sets of devices that can run every task; none where there are too many."""
+    used = sorted({device for row in instance.device for device in row})
+    if len(used) > MAX_POWERED:
+        return []
+    sets = [frozenset(c) for size in range(1, len(used) + 1) for c in combinations(used, size)]
+    return [found for found in sets if all(found.intersection(row) for row in instance.device)]
 
 
 def rounded(

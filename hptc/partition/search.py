@@ -1,5 +1,6 @@
 """The incumbent of a solve: best schedule, best bounds, and who is told."""
 
+import math
 from collections.abc import Callable
 
 from hptc.errors import TimeLimitError
@@ -81,7 +82,7 @@ class Incumbent:
         """Take proven bounds on the objective and on the makespan."""
         self.bound_ns = max(self.bound_ns, bound_ns)
         if self.objective is Objective.LATENCY:
-            self.bound_ns = max(self.bound_ns, int(bound))
+            self.bound_ns = max(self.bound_ns, math.ceil(bound))
             self.bound = float(self.bound_ns)
         else:
             self.bound = max(self.bound, bound)

@@ -97,10 +97,15 @@ def _climb(search: Incumbent) -> None:
         return
     if pooled:
         _prove(search, prove_pool)
-    elif instance.tasks <= EXACT_TASKS:
-        _prove(search, prove)
-    else:
-        _refine(search)
+        return
+    relaxed = Relaxing(search)
+    relaxed.collect(LP_SHARE * search.clock.limits.time_s - search.clock.elapsed_s)
+    if not search.is_done:
+        if instance.tasks <= EXACT_TASKS:
+            _prove(search, prove)
+        else:
+            improve(search, search.clock.limits.time_s, between=lambda: relaxed.collect(0.0))
+    relaxed.close()
 
 
 def _plant(search: Incumbent) -> None:
@@ -129,11 +134,3 @@ def _prove(search: Incumbent, prover: Callable[[Incumbent], Proof]) -> None:
     if proof.was_interrupted:
         raise KeyboardInterrupt
 
-
-def _refine(search: Incumbent) -> None:
-    """Bound a large problem by its relaxation, round that, and improve by windows."""
-    clock = search.clock
-    relaxed = Relaxing(search)
-    relaxed.collect(LP_SHARE * clock.limits.time_s - clock.elapsed_s)
-    improve(search, clock.limits.time_s, between=lambda: relaxed.collect(0.0))
-    relaxed.close()

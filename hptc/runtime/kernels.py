@@ -66,16 +66,15 @@ class Kernel:
         self._store(result, memory)
 
     def _store(self, result: object, memory: Memory) -> None:
-        if not isinstance(result, Sequence) or len(result) < len(self.op.outputs):
-            count = len(result) if isinstance(result, Sequence) else 0
+        # Outputs that the arguments mask out come as None, and have no name in the graph.
+        tensors = [t for t in result if t is not None] if isinstance(result, Sequence) else []
+        if len(tensors) != len(self.op.outputs):
             raise VerifyError(
                 f"operation {self.op.name} ({self.op.kind})",
                 expected=f"{len(self.op.outputs)} results",
-                found=str(count),
+                found=str(len(tensors)),
             )
-        for name, tensor in zip(self.op.outputs, result, strict=False):
-            if tensor is not None:  # an output that the arguments masked out
-                memory[name] = tensor
+        memory.update(zip(self.op.outputs, tensors, strict=True))
 
 
 def compile_kernel(op: Op, function: Function | None = None) -> Kernel:

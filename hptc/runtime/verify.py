@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from math import inf, isnan
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -18,7 +19,7 @@ from hptc.errors import UsageError
 from hptc.frontend.recipe import Loss
 from hptc.ir.graph import Graph, Phase
 from hptc.ir.names import LR, STEP, TARGET, batch_name
-from hptc.runtime.data import RunInputs, seeded_inputs
+from hptc.runtime.data import RunInputs, input_aliases, load_inputs, seeded_inputs
 from hptc.runtime.execute import Machine, StepResult
 from hptc.runtime.reference import (
     EagerModel,
@@ -28,6 +29,7 @@ from hptc.runtime.reference import (
     onnxruntime_output,
     optimizer_update,
 )
+from hptc.runtime.single import chosen_phases
 from hptc.runtime.transition import State, initial_state
 from hptc.schedule.model import Bundle, Merge
 
@@ -60,17 +62,29 @@ class PhaseCheck:
         return self.trained_names_match and all(e is None or e <= limit for e, limit in found)
 
 
-def verify_bundle(
-    bundle: Bundle, phases: tuple[Phase, ...], given: Mapping[Phase, RunInputs], seed: int = 0
+def verify_phases(
+    bundle: Bundle, phase: str | None = None, *, inputs: Path | None = None, seed: int = 0
 ) -> dict[str, object]:
     """Run and compare one step of each phase; returns the object of `run --verify --json`.
 
-    Raises UsageError if the bundle keeps no reference.
+    Args:
+        bundle: A bundle that keeps its reference model.
+        phase: The one phase to check, or None for all.
+        inputs: An `.npz` file of inputs and expected results, or None for seeded inputs.
+        seed: Of the seeded inputs.
+
+    Raises:
+        UsageError: The bundle keeps no reference, or lacks the phase.
     """
     if bundle.reference is None:
         raise UsageError(bundle.name, expected="a bundle with its reference model", found="none")
     model = eager_model(bundle)
-    checks = {phase: _check_phase(bundle, phase, model, given.get(phase), seed) for phase in phases}
+    phases = chosen_phases(bundle, phase)
+    given = {}
+    if inputs is not None:
+        names = input_aliases(bundle)
+        given = {p: load_inputs(inputs, bundle.phases[p].graph, names) for p in phases}
+    checks = {p: _check_phase(bundle, p, model, given.get(p), seed) for p in phases}
     oracles = ["torch-autograd", "torch-optimizer"]
     oracles += ["onnxruntime"] if bundle.reference.format == "onnx" else []
     oracles += ["inputs-file"] if any(item.gradients for item in given.values()) else []
@@ -78,7 +92,7 @@ def verify_bundle(
         "ok": all(check.ok for check in checks.values()),
         "reference": oracles,
         "limits": dict(LIMITS),
-        "phases": {phase.value: {**asdict(c), "ok": c.ok} for phase, c in checks.items()},
+        "phases": {item.value: {**asdict(c), "ok": c.ok} for item, c in checks.items()},
     }
 
 

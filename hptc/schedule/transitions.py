@@ -15,15 +15,16 @@ def transitions(
 ) -> tuple[Transition, ...]:
     """Return a transition for every ordered pair of distinct phases.
 
-    There is always one from `full`, since the weights of a bundle are those that enter it. Entering `low`, A is drawn and B is zero, so that the model computes what it did before (Hu et
-    al. 2022); leaving it, the product is merged into the frozen weight. Optimizer state starts at
-    zero and is not listed.
+    There is always one from and to `full`, whose weights are those of the bundle. Entering `low`,
+    A is drawn and B is zero, so that the model computes what it did before (Hu et al. 2022);
+    leaving it, the product is merged into the frozen weight. Optimizer state starts at zero and is
+    not listed.
     """
-    sources = dict.fromkeys((Phase.FULL, *graphs))
+    phases = dict.fromkeys((Phase.FULL, *graphs))
     return tuple(
         _transition(graphs, src, dst, adapters, seed)
-        for src in sources
-        for dst in graphs
+        for src in phases
+        for dst in phases
         if src is not dst
     )
 
@@ -33,19 +34,20 @@ def _transition(
 ) -> Transition:
     fresh = _initialisations(adapters, seed) if dst is Phase.LOW else ()
     drawn = {item.name for item in fresh}
-    have = {value.name for value in graphs[src].values} if src in graphs else None
-    copies = {
-        value.name: value.name
-        for value in graphs[dst].values
-        if value.kind in _CARRIED
-        and value.name not in drawn
-        and (have is None or value.name in have)
-    }
+    known = _carried(graphs, src) & _carried(graphs, dst) - drawn
+    copies = {name: name for name in sorted(known)}
     merges = tuple(
         Merge(item.weight, item.a, item.b, item.scale, item.transposed)
         for item in (adapters if src is Phase.LOW else ())
     )
     return Transition(src, dst, copies, fresh, merges)
+
+
+def _carried(graphs: Mapping[Phase, Graph], phase: Phase) -> set[str]:
+    """Names of a phase's parameters and buffers; a phase that was not compiled has them all."""
+    chosen = [graphs[phase]] if phase in graphs else list(graphs.values())
+    values = (value for graph in chosen for value in graph.values)
+    return {value.name for value in values if value.kind in _CARRIED}
 
 
 def _initialisations(adapters: Sequence[Adapter], seed: int) -> tuple[Initialise, ...]:

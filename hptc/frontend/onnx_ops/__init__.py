@@ -10,6 +10,8 @@ from hptc.frontend.onnx_ops import (
     math,
     nn,
     pool,
+    quantize,
+    recurrent,
     reduce,
     resize,
     sequence,
@@ -17,7 +19,7 @@ from hptc.frontend.onnx_ops import (
 )
 from hptc.frontend.onnx_ops.rule import Rule
 
-TABLES = (math, logic, reduce, shape, sequence, nn, conv, pool, resize, attention, legacy)
+TABLES = (math, logic, reduce, shape, sequence, nn, conv, pool, resize, attention, recurrent, quantize, legacy)
 
 
 def _index() -> dict[tuple[str, str], tuple[Rule, ...]]:

@@ -45,7 +45,7 @@ def ones(value: Ints | None, rank: int) -> Ints:
     return (1,) * rank if value is None else tuple(value)
 
 
-def _conv(  # noqa: PLR0913  (the signature of ONNX)
+def conv(  # noqa: PLR0913  (the signature of ONNX)
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
@@ -57,6 +57,7 @@ def _conv(  # noqa: PLR0913  (the signature of ONNX)
     pads: Ints | None = None,
     strides: Ints | None = None,
 ) -> Tensor:
+    """Convolve over all spatial axes."""
     rank = x.dim() - 2
     steps, spread = ones(strides, rank), ones(dilations, rank)
     if auto_pad != "NOTSET":
@@ -117,4 +118,4 @@ def _transpose_pads(sizes: list[int], wanted: Ints, auto_pad: str) -> Ints:
     return tuple(small + large if auto_pad == "SAME_UPPER" else large + small)
 
 
-RULES: tuple[Rule, ...] = (*variadic({"Conv": _conv, "ConvTranspose": _conv_transpose}),)
+RULES: tuple[Rule, ...] = (*variadic({"Conv": conv, "ConvTranspose": _conv_transpose}),)

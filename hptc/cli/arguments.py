@@ -1,0 +1,24 @@
+"""Small grammars of option values."""
+
+from collections.abc import Sequence
+
+from hptc.errors import UsageError
+
+
+def parse_counts(option: str, texts: Sequence[str]) -> dict[str, int]:
+    """Parse `name=N[,name=N...]` into positive integers by name; raises UsageError."""
+    found = {}
+    for item in ",".join(texts).split(",") if texts else ():
+        name, _, count = item.partition("=")
+        if not name or not count.isdecimal() or int(count) < 1:
+            raise UsageError(f"{option} {item}", expected="NAME=POSITIVE INTEGER", found=item)
+        found[name.strip()] = int(count)
+    return found
+
+
+def parse_names(option: str, text: str) -> tuple[str, ...]:
+    """Parse a comma-separated list of names; raises UsageError where one is empty."""
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise UsageError(f"{option} {text}", expected="names separated by commas", found=repr(text))
+    return names

@@ -1,0 +1,201 @@
+"""`hptc compile`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hptc.cli.arguments import parse_counts, parse_names
+from hptc.cli.guard import guarded, warn
+from hptc.cli.output import (
+    human_count,
+    human_energy,
+    human_time,
+    new_table,
+    print_json,
+    print_table,
+)
+from hptc.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hptc.options import Options
+    from hptc.program import Program
+
+EMITTED = {"html": ".html", "trace": ".trace.json", "ir": ".ir.txt"}
+
+
+@guarded
+def compile_model(
+    model: Annotated[str, typer.Argument(help="An ONNX file, or a .pt2 of torch.export.save.")],
+    target: Annotated[
+        str, typer.Option(help="Built-in name, a .toml, or one per phase: full=gpu,low=hybrid.")
+    ] = "hybrid",
+    phases: Annotated[str, typer.Option(help="Among full, low, infer.")] = "full,low,infer",
+    adapt: Annotated[
+        str, typer.Option(help="Form of the phase low; match takes auto or a name pattern.")
+    ] = "lora:r=8,alpha=64,match=auto",
+    loss: Annotated[str, typer.Option(help="mse or cross_entropy.")] = "mse",
+    optimizer: Annotated[str, typer.Option(help="sgd or adamw.")] = "adamw",
+    objective: Annotated[str, typer.Option(help="latency or energy.")] = "latency",
+    time_limit: Annotated[float, typer.Option(help="Of the whole command, in s.")] = 10.0,
+    gap: Annotated[float, typer.Option(help="Relative gap at which to stop.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    train: Annotated[
+        str | None, typer.Option(help="Regex of parameters to train, in low too.")
+    ] = None,
+    frozen: Annotated[str | None, typer.Option(help="Regex of parameters never trained.")] = None,
+    output_name: Annotated[
+        str | None, typer.Option("--output", help="Model output that the loss takes.")
+    ] = None,
+    shape: Annotated[
+        list[str] | None, typer.Option(help="Value of a dynamic dimension: batch=8,seq=64.")
+    ] = None,
+    steps: Annotated[
+        str | None, typer.Option(help="Steps per phase, against endurance: full=N,low=M.")
+    ] = None,
+    lr: Annotated[float, typer.Option(help="Learning rate that run uses.")] = 1e-3,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="Target override: devices.NAME.KEY=VALUE.")
+    ] = None,
+    emit: Annotated[str | None, typer.Option(help="Also write html, trace, ir.")] = None,
+    dump_ir_after: Annotated[
+        str | None, typer.Option(help="Print the graph after this pass, on stderr.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Bundle to write; default MODEL.hptc.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Compile a model for training on a target."""
+    path = out or Path(Path(model).stem + ".hptc")
+    emitted = _emitted(path, emit)
+    force = _check_outputs((path, *emitted.values()), force=force)
+    from hptc.options import make_options
+
+    options = make_options(
+        target=target,
+        phases=parse_names("--phases", phases),
+        adapt=adapt,
+        loss=loss,
+        optimizer=optimizer,
+        output=output_name,
+        train=train,
+        frozen=frozen,
+        shape=parse_counts("--shape", shape or []),
+        objective=objective,
+        time_limit_s=time_limit,
+        gap=gap,
+        seed=seed,
+        steps=parse_counts("--steps", [steps] if steps else []),
+        overrides=overrides or [],
+        lr=lr,
+    )
+    program = _compile(model, options, dump_ir_after)
+    program.save(path, force=force)
+    for kind, file in emitted.items():
+        _emit(program, kind, file)
+    _report(program, path, emitted, as_json=as_json)
+
+
+def _emitted(bundle: Path, emit: str | None) -> dict[str, Path]:
+    kinds = parse_names("--emit", emit) if emit else ()
+    for kind in kinds:
+        if kind not in EMITTED:
+            raise UsageError("--emit", expected=f"among {', '.join(EMITTED)}", found=repr(kind))
+    return {kind: bundle.with_suffix(EMITTED[kind]) for kind in kinds}
+
+
+def _check_outputs(paths: tuple[Path, ...], *, force: bool) -> bool:
+    """Check every output before work starts; asks on a terminal whether to replace one."""
+    from hptc.files import check_output
+
+    for path in paths:
+        taken = path.is_file() and not force
+        if taken and sys.stdin.isatty() and sys.stderr.isatty():
+            force = typer.confirm(f"{path} exists. Replace it?", err=True)
+        check_output(path, force=force)
+    return force
+
+
+def _compile(model: str, options: Options, dump_ir_after: str | None) -> Program:
+    from hptc.cli.watch import SolverWatch, dump_after
+    from hptc.compiler import Hooks, compile_source
+
+    dump = dump_after(dump_ir_after) if dump_ir_after else None
+    with SolverWatch() as watch:
+        hooks = Hooks(after_pass=dump, progress=watch.show, stop=watch.is_stopped)
+        program = compile_source(model, None, options, hooks)
+    if watch.is_stopped():
+        warn("interrupted: the best solutions found so far are kept")
+    for message in program.warnings:
+        warn(message)
+    return program
+
+
+def _emit(program: Program, kind: str, path: Path) -> None:
+    from hptc.export.trace import chrome_trace
+    from hptc.files import write_file
+    from hptc.ir.text import to_text
+    from hptc.viz.page import render
+
+    writers = {
+        "html": lambda: render(program.bundle),
+        "trace": lambda: json.dumps(chrome_trace(program.bundle)),
+        "ir": lambda: "\n".join(to_text(c.graph) for c in program.bundle.phases.values()),
+    }
+    write_file(path, writers[kind]())
+
+
+def _report(program: Program, path: Path, emitted: Mapping[str, Path], *, as_json: bool) -> None:
+    report = {**program.report(), "bundle": str(path)}
+    if as_json:
+        print_json({**report, "emitted": {kind: str(file) for kind, file in emitted.items()}})
+        return
+    table = new_table(
+        f"{program.bundle.name} on {_targets(report)}",
+        *("phase", "latency", "bound", "gap", "energy", "all-GPU", "speed-up", "static MACs"),
+    )
+    for name, figures in report["phases"].items():  # type: ignore[attr-defined]
+        table.add_row(name, *_row(figures))
+    print_table(table)
+    for name, figures in report["phases"].items():  # type: ignore[attr-defined]
+        placed = ", ".join(f"{d} {f['ops']}" for d, f in figures["devices"].items())
+        folded = figures["tags"]["folded"]["ops"]
+        typer.echo(
+            f"{name}: {figures['ops']} operations in {figures['tasks']} tasks ({placed}, folded "
+            f"{folded}), {figures['crossbars_used']} crossbars"
+        )
+        if figures["status"] != "optimal":
+            warn(f"{name}: best found in the time given, {figures['gap']:.1%} above the bound")
+    typer.echo(f"wrote {', '.join(str(file) for file in (path, *emitted.values()))}")
+
+
+def _targets(report: Mapping[str, object]) -> str:
+    names = dict(report["target"])  # type: ignore[call-overload]
+    distinct = dict.fromkeys(names.values())
+    return next(iter(distinct)) if len(distinct) == 1 else str(names)
+
+
+def _row(figures: Mapping[str, object]) -> tuple[str, ...]:
+    baselines: Mapping[str, Mapping[str, float]] = figures["baselines"]  # type: ignore[assignment]
+    gpu = next((item for name, item in baselines.items() if name.startswith("gpu")), None)
+    latency_ns = float(str(figures["latency_ns"]))
+    tags: Mapping[str, Mapping[str, float]] = figures["tags"]  # type: ignore[assignment]
+    macs = sum(tag["macs"] for tag in tags.values())
+    static = tags["static"]["macs"]
+    return (
+        human_time(latency_ns),
+        human_time(float(str(figures["lower_bound_ns"]))),
+        f"{float(str(figures['gap'])):.1%}",
+        human_energy(float(str(figures["energy_nj"]))),
+        human_time(gpu["latency_ns"]) if gpu else "-",
+        f"{gpu['latency_ns'] / latency_ns:.2f}x" if gpu and latency_ns else "-",
+        f"{static / macs:.0%} of {human_count(macs)}" if macs else "0",
+    )

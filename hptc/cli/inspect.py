@@ -1,0 +1,34 @@
+"""`hptc inspect`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hptc.cli.guard import guarded
+from hptc.cli.output import print_json
+
+
+@guarded
+def inspect_bundle(
+    bundle: Annotated[Path, typer.Argument(help="A bundle written by compile.")],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Page to write; default BUNDLE.html.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing page.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report instead.")] = False,
+) -> None:
+    """Write a page that shows a bundle: placement, timeline, totals."""
+    from hptc.files import check_output, write_file
+    from hptc.schedule.bundle import load_bundle
+    from hptc.viz.page import render
+
+    page = out or bundle.with_suffix(".html")
+    if not as_json:
+        check_output(page, force=force)
+    program = load_bundle(bundle)
+    if as_json:
+        print_json({**program.report, "bundle": str(bundle)})
+        return
+    write_file(page, render(program))
+    typer.echo(f"wrote {page}")

@@ -1,0 +1,70 @@
+"""What commands print: one JSON object, or tables."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_TIMES = ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (1.0, "ns"))
+_ENERGIES = ((1e9, "J"), (1e6, "mJ"), (1e3, "uJ"), (1.0, "nJ"))
+_COUNTS = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
+
+
+def print_json(content: Mapping[str, object]) -> None:
+    """Print exactly one JSON object; what is not a finite number becomes null."""
+    typer.echo(json.dumps(_finite(content), indent=2))
+
+
+def print_table(table: "Table") -> None:
+    """Print a table on stdout."""
+    from rich.console import Console
+
+    Console().print(table)
+
+
+def new_table(title: str, *columns: str) -> "Table":
+    """Return an empty table; columns after the first are right-aligned."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for position, column in enumerate(columns):
+        table.add_column(column, justify="right" if position else "left")
+    return table
+
+
+def human_time(time_ns: float) -> str:
+    """Return a time with a unit that keeps it short."""
+    return _human(time_ns, _TIMES)
+
+
+def human_energy(energy_nj: float) -> str:
+    """Return an energy with a unit that keeps it short."""
+    return _human(energy_nj, _ENERGIES)
+
+
+def human_count(count: float) -> str:
+    """Return a count with a decimal prefix."""
+    return _human(count, _COUNTS).strip()
+
+
+def _human(number: float, units: tuple[tuple[float, str], ...]) -> str:
+    for scale, unit in units:
+        if abs(number) >= scale:
+            return f"{number / scale:.4g} {unit}"
+    return f"{number:.3g} {units[-1][1]}"
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {key: _finite(item) for key, item in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(item) for item in content]
+    if isinstance(content, float) and not math.isfinite(content):
+        return None
+    return content

@@ -1,0 +1,29 @@
+"""The progress bar of a training run, on stderr."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from hptc.runtime.log import Record, StepRecord
+
+
+@contextmanager
+def training_progress(steps: int) -> Iterator[Callable[[Record], None]]:
+    """Show steps, phase and loss while the context lasts; yields what to call per record."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        row = bar.add_task("training", total=steps)
+
+        def show(record: Record) -> None:
+            if isinstance(record, StepRecord):
+                description = f"{record.phase} loss {record.loss:.4g}"
+                bar.update(row, completed=record.step, description=description)
+
+        yield show

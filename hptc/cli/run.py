@@ -1,0 +1,77 @@
+"""`hptc run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hptc.cli.guard import guarded
+from hptc.cli.output import human_time, new_table, print_json, print_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@guarded
+def run_bundle(
+    bundle: Annotated[Path, typer.Argument(help="A bundle written by compile.")],
+    phase: Annotated[str | None, typer.Option(help="full, low or infer; default all.")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps to run, on the same inputs.")] = 1,
+    inputs: Annotated[
+        Path | None, typer.Option(help="An .npz with in_0, ..., target; default seeded inputs.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the seeded inputs.")] = 0,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare one step with the original model.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Execute a bundle's schedules instruction by instruction."""
+    from hptc.runtime.single import run_phases
+    from hptc.runtime.verify import verify_phases
+    from hptc.schedule.bundle import load_bundle
+
+    loaded = load_bundle(bundle)
+    if not verify:
+        report = run_phases(loaded, phase, steps=steps, inputs=inputs, seed=seed)
+        print_json(report) if as_json else _print_run(report)
+        return
+    found = verify_phases(loaded, phase, inputs=inputs, seed=seed)
+    print_json(found) if as_json else _print_checks(found)
+    if not found["ok"]:
+        raise typer.Exit(1)
+
+
+def _print_run(report: Mapping[str, object]) -> None:
+    phases: Mapping[str, Mapping[str, object]] = report["phases"]  # type: ignore[assignment]
+    table = new_table(
+        "run", "phase", "steps", "first loss", "last loss", "instructions", "modelled"
+    )
+    for name, figures in phases.items():
+        losses: list[float] = figures["losses"]  # type: ignore[assignment]
+        shown = [f"{loss:.6g}" for loss in losses] or ["-"]
+        table.add_row(
+            name,
+            str(figures["steps"]),
+            shown[0],
+            shown[-1],
+            str(figures["instructions"]),
+            human_time(float(str(figures["modelled_ns"]))),
+        )
+    print_table(table)
+
+
+def _print_checks(found: Mapping[str, object]) -> None:
+    phases: Mapping[str, Mapping[str, object]] = found["phases"]  # type: ignore[assignment]
+    oracles = ", ".join(found["reference"])  # type: ignore[call-overload]
+    table = new_table(
+        f"against {oracles}", "phase", "loss", "gradients", "updates", "outputs", "names", "result"
+    )
+    keys = ("loss_abs_err", "grad_max_rel_err", "update_max_rel_err", "output_max_abs_err")
+    for name, figures in phases.items():
+        errors = ["-" if figures[key] is None else f"{figures[key]:.1e}" for key in keys]
+        names = "match" if figures["trained_names_match"] else "DIFFER"
+        table.add_row(name, *errors, names, "ok" if figures["ok"] else "FAILED")
+    print_table(table)

@@ -1,0 +1,93 @@
+"""`hptc train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hptc.cli.guard import guarded, warn
+from hptc.cli.output import human_energy, human_time, print_json
+from hptc.errors import UsageError
+
+if TYPE_CHECKING:
+    from hptc.runtime.train import TrainResult
+
+
+@guarded
+def train_bundle(
+    bundle: Annotated[Path, typer.Argument(help="A bundle written by compile.")],
+    data: Annotated[
+        Path, typer.Option(help="An .npz: in_0, ..., target with a sample axis; optional split.")
+    ],
+    switch: Annotated[
+        str, typer.Option(help="When to go from full to low: hpt, never or at:N.")
+    ] = "hpt",
+    steps: Annotated[int, typer.Option(min=1, help="Over all phases.")] = 1000,
+    lr: Annotated[float | None, typer.Option(help="Default: as compiled.")] = None,
+    low_lr: Annotated[float | None, typer.Option(help="In low; default: as --lr.")] = None,
+    window: Annotated[
+        int | None, typer.Option(min=2, help="Steps between tests of the rule hpt.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Order of the samples.")] = 0,
+    log: Annotated[Path | None, typer.Option(help="JSONL log; default BUNDLE.train.jsonl.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Write the weights (.safetensors).")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Train a bundle through the switch from full to low, by its schedules."""
+    from hptc.cli.progress import training_progress
+    from hptc.files import check_output
+    from hptc.runtime.data import input_aliases, load_training_data
+    from hptc.runtime.options import TrainOptions
+    from hptc.runtime.switch import DEFAULT_WINDOW, parse_switch
+    from hptc.runtime.train import save_weights, train
+    from hptc.schedule.bundle import load_bundle
+
+    log = log or bundle.with_suffix(".train.jsonl")
+    for path in (log, *([out] if out else [])):
+        check_output(path, force=force)
+    policy = parse_switch(switch, window or DEFAULT_WINDOW)
+    loaded = load_bundle(bundle)
+    rate = float(str(loaded.options["lr"])) if lr is None else lr
+    options = TrainOptions(steps=steps, switch=policy, lr=rate, low_lr=low_lr, seed=seed)
+    first = next(iter(loaded.phases.values()), None)
+    if first is None:
+        raise UsageError(str(bundle), expected="a bundle with a phase", found="none")
+    samples = load_training_data(data, first.graph, input_aliases(loaded))
+    with training_progress(steps) as show:
+        result = train(loaded, samples, options, log, show)
+    if out is not None:
+        save_weights(result.weights, out)
+    if result.is_interrupted:
+        warn(f"interrupted after {result.steps} steps; the log so far is valid")
+    _print(result, log, out, as_json=as_json)
+
+
+def _print(result: TrainResult, log: Path, out: Path | None, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "steps": result.steps,
+                "phase": result.phase.value,
+                "loss": result.loss,
+                "switched_at": result.switched_at,
+                "interrupted": result.is_interrupted,
+                "modelled_ns": result.totals.total_ns,
+                "modelled_pj": result.totals.total_pj,
+                "cell_writes": result.totals.cell_writes,
+                "log": str(log),
+                "weights": str(out) if out else None,
+            }
+        )
+        return
+    switched = "no switch" if result.switched_at is None else f"switched after {result.switched_at}"
+    typer.echo(
+        f"{result.steps} steps, {switched}; last loss {result.loss:.6g} in {result.phase.value}; "
+        f"modelled {human_time(result.totals.total_ns)}, "
+        f"{human_energy(result.totals.total_pj / 1000)}, {result.totals.cell_writes} cell writes"
+    )
+    typer.echo(f"wrote {', '.join(str(path) for path in (log, out) if path)}")
