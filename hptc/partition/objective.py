@@ -1,0 +1,90 @@
+"""What CP-SAT minimises, and how its units relate to ns and pJ."""
+
+from collections.abc import Collection
+
+from ortools.sat.python import cp_model
+
+from hptc.partition.instance import Instance
+from hptc.partition.model import ScheduleModel
+
+ENERGY_SCALE = 1000
+"""Energies enter models in 1/1000 pJ; powers and link energies are rounded down to that, so that
+bounds stay bounds."""
+
+LARGEST_ENERGY = 1 << 60
+"""Energies beyond it, in 1/1000 pJ, could leave CP-SAT's 64-bit integers."""
+
+
+def latest_end(instance: Instance) -> int:
+    """Return a makespan in ns that no schedule needs to exceed: everything in sequence."""
+    work = sum(max(row) for row in instance.duration)
+    return work + sum(
+        max(row) * min(len(set(value.readers)), instance.devices)
+        for row, value in zip(instance.send, instance.problem.values, strict=True)
+    )
+
+
+def static_power(instance: Instance, device: int) -> int:
+    """Return the static power of a device in 1/1000 pJ per ns, rounded down."""
+    return int(instance.problem.devices[device].static_power_pj_per_ns * ENERGY_SCALE)
+
+
+def transfer_energy(instance: Instance, v: int, pair: int) -> int:
+    """Return the energy of sending a value over a link in 1/1000 pJ, rounded down."""
+    link = instance.problem.links[instance.link_of[pair]]
+    return int(instance.problem.values[v].bytes * link.energy_pj_per_byte * ENERGY_SCALE)
+
+
+def largest_energy(instance: Instance) -> int:
+    """Return an energy in 1/1000 pJ that no schedule exceeds."""
+    modes = sum(max(m.energy_pj for m in task.modes) for task in instance.problem.tasks)
+    power = sum(static_power(instance, device) for device in range(instance.devices))
+    sent = sum(
+        transfer_energy(instance, v, pair)
+        for v in range(len(instance.problem.values))
+        for pair in instance.link_of
+    )
+    return modes * ENERGY_SCALE + sent + power * latest_end(instance)
+
+
+def dynamic_energy(built: ScheduleModel) -> cp_model.LinearExprT:
+    """Return the energy of the free modes and the new transfers in 1/1000 pJ."""
+    instance = built.instance
+    tasks = instance.problem.tasks
+    terms: list[cp_model.LinearExprT] = [
+        tasks[task].modes[mode].energy_pj * ENERGY_SCALE * lit
+        for task, lits in built.chosen.items()
+        for mode, lit in lits.items()
+    ]
+    terms += [
+        transfer_energy(instance, v, source * instance.devices + device) * sent
+        for (v, source, device), sent in built.sent.items()
+    ]
+    return sum(terms)
+
+
+def static_energy(built: ScheduleModel, powered: Collection[int]) -> cp_model.LinearExprT:
+    """Return makespan times power in 1/1000 pJ for a fixed set of powered devices."""
+    return sum(static_power(built.instance, d) for d in powered) * built.makespan
+
+
+def chosen_static_energy(built: ScheduleModel) -> cp_model.LinearExprT:
+    """Return makespan times power in 1/1000 pJ, a device being powered when a task uses it."""
+    instance, model = built.instance, built.model
+    terms: list[cp_model.LinearExprT] = [0]
+    for device in range(instance.devices):
+        users = [
+            lit
+            for task, lits in built.chosen.items()
+            for mode, lit in lits.items()
+            if instance.device[task][mode] == device
+        ]
+        power = static_power(instance, device)
+        if not power or not users:
+            continue
+        time, used = model.new_int_var(0, latest_end(instance), ""), model.new_bool_var("")
+        for lit in users:
+            model.add_implication(lit, used)
+        model.add(time >= built.makespan).only_enforce_if(used)
+        terms.append(power * time)
+    return sum(terms)
