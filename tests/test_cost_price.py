@@ -1,0 +1,99 @@
+import time
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from cost_models.load import builtin_targets, load_target
+from cost_models.price import price
+from hptc.cost import CostTable
+from hptc.ir.graph import Graph, Ref
+from hptc.ir.tasks import tasks_of
+from tests.cost_examples import every_family, latency_ns, layer
+
+
+def table_of(graph: Graph, target: str = "hybrid", steps: int = 1) -> CostTable:
+    return price(graph, tasks_of(graph), load_target(target), steps=steps)
+
+
+@pytest.mark.parametrize("target", builtin_targets())
+@pytest.mark.parametrize("graph", [layer(), every_family()], ids=["layer", "families"])
+def test_every_task_has_an_answer_on_every_device(target: str, graph: Graph) -> None:
+    table = table_of(graph, target)
+    names = [task.name for task in tasks_of(graph)]
+    for device in table.devices:
+        assert list(device.tasks) == names
+        assert device.static_power_w >= 0
+        for cost in device.tasks.values():
+            assert cost is None or min(cost.latency_ns, cost.energy_pj) >= 0
+
+
+@pytest.mark.parametrize("device", ["gpu", "systolic", "reram"])
+def test_costs_never_shrink_with_the_tokens(device: str) -> None:
+    tables = [table_of(layer(tokens)).device(device) for tokens in (1, 7, 64, 500)]
+    for small, large in pairwise(tables):
+        for name, cost in large.tasks.items():
+            before = small.tasks[name]
+            if cost is not None and before is not None and cost.crossbars is None:
+                assert before.latency_ns <= cost.latency_ns
+                assert before.energy_pj <= cost.energy_pj
+
+
+@pytest.mark.parametrize("device", ["gpu", "systolic"])
+def test_empty_tasks_move_and_compute_nothing(device: str) -> None:
+    tasks = table_of(every_family()).device(device).tasks
+    assert tasks["view"] is not None
+    assert (tasks["view"].latency_ns, tasks["view"].energy_pj) == (0, 0)
+
+
+def test_only_crossbars_have_a_capacity_and_wear() -> None:
+    table = table_of(layer())
+    assert table.device("reram").capacity_crossbars == 24_576
+    assert table.device("reram").write_budget_per_cell == 1e6
+    for name in ("gpu", "systolic"):
+        assert table.device(name).capacity_crossbars is None
+        assert table.device(name).write_budget_per_cell is None
+
+
+def test_copies_never_exceed_the_capacity() -> None:
+    table = table_of(layer(tokens=512, inputs=1024, outputs=4096))
+    uses = [cost.crossbars for cost in table.device("reram").tasks.values() if cost]
+    held = {use.matrix: use.crossbars for use in uses if use}
+    assert max(use.copies for use in uses if use) > 1
+    assert sum(held.values()) - held["a"] <= 24_576
+
+
+def test_at_batch_1_the_gpu_waits_for_its_host() -> None:
+    table = table_of(layer(tokens=57, inputs=512, outputs=512))
+    assert latency_ns(table, "gpu", "h") == 12_100
+
+
+def repeated(graph: Graph, times: int) -> Graph:
+    """Many copies of a graph side by side, in one."""
+    text_names = {value.name for value in graph.values}
+    values, ops = [], []
+    for number in range(times):
+        prefix = {name: f"{name}_{number}" for name in text_names}
+        values += [replace(value, name=prefix[value.name]) for value in graph.values]
+        ops += [
+            replace(
+                op,
+                name=f"{op.name}_{number}",
+                args=tuple(
+                    Ref(prefix[arg.ref]) if isinstance(arg, Ref) else arg for arg in op.args
+                ),
+                outputs=tuple(prefix[name] for name in op.outputs),
+                task=f"{op.task}_{number}",
+            )
+            for op in graph.ops
+        ]
+    return Graph(graph.phase, tuple(values), tuple(ops), ())
+
+
+def test_five_thousand_operations_are_priced_within_a_second() -> None:
+    graph = repeated(layer(57, 512, 512), 556)
+    tasks, target = tasks_of(graph), load_target("hybrid")
+    assert len(graph.ops) >= 5_000
+    start = time.process_time()
+    price(graph, tasks, target, steps=1_000)
+    assert time.process_time() - start < 1.0
