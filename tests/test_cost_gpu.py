@@ -54,13 +54,13 @@ def test_products_grow_with_every_dimension_and_empty_ones_are_free() -> None:
         assert gemm_ns(Product(1, 64, small, 64, 4), RATES) <= gemm_ns(
             Product(1, 64, large, 64, 4), RATES
         )
-    assert gemm_ns(Product(1, 0, 64, 64, 4), RATES) == 0
-    assert stream_ns(0, 10.0) == 0
+    assert gemm_ns(Product(1, 0, 64, 64, 4), RATES) == 0.0
+    assert stream_ns(0, 10.0) == 0.0
 
 
 def test_the_host_decides_for_small_kernels() -> None:
-    assert cost_of("h", "launch_overhead_ns=9000.0").latency_ns == 9_000
-    assert cost_of("r", "launch_overhead_ns=9000.0").latency_ns == 18_000
+    assert cost_of("h", "launch_overhead_ns=9000.0").latency_ns == 9_000.0
+    assert cost_of("r", "launch_overhead_ns=9000.0").latency_ns == 18_000.0
 
 
 def test_a_graph_pays_gaps_instead_of_launches() -> None:
@@ -76,9 +76,9 @@ def test_a_fused_chain_is_one_kernel_and_moves_less() -> None:
 
 def test_optimizer_kernels_serve_many_tensors() -> None:
     overhead = ("launch_overhead_ns=8000.0", "optimizer_tensors_per_launch=32")
-    assert cost_of("o", "optimizer=per-tensor", *overhead).latency_ns == 16_000
-    assert cost_of("o", "optimizer=foreach", *overhead).latency_ns == 500
-    assert cost_of("o", "optimizer=fused", *overhead).latency_ns == 250
+    assert cost_of("o", "optimizer=per-tensor", *overhead).latency_ns == 16_000.0
+    assert cost_of("o", "optimizer=foreach", *overhead).latency_ns == 500.0
+    assert cost_of("o", "optimizer=fused", *overhead).latency_ns == 250.0
     assert cost_of("o", "optimizer=fused").energy_pj < cost_of("o", "optimizer=foreach").energy_pj
 
 

@@ -43,7 +43,7 @@ def test_costs_never_shrink_with_the_tokens(device: str) -> None:
 def test_empty_tasks_move_and_compute_nothing(device: str) -> None:
     tasks = table_of(every_family()).device(device).tasks
     assert tasks["view"] is not None
-    assert (tasks["view"].latency_ns, tasks["view"].energy_pj) == (0, 0)
+    assert (tasks["view"].latency_ns, tasks["view"].energy_pj) == (0.0, 0.0)
 
 
 def test_only_crossbars_have_a_capacity_and_wear() -> None:

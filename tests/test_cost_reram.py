@@ -22,6 +22,7 @@ from cost_models.crossbar import (
 from cost_models.load import load_target
 from cost_models.reram import ReramModel, ReramParams
 from hptc.cost import Cost, CrossbarUse, DeviceCosts
+from hptc.units import Ns, Pj
 from tests.cost_examples import layer, work_of
 
 ISAAC = Geometry(128, 128, 4, SliceLayout.ADJACENT)
@@ -53,7 +54,7 @@ def use_of(device: ReramModel, task: str, **sizes: int) -> CrossbarUse:
 def test_a_16_bit_product_takes_sixteen_array_reads() -> None:
     # ISAAC: 16 x 100 ns for a 128x128 matrix with 16-bit inputs (facts 1.6).
     isaac = model(weight_bits=16, input_bits=16, slice_layout="adjacent")
-    assert isaac.vector_ns(Held(128, 16), 16, transposed=False) == 1_600
+    assert isaac.vector_ns(Held(128, 16), 16, transposed=False) == 1_600.0
 
 
 @pytest.mark.parametrize("geometry", [ISAAC, SPREAD])
@@ -82,10 +83,10 @@ def test_input_phases(mode: InputMode, phases: int) -> None:
 
 def test_a_phase_lasts_as_long_as_its_slowest_part() -> None:
     serial = Drive(InputMode.BIT_SERIAL, 1, 1.0)
-    assert phase_ns(serial, 8, settle_ns=100, convert_ns=60) == 100
-    assert phase_ns(serial, 8, settle_ns=100, convert_ns=160) == 160
+    assert phase_ns(serial, 8, settle_ns=100, convert_ns=60) == 100.0
+    assert phase_ns(serial, 8, settle_ns=100, convert_ns=160) == 160.0
     pulses = Drive(InputMode.PULSE_WIDTH, 1, 1.0)
-    assert phase_ns(pulses, 8, settle_ns=100, convert_ns=60) == 255
+    assert phase_ns(pulses, 8, settle_ns=100, convert_ns=60) == 255.0
 
 
 def test_a_transposed_read_repeats_over_adjacent_slices() -> None:
@@ -103,7 +104,7 @@ def test_read_counts_by_hand() -> None:
     assert counts.drives == 200 * 2
     assert counts.cell_macs == 200 * 160
     assert counts.conversions == 2 * 160
-    assert read_energy_pj(counts, 8, 0.5, 0.001, 2.0) == 8 * (200 + 32 + 640)
+    assert read_energy_pj(counts, 8, 0.5, 0.001, 2.0) == 8.0 * (200 + 32 + 640)
 
 
 @pytest.mark.parametrize("geometry", [ISAAC, SPREAD])
@@ -117,9 +118,9 @@ def test_a_transposed_read_drives_the_same_cells(geometry: Geometry) -> None:
 
 
 def test_programming_is_bound_by_rows_or_by_power() -> None:
-    assert program_time_ns(Held(300, 5), ISAAC, row_ns=50) == 128 * 50
-    assert program_time_ns(Held(30, 5), ISAAC, row_ns=50) == 30 * 50
-    assert program_time_ns(Held(0, 5), ISAAC, row_ns=50) == 0
+    assert program_time_ns(Held(300, 5), ISAAC, row_ns=50) == 128 * 50.0
+    assert program_time_ns(Held(30, 5), ISAAC, row_ns=50) == 30 * 50.0
+    assert program_time_ns(Held(0, 5), ISAAC, row_ns=50) == 0.0
     assert capped_ns(10.0, energy_pj=5_000.0, power_cap_w=0.1) == 50.0
 
 
@@ -127,13 +128,13 @@ def test_a_static_layer_is_programmed_once() -> None:
     device = model(max_copies=1, write_pulses=2, write_pulse_ns=50.0, verify_read_ns=10.0)
     cost = cost_of(device, "h")
     # four 8-bit vectors; 6x5 weights of 4 cells in 4 arrays, one a slice
-    assert cost.latency_ns == 4 * 8 * 100
-    assert cost.crossbars == CrossbarUse("w", 4, 1, 6 * 2 * 60.0, 30 * 4 * 120.0, 0)
+    assert cost.latency_ns == 4 * 8 * 100.0
+    assert cost.crossbars == CrossbarUse("w", 4, 1, Ns(6 * 2 * 60), Pj(30 * 4 * 120), 0)
 
 
 def test_gradients_have_their_own_bits_and_share_the_matrix() -> None:
     device = model(max_copies=1)
-    assert cost_of(device, "dx").latency_ns == 4 * 16 * 100
+    assert cost_of(device, "dx").latency_ns == 4 * 16 * 100.0
     assert use_of(device, "dx").matrix == use_of(device, "h").matrix == "w"
 
 
@@ -168,7 +169,7 @@ def test_copies_share_the_vectors() -> None:
     device = model(max_copies=3)
     use = use_of(device, "h", tokens=9)
     assert (use.copies, use.crossbars) == (3, 12)
-    assert cost_of(device, "h", tokens=9).latency_ns == 3 * 8 * 100
+    assert cost_of(device, "h", tokens=9).latency_ns == 3 * 8 * 100.0
 
 
 def test_reads_stay_under_the_power_cap() -> None:
@@ -179,7 +180,7 @@ def test_reads_stay_under_the_power_cap() -> None:
 def test_long_sequences_lose_time() -> None:
     # SWE: 323 tokens take 323 reads one after the other, whatever the matrix's size.
     device = model(max_copies=1)
-    assert cost_of(device, "h", tokens=323).latency_ns == 323 * 800
+    assert cost_of(device, "h", tokens=323).latency_ns == 323 * 800.0
 
 
 def test_water_filling_prefers_the_largest_saving_per_crossbar() -> None:

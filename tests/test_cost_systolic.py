@@ -88,7 +88,7 @@ FREE_MEMORY = "devices.systolic.memory_bandwidth_bytes_per_ns=1e12"
 def test_one_array_takes_the_closed_form() -> None:
     one = ("devices.systolic.count=1", "devices.systolic.dataflow=os", FREE_MEMORY)
     # 4x64 by 64x64 on 128x32: 1x2 folds of 64 + 128 + 32 - 2 cycles at 1 GHz.
-    assert cost_of("h", *one).latency_ns == 2 * 222
+    assert cost_of("h", *one).latency_ns == 2 * 222.0
 
 
 def test_more_arrays_and_a_faster_clock_help() -> None:
@@ -112,7 +112,7 @@ def test_a_fused_chain_moves_only_what_enters_and_leaves() -> None:
         for key in ("vector_energy_pj_per_flop", "buffer_energy_pj_per_byte", "mac_energy_pj")
     ]
     # relu(h) + dy: h and dy in, the sum out; the ReLU's result stays on chip.
-    assert cost_of("r", *per_byte, *silent).energy_pj == 3 * 4 * 64 * 4
+    assert cost_of("r", *per_byte, *silent).energy_pj == 3 * 4 * 64 * 4.0
 
 
 def test_every_family_runs() -> None:
