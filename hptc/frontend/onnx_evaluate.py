@@ -50,6 +50,8 @@ class Step:
     args: tuple[Live | Bound, ...]
     attributes: Mapping[str, Any]
     outputs: tuple[str, ...]
+    source: str = ""
+    """Provenance of the operations that it becomes."""
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -160,7 +162,9 @@ class _Evaluator:
         keeps = node.op in VIEWS and any(name in self.kept for name in read)
         folds = known and not keeps
         args = tuple(self._argument(node, rule, i, folds) for i in range(len(node.inputs)))
-        step = Step(node.label, rule.run, args, MappingProxyType(attributes), node.outputs)
+        step = Step(
+            node.label, rule.run, args, MappingProxyType(attributes), node.outputs, node.source
+        )
         results = self._call(step)
         self.values.update(results)
         if known:
@@ -250,6 +254,7 @@ def _renamed(node: Node, names: Mapping[str, str]) -> Node:
         outputs=tuple(names.get(name, name) for name in node.outputs),
         attributes=MappingProxyType(attributes),
         opset=node.opset,
+        module=node.module,
     )
 
 

@@ -1,5 +1,6 @@
 """The parts of an ONNX graph that import needs, as frozen data."""
 
+import ast
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -10,6 +11,8 @@ import torch
 
 from hptc.errors import ModelError, UsageError
 from hptc.frontend.onnx_ops.types import to_torch, torch_dtype, type_name
+
+_SCOPES_KEY = "pkg.torch.onnx.name_scopes"
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,13 @@ class Node:
     attributes: Mapping[str, Any]
     """Tensors as torch tensors, sub-graphs as `Graph`, lists as tuples, bytes as text."""
     opset: int
+    module: str = ""
+    """Path of the torch module that the node was exported from, where the exporter says."""
+
+    @property
+    def source(self) -> str:
+        """Provenance: the module path, else the node's name."""
+        return self.module or self.name or next(iter(self.outputs), self.op)
 
     @property
     def label(self) -> str:
@@ -85,7 +95,18 @@ def _read_node(node: onnx.NodeProto, opsets: Mapping[str, int], where: str) -> N
         outputs=tuple(node.output),
         attributes=MappingProxyType(attributes),
         opset=opsets.get(domain, 1),
+        module=_module_path(node),
     )
+
+
+def _module_path(node: onnx.NodeProto) -> str:
+    """Read the innermost module from the metadata that torch.onnx.export writes."""
+    scopes = next((p.value for p in node.metadata_props if p.key == _SCOPES_KEY), "")
+    try:
+        names = ast.literal_eval(scopes) if scopes else []
+    except (SyntaxError, ValueError):
+        return ""
+    return str(names[-2]) if isinstance(names, list) and len(names) > 1 else ""
 
 
 def _attribute(attribute: onnx.AttributeProto, opsets: Mapping[str, int], where: str) -> Any:
@@ -98,6 +119,8 @@ def _attribute(attribute: onnx.AttributeProto, opsets: Mapping[str, int], where:
         return value.decode("utf-8", "replace")
     if isinstance(value, int | float):
         return value
+    if isinstance(value, onnx.TypeProto):
+        return value.WhichOneof("value") or ""
     if attribute.type in {onnx.AttributeProto.INTS, onnx.AttributeProto.FLOATS}:
         return tuple(value)
     if attribute.type == onnx.AttributeProto.STRINGS:

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+import torch.fx.traceback as fx_traceback
 from torch import Tensor, nn
 
 from hptc.frontend.onnx_evaluate import Evaluation
 from hptc.frontend.onnx_ops.rule import Value
+from hptc.frontend.provenance import SOURCE
 
 _RESERVED = frozenset(dir(nn.Module())) | {"_program", "_input_names", "_known", "_homes"}
 """Attributes that a path segment must not hide."""
@@ -54,7 +56,8 @@ class OnnxModule(Scope):
         for name, (home, leaf) in self._homes.items():
             values[name] = home._parameters[leaf]
         for step in self._program.steps:
-            values.update(step(values))
+            with fx_traceback.annotate({SOURCE: step.source}):
+                values.update(step(values))
         return tuple(cast(Tensor, values[name]) for name in self._program.outputs)
 
 
