@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 from torch.export import ExportedProgram
+from torch.fx.traceback import preserve_node_meta
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from hptc.errors import HptcError, ModelError, UsageError
@@ -75,7 +76,7 @@ def load_module(
 ) -> Model:
     """Export a module with the shapes of `inputs`; raises ModelError if torch cannot."""
     try:
-        with warnings.catch_warnings(), sdpa_kernel(SDPBackend.MATH):
+        with warnings.catch_warnings(), preserve_node_meta(), sdpa_kernel(SDPBackend.MATH):
             warnings.simplefilter("ignore")
             program = torch.export.export(module, tuple(inputs), strict=False)
     except HptcError:
