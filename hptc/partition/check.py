@@ -41,7 +41,9 @@ def energy_pj(problem: Problem, assignment: Assignment) -> float:
 
 
 def _broken(rule: str, expected: object, found: object) -> VerifyError:
-    return VerifyError(f"assignment breaks the rule {rule!r}", expected=str(expected), found=str(found))
+    return VerifyError(
+        f"assignment breaks the rule {rule!r}", expected=str(expected), found=str(found)
+    )
 
 
 def _chosen(problem: Problem, assignment: Assignment) -> list[Mode]:

@@ -80,8 +80,7 @@ def decode(instance: Instance, modes: Sequence[int], order: Sequence[int]) -> Sc
                     sends[v, device] = begin = first_gap(*wires[pair], made, length)
                     known = arrival[v, device] = begin + length
                 made = known
-            if made > ready:
-                ready = made
+            ready = max(ready, made)
         mode = modes[task]
         length = instance.duration[task][mode]
         start[task] = begin = first_gap(*rows[instance.resource[task][mode]], ready, length)
@@ -89,9 +88,7 @@ def decode(instance: Instance, modes: Sequence[int], order: Sequence[int]) -> Sc
     return Schedule(tuple(modes), tuple(start), tuple(end), sends)
 
 
-def legal_order(
-    instance: Instance, key: Sequence[float], latest_first: bool = False
-) -> list[int]:
+def legal_order(instance: Instance, key: Sequence[float], latest_first: bool = False) -> list[int]:
     """Return the tasks by `key` (small first unless `latest_first`), bent to be topological."""
     sign = -1 if latest_first else 1
     waiting = [0] * instance.tasks

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from hptc.partition.cpsat import run
 from hptc.partition.decode import Schedule, retime
-from hptc.partition.instance import Instance
 from hptc.partition.model import ScheduleModel
 from hptc.partition.objective import (
     ENERGY_SCALE,
@@ -15,6 +14,7 @@ from hptc.partition.objective import (
 from hptc.partition.problem import Objective
 from hptc.partition.scope import whole
 from hptc.partition.search import Incumbent
+
 
 @dataclass(frozen=True, slots=True)
 class Proof:

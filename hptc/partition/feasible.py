@@ -4,6 +4,7 @@ Times play no part: a choice that keeps the capacities and has its links can alw
 """
 
 from collections import defaultdict
+from itertools import chain
 
 from ortools.sat.python import cp_model
 
@@ -11,7 +12,8 @@ from hptc.errors import InfeasibleError, TimeLimitError
 from hptc.partition.cpsat import run
 from hptc.partition.instance import NO_LINK, Instance
 from hptc.partition.limits import Clock
-from hptc.partition.model import LARGEST_NS
+from hptc.partition.objective import fits
+from hptc.partition.problem import Objective
 
 SEARCH_SHARE = 0.2
 """Share of the time limit spent on good modes once some are known to exist."""
@@ -38,16 +40,12 @@ def find_modes(instance: Instance, clock: Clock) -> list[int]:
             hint="Raise the time limit.",
         )
     modes = _read(first.solver, lits)
-    if sum(max(row) for row in instance.duration) <= LARGEST_NS:
-        for row, modes_lits in zip(instance.duration, lits, strict=True):
-            for lit, mode in zip(modes_lits, range(len(row)), strict=True):
-                model.add_hint(lit, modes[lits.index(modes_lits)] == mode)
-        work = [
-            duration * lit
-            for row, modes_lits in zip(instance.duration, lits, strict=True)
-            for duration, lit in zip(row, modes_lits, strict=True)
-        ]
-        model.minimize(sum(work))
+    if fits(instance, Objective.LATENCY):
+        flat = [lit for row in lits for lit in row]
+        for task, row in enumerate(lits):
+            for mode, lit in enumerate(row):
+                model.add_hint(lit, modes[task] == mode)
+        model.minimize(cp_model.LinearExpr.weighted_sum(flat, list(chain(*instance.duration))))
         second = run(model, clock, SEARCH_SHARE * clock.left_s)
         if second.found:
             modes = _read(second.solver, lits)
@@ -125,5 +123,8 @@ def _error(instance: Instance, family: str, hint: str) -> InfeasibleError:
     )
     found = f"no such choice for {instance.tasks} tasks" + (f" ({limits})" if limits else "")
     return InfeasibleError(
-        "partitioner", expected=f"devices for all tasks that keep {names[family]}", found=found, hint=hint
+        "partitioner",
+        expected=f"devices for all tasks that keep {names[family]}",
+        found=found,
+        hint=hint,
     )

@@ -5,19 +5,15 @@ per device in ns or null), `edges` (src, dst, bytes). Every edge is a value of i
 """
 
 import json
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 from hptc.errors import InfeasibleError, ProblemError, UsageError
 from hptc.partition.instance import prepare
-from hptc.partition.problem import Device, Link, Mode, Problem, Solution, Task, Value
-
-LARGEST = 10**18
-"""Largest time or size accepted, in ns or bytes: beyond it is a mistake of units."""
+from hptc.partition.json_graph import Reader, malformed
+from hptc.partition.problem import Device, Problem, Solution
+from hptc.partition.stg_graph import stg_problem
 
 MAX_PROCESSORS = 1024
 
@@ -61,8 +57,12 @@ def read_problem(path: Path, *, processors: int | None = None) -> FileProblem:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise _malformed(path, "a readable text file", error) from None
-    found = _from_stg(path, text, processors or 1) if is_stg else _from_json(path, text)
+        raise malformed(path, "a readable text file", error) from None
+    if processors is None:
+        found = _from_json(path, text)
+    else:
+        problem = stg_problem(path, text, processors)
+        found = FileProblem(problem, tuple(range(len(problem.tasks))), None)
     try:
         prepare(found.problem)
     except (ProblemError, InfeasibleError) as error:
@@ -110,29 +110,25 @@ def solution_json(file_problem: FileProblem, solution: Solution) -> dict[str, An
     }
 
 
-def _malformed(where: object, expected: str, found: object, hint: str = "") -> ProblemError:
-    shown = str(found)
-    return ProblemError(
-        str(where), expected=expected, found=shown if len(shown) <= 200 else f"{shown[:200]}…", hint=hint
-    )
-
-
 def _from_json(path: Path, text: str) -> FileProblem:
     try:
         data = json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
-        raise _malformed(path, "JSON", error) from None
+        raise malformed(path, "JSON", error) from None
     except ValueError as error:
-        raise _malformed(path, "numbers of a sensible length", error) from None
-    reader = _Reader(str(path))
+        raise malformed(path, "numbers of a sensible length", error) from None
+    reader = Reader(str(path))
     top = reader.record("the file", data, ("devices", "links", "tasks", "edges"))
     names = reader.array("devices", top["devices"])
     if any(not isinstance(name, str) for name in names) or len(set(map(str, names))) < len(names):
-        raise _malformed(f"{path}: devices", "distinct names", names)
-    links = [reader.link(i, raw, len(names)) for i, raw in enumerate(reader.array("links", top["links"]))]
+        raise malformed(f"{path}: devices", "distinct names", names)
+    links = [
+        reader.link(i, raw, len(names)) for i, raw in enumerate(reader.array("links", top["links"]))
+    ]
     ids: dict[int | str, int] = {}
     tasks = [
-        reader.task(i, raw, len(names), ids) for i, raw in enumerate(reader.array("tasks", top["tasks"]))
+        reader.task(i, raw, len(names), ids)
+        for i, raw in enumerate(reader.array("tasks", top["tasks"]))
     ]
     values = [reader.edge(i, raw, ids) for i, raw in enumerate(reader.array("edges", top["edges"]))]
     for task, task_id in zip(tasks, ids, strict=True):
@@ -150,111 +146,3 @@ def _from_json(path: Path, text: str) -> FileProblem:
         tuple(values),
     )
     return FileProblem(problem, tuple(ids), tuple(kept))
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Checks the pieces of a JSON problem; every complaint names file and place."""
-
-    path: str
-
-    def record(self, where: str, raw: object, keys: tuple[str, ...]) -> dict[str, Any]:
-        if not isinstance(raw, dict):
-            raise _malformed(f"{self.path}: {where}", "an object", raw)
-        missing = [key for key in keys if key not in raw]
-        if missing:
-            raise _malformed(f"{self.path}: {where}", f"the keys {', '.join(keys)}", f"no {missing}")
-        return raw
-
-    def array(self, where: str, raw: object) -> list[Any]:
-        if not isinstance(raw, list):
-            raise _malformed(f"{self.path}: {where}", "a list", raw)
-        return raw
-
-    def whole(self, where: str, raw: object, limit: int = LARGEST) -> int:
-        """Return an integer from 0 to `limit`; 5.0 counts as 5."""
-        fine = isinstance(raw, int | float) and not isinstance(raw, bool)
-        if not fine or not math.isfinite(raw) or raw != int(raw) or not 0 <= raw <= limit:
-            raise _malformed(f"{self.path}: {where}", f"an integer from 0 to {limit}", json.dumps(raw))
-        return int(raw)
-
-    def position(self, where: str, raw: object, count: int) -> int:
-        if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw < count:
-            raise _malformed(f"{self.path}: {where}", f"a device from 0 to {count - 1}", raw)
-        return raw
-
-    def link(self, index: int, raw: object, devices: int) -> Link:
-        where = f"link {index}"
-        record = self.record(where, raw, ("src", "dst", "bw_bytes_per_ns", "latency_ns"))
-        speed = record["bw_bytes_per_ns"]
-        fine = isinstance(speed, int | float) and not isinstance(speed, bool)
-        if not fine or not 1 / LARGEST <= speed <= LARGEST:
-            raise _malformed(f"{self.path}: {where}", "a positive bw_bytes_per_ns", speed)
-        return Link(
-            self.position(f"{where}: src", record["src"], devices),
-            self.position(f"{where}: dst", record["dst"], devices),
-            float(speed),
-            self.whole(f"{where}: latency_ns", record["latency_ns"]),
-        )
-
-    def task(self, index: int, raw: object, devices: int, ids: dict[int | str, int]) -> Task:
-        record = self.record(f"task {index}", raw, ("id", "cost"))
-        task_id = record["id"]
-        if not isinstance(task_id, int | str) or isinstance(task_id, bool):
-            raise _malformed(f"{self.path}: task {index}", "an id (integer or string)", task_id)
-        if task_id in ids:
-            raise _malformed(f"{self.path}: task {index}", "ids used once", f"id {task_id!r} again")
-        ids[task_id] = index
-        costs = self.array(f"task {task_id!r}: cost", record["cost"])
-        if len(costs) != devices:
-            wanted = f"one cost per device ({devices})"
-            raise _malformed(f"{self.path}: task {task_id!r}", wanted, f"{len(costs)} costs")
-        modes = tuple(
-            Mode(device, self.whole(f"task {task_id!r}: cost", cost))
-            for device, cost in enumerate(costs)
-            if cost is not None
-        )
-        return Task(str(record.get("name", task_id)), modes)
-
-    def edge(self, index: int, raw: object, ids: dict[int | str, int]) -> Value:
-        record = self.record(f"edge {index}", raw, ("src", "dst", "bytes"))
-        for end in (record["src"], record["dst"]):
-            if not isinstance(end, int | str) or isinstance(end, bool) or end not in ids:
-                raise _malformed(f"{self.path}: edge {index}", "the ids of two tasks", end)
-        size = self.whole(f"edge {index}: bytes", record["bytes"])
-        return Value(ids[record["src"]], (ids[record["dst"]],), size)
-
-
-def _from_stg(path: Path, text: str, processors: int) -> FileProblem:
-    """Read tasks 0 to n + 1 (dummy entry and exit included) and connect processors for free."""
-    lines = [line.split() for line in text.splitlines()]
-    rows = [words for words in lines if words and not words[0].startswith("#")]
-    number: Callable[[int, str], int] = lambda row, word: _stg_number(path, row, word)
-    if not rows or len(rows[0]) != 1:
-        raise _malformed(path, "a first line with the number of tasks", " ".join(sum(rows[:1], [])))
-    count = number(0, rows[0][0]) + 2
-    if len(rows) - 1 != count:
-        wanted = f"{count} rows of tasks after the first (entry and exit included)"
-        raise _malformed(path, wanted, f"{len(rows) - 1}")
-    tasks, values = [], []
-    for task, words in enumerate(rows[1:]):
-        numbers = [number(task + 1, word) for word in words]
-        if len(numbers) < 3 or numbers[0] != task or len(numbers) != 3 + numbers[2]:
-            wanted = f"row {task} as: {task}, time, number of predecessors, predecessors"
-            raise _malformed(path, wanted, " ".join(words))
-        modes = tuple(Mode(device, numbers[1]) for device in range(processors))
-        tasks.append(Task(f"t{task}", modes))
-        for before in numbers[3:]:
-            if before >= count:
-                raise _malformed(f"{path}: task {task}", f"tasks below {count}", before)
-            values.append(Value(before, (task,), 0))
-    devices = tuple(Device(f"p{i}") for i in range(processors))
-    links = tuple(Link(a, b, 1.0, 0) for a, b in permutations(range(processors), 2))
-    problem = Problem(devices, links, tuple(tasks), tuple(values))
-    return FileProblem(problem, tuple(range(count)), None)
-
-
-def _stg_number(path: Path, row: int, word: str) -> int:
-    if not (word.isascii() and word.isdigit()) or len(word) > len(str(LARGEST)):
-        raise _malformed(f"{path}: row {row}", "integers of at least 0", word)
-    return int(word)

@@ -1,7 +1,7 @@
 """Improving a schedule by CP-SAT windows: free some tasks, keep what surrounds them."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from hptc.partition.cpsat import run
 from hptc.partition.decode import Schedule, decode, legal_order, retime
@@ -99,7 +99,7 @@ def _merge(
     schedule: Schedule,
     parts: Split,
     scope: Scope,
-    found: tuple[dict[int, int], dict[int, int], dict[tuple[int, int], int]],
+    found: tuple[Mapping[int, int], Mapping[int, int], Mapping[tuple[int, int], int]],
 ) -> Schedule:
     """Put a solved window between what came before and what comes after, and retime."""
     new_modes, new_starts, new_sends = found
@@ -118,5 +118,5 @@ def _merge(
         if stays and any(at[reader] == device for reader in values[v].readers):
             sends[v, device] = schedule.sends[v, device]
     end = [begin + instance.duration[t][modes[t]] for t, begin in enumerate(start)]
-    raw = Schedule(tuple(modes), tuple(start), tuple(end), sends | new_sends)
+    raw = Schedule(tuple(modes), tuple(start), tuple(end), sends | dict(new_sends))
     return retime(instance, raw)

@@ -11,8 +11,9 @@ from functools import cached_property
 
 import networkx as nx
 
-from hptc.errors import InfeasibleError, ProblemError
+from hptc.errors import ProblemError
 from hptc.partition.problem import Link, Problem
+from hptc.partition.validate import invalid, validate
 
 NO_LINK = -1
 """Entry of `Instance.send` for a pair of devices without a link."""
@@ -64,7 +65,9 @@ class Instance:
         """(value, reader) pairs that wait for each task."""
         values = self.problem.values
         return tuple(
-            tuple((v, reader) for v in made if not values[v].carried for reader in values[v].readers)
+            tuple(
+                (v, reader) for v in made if not values[v].carried for reader in values[v].readers
+            )
             for made in self.outputs
         )
 
@@ -124,20 +127,13 @@ def prepare(problem: Problem) -> Instance:
         ProblemError: positions out of range, negative sizes or times, two links for one pair of
             devices, a device named twice by one task, or a cycle.
     """
-    for task in problem.tasks:
-        if not task.modes:
-            raise InfeasibleError(
-                f"task {task.name!r}",
-                expected="at least one device that can run it",
-                found="none",
-                hint="Add a device that supports the operation to the target.",
-            )
-    _check_positions(problem)
-    _check_sizes(problem)
+    validate(problem)
     resources: dict[tuple[int, int | None], int] = {}
     rows = tuple(
         tuple(
-            resources.setdefault((mode.device, _row(problem, mode.device, mode.matrix)), len(resources))
+            resources.setdefault(
+                (mode.device, _row(problem, mode.device, mode.matrix)), len(resources)
+            )
             for mode in task.modes
         )
         for task in problem.tasks
@@ -167,53 +163,12 @@ def _row(problem: Problem, device: int, matrix: int | None) -> int | None:
     return matrix if problem.devices[device].capacity_crossbars is not None else None
 
 
-def _invalid(where: str, expected: str, found: object) -> ProblemError:
-    return ProblemError(where, expected=expected, found=str(found))
-
-
-def _check_positions(problem: Problem) -> None:
-    devices, tasks = range(len(problem.devices)), range(len(problem.tasks))
-    matrices = range(len(problem.matrices))
-    for task in problem.tasks:
-        named = [mode.device for mode in task.modes]
-        if len(set(named)) < len(named):
-            raise _invalid(f"task {task.name!r}", "modes on distinct devices", named)
-        for mode in task.modes:
-            if mode.device not in devices:
-                raise _invalid(f"task {task.name!r}", f"a device below {len(devices)}", mode.device)
-            if mode.matrix is not None and mode.matrix not in matrices:
-                raise _invalid(f"task {task.name!r}", "a known matrix", mode.matrix)
-    for v, value in enumerate(problem.values):
-        for task_position in (value.src, *value.readers):
-            if task_position not in tasks:
-                raise _invalid(f"value {v}", f"tasks below {len(tasks)}", task_position)
-    for link in problem.links:
-        if link.src not in devices or link.dst not in devices:
-            raise _invalid("links", f"devices below {len(devices)}", (link.src, link.dst))
-
-
-def _check_sizes(problem: Problem) -> None:
-    for task in problem.tasks:
-        if any(mode.duration_ns < 0 or mode.energy_pj < 0 for mode in task.modes):
-            raise _invalid(f"task {task.name!r}", "times and energies of at least 0", task.modes)
-    for link in problem.links:
-        fine = 0 < link.bandwidth_bytes_per_ns and link.latency_ns >= 0
-        if not fine or not link.energy_pj_per_byte >= 0:
-            raise _invalid("links", "a positive bandwidth and no negative latency or energy", link)
-    for v, value in enumerate(problem.values):
-        if value.bytes < 0:
-            raise _invalid(f"value {v}", "at least 0 bytes", value.bytes)
-    for device in problem.devices:
-        if not 0 <= device.static_power_pj_per_ns < math.inf:
-            raise _invalid(f"device {device.name!r}", "a finite static power of at least 0", device)
-
-
 def _links(problem: Problem) -> dict[int, int]:
     found: dict[int, int] = {}
     for position, link in enumerate(problem.links):
         pair = link.src * len(problem.devices) + link.dst
         if found.setdefault(pair, position) != position:
-            raise _invalid("links", "one link per ordered pair of devices", (link.src, link.dst))
+            raise invalid("links", "one link per ordered pair of devices", (link.src, link.dst))
     return found
 
 

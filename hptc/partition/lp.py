@@ -125,7 +125,10 @@ def _proto(rows: Rows, scale: int, unit: float) -> model_pb2.ModelProto:
             proto.objective.linear_coefficients.ids.append(variable)
             scaled = cost * scale if variable in times else cost
             proto.objective.linear_coefficients.values.append(scaled / unit)
-    ends = [float(low) if equal else float("inf") for low, equal in zip(rows.low, rows.is_equal, strict=True)]
+    ends = [
+        float(low) if equal else float("inf")
+        for low, equal in zip(rows.low, rows.is_equal, strict=True)
+    ]
     proto.linear_constraints.ids.extend(range(len(rows.low)))
     proto.linear_constraints.lower_bounds.extend(map(float, rows.low))
     proto.linear_constraints.upper_bounds.extend(ends)
@@ -147,14 +150,13 @@ def dual_bound(rows: Rows, duals: Sequence[float]) -> int:
 
     By weak duality, for y >= 0 on the inequalities, the optimum is at least
     `low y + sum over variables of min(0, c - y A) upper`, whatever y is. The multipliers are
-    rounded to multiples of 2^-40 and the rest is exact; an integer optimum may then be rounded up. A poor y only weakens the bound.
+    rounded to multiples of 2^-40 and the rest is exact; an integer optimum may then be rounded up.
+    A poor y only weakens the bound.
     """
     one = 1 << DUAL_BITS
     reduced = [cost * one for cost in rows.cost]
     total = 0
-    for terms, low, is_equal, dual in zip(
-        rows.terms, rows.low, rows.is_equal, duals, strict=True
-    ):
+    for terms, low, is_equal, dual in zip(rows.terms, rows.low, rows.is_equal, duals, strict=True):
         weight = round(dual * one)
         if weight < 0 and not is_equal:
             weight = 0

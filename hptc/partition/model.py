@@ -10,9 +10,6 @@ from hptc.partition.decode import Schedule
 from hptc.partition.instance import NO_LINK, Instance
 from hptc.partition.scope import Scope
 
-LARGEST_NS = 1 << 58
-"""Beyond this horizon sums of times could leave CP-SAT's 64-bit integers."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Origin:
@@ -20,14 +17,14 @@ class _Origin:
 
     device: int
     when: cp_model.IntVar | None
-    ready: cp_model.LinearExprT
+    ready: cp_model.LinearExpr | int
 
 
 class ScheduleModel:
     """Variables and constraints of one scope.
 
     Constraint families: one mode per free task; rows (devices, matrices) and links carry one item
-    at a time; readers wait for their values; matrices fit; tails of later items end by the makespan.
+    at a time; readers wait for their values; matrices fit; tails end by the makespan.
     """
 
     def __init__(self, instance: Instance, scope: Scope, horizon: int) -> None:
@@ -35,7 +32,7 @@ class ScheduleModel:
         self.model = cp_model.CpModel()
         self.makespan = self.model.new_int_var(min(scope.floor, horizon), horizon, "makespan")
         self.start: dict[int, cp_model.IntVar] = {}
-        self.end: dict[int, cp_model.LinearExprT] = {}
+        self.end: dict[int, cp_model.LinearExpr] = {}
         self.chosen: dict[int, dict[int, cp_model.IntVar]] = {}
         self.sent: dict[tuple[int, int, int], cp_model.IntVar] = {}
         """(value, source device, destination) to whether it is sent."""
@@ -57,7 +54,7 @@ class ScheduleModel:
         lits = {mode: model.new_bool_var("") for mode in scope.options[task]}
         model.add_exactly_one(lits.values())
         duration = instance.duration[task]
-        end = start + sum(duration[mode] * lit for mode, lit in lits.items())
+        end = start + cp_model.LinearExpr.sum([duration[mode] * lit for mode, lit in lits.items()])
         model.add(end <= self.makespan)
         for mode, lit in lits.items():
             row = instance.resource[task][mode]
@@ -79,7 +76,7 @@ class ScheduleModel:
         value, scope = self.instance.problem.values[v], self.scope
         places = self.instance.device[value.src]
         if value.src in scope.options:
-            ready: cp_model.LinearExprT = 0 if value.carried else self.end[value.src]
+            ready: cp_model.LinearExpr | int = 0 if value.carried else self.end[value.src]
             lits = self.chosen[value.src]
             return [_Origin(places[mode], lit, ready) for mode, lit in lits.items()]
         when = 0 if value.carried else scope.made[value.src]
@@ -101,7 +98,7 @@ class ScheduleModel:
                 group, tail = readers[device], tails.get(device)
                 if device == origin.device:
                     if tail is not None:
-                        self._imply(origin.ready + tail <= self.makespan, origin.when)
+                        self._imply(self.makespan >= origin.ready + tail, origin.when)
                 elif (v, origin.device, device) in self.scope.arrival:
                     self._use_arrival(v, origin, device, group, tail)
                 else:
@@ -223,7 +220,9 @@ class ScheduleModel:
             model.add_hint(sent, used)
             model.add_hint(self.sent_at[key], begin if used and begin is not None else 0)
 
-    def read(self, solver: cp_model.CpSolver) -> tuple[Mapping[int, int], Mapping[int, int], dict[tuple[int, int], int]]:
+    def read(
+        self, solver: cp_model.CpSolver
+    ) -> tuple[Mapping[int, int], Mapping[int, int], dict[tuple[int, int], int]]:
         """Return modes and starts of the free tasks, and the starts of the new transfers."""
         modes = {
             task: next(mode for mode, lit in lits.items() if solver.boolean_value(lit))

@@ -1,15 +1,19 @@
 """What CP-SAT minimises, and how its units relate to ns and pJ."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from ortools.sat.python import cp_model
 
 from hptc.partition.instance import Instance
 from hptc.partition.model import ScheduleModel
+from hptc.partition.problem import Objective
 
 ENERGY_SCALE = 1000
 """Energies enter models in 1/1000 pJ; powers and link energies are rounded down to that, so that
 bounds stay bounds."""
+
+LARGEST_NS = 1 << 58
+"""Times beyond it could leave CP-SAT's 64-bit integers."""
 
 LARGEST_ENERGY = 1 << 60
 """Energies beyond it, in 1/1000 pJ, could leave CP-SAT's 64-bit integers."""
@@ -47,7 +51,14 @@ def largest_energy(instance: Instance) -> int:
     return modes * ENERGY_SCALE + sent + power * latest_end(instance)
 
 
-def dynamic_energy(built: ScheduleModel) -> cp_model.LinearExprT:
+def fits(instance: Instance, objective: Objective) -> bool:
+    """Return whether CP-SAT's 64-bit integers hold every sum of times or energies."""
+    if latest_end(instance) > LARGEST_NS:
+        return False
+    return objective is Objective.LATENCY or largest_energy(instance) <= LARGEST_ENERGY
+
+
+def dynamic_energy(built: ScheduleModel) -> cp_model.LinearExpr:
     """Return the energy of the free modes and the new transfers in 1/1000 pJ."""
     instance = built.instance
     tasks = instance.problem.tasks
@@ -60,18 +71,18 @@ def dynamic_energy(built: ScheduleModel) -> cp_model.LinearExprT:
         transfer_energy(instance, v, source * instance.devices + device) * sent
         for (v, source, device), sent in built.sent.items()
     ]
-    return sum(terms)
+    return _sum(terms)
 
 
-def static_energy(built: ScheduleModel, powered: Collection[int]) -> cp_model.LinearExprT:
+def static_energy(built: ScheduleModel, powered: Collection[int]) -> cp_model.LinearExpr:
     """Return makespan times power in 1/1000 pJ for a fixed set of powered devices."""
-    return sum(static_power(built.instance, d) for d in powered) * built.makespan
+    return _sum([sum(static_power(built.instance, d) for d in powered) * built.makespan])
 
 
-def chosen_static_energy(built: ScheduleModel) -> cp_model.LinearExprT:
+def chosen_static_energy(built: ScheduleModel) -> cp_model.LinearExpr:
     """Return makespan times power in 1/1000 pJ, a device being powered when a task uses it."""
     instance, model = built.instance, built.model
-    terms: list[cp_model.LinearExprT] = [0]
+    terms: list[cp_model.LinearExprT] = []
     for device in range(instance.devices):
         users = [
             lit
@@ -87,4 +98,8 @@ def chosen_static_energy(built: ScheduleModel) -> cp_model.LinearExprT:
             model.add_implication(lit, used)
         model.add(time >= built.makespan).only_enforce_if(used)
         terms.append(power * time)
-    return sum(terms)
+    return _sum(terms)
+
+
+def _sum(terms: Sequence[cp_model.LinearExprT]) -> cp_model.LinearExpr:
+    return cp_model.LinearExpr.affine(cp_model.LinearExpr.sum(terms), 1, 0)

@@ -22,7 +22,7 @@ def is_pool(instance: Instance, objective: Objective) -> bool:
     Tasks without length must be first or last: one in the midst needs a machine that is idle then,
     which a count of running tasks does not see.
     """
-    if objective is not Objective.LATENCY or not instance.is_complete or instance.devices < 2:
+    if objective is not Objective.LATENCY or not instance.is_complete:
         return False
     devices = instance.problem.devices
     if any(device.capacity_crossbars is not None for device in devices):
@@ -48,9 +48,7 @@ def prove_pool(search: Incumbent) -> Proof:
     model = cp_model.CpModel()
     makespan = model.new_int_var(search.bound_ns, hint.makespan, "makespan")
     start, spans, demands = [], [], []
-    for task, ((length, *_), begin) in enumerate(
-        zip(instance.duration, hint.start, strict=True)
-    ):
+    for task, ((length, *_), begin) in enumerate(zip(instance.duration, hint.start, strict=True)):
         variable = model.new_int_var(0, hint.makespan, "")
         start.append(variable)
         if not length:

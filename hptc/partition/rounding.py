@@ -91,10 +91,8 @@ def powered_sets(instance: Instance) -> list[frozenset[int] | None]:
     return [found for found in sets if all(found.intersection(row) for row in instance.device)]
 
 
-def rounded(
-    instance: Instance, relaxed: Relaxation, values: Sequence[float]
-) -> Iterator[Schedule]:
-    """Yield schedules near a fractional solution: largest share, and earliest finish among shares."""
+def rounded(instance: Instance, relaxed: Relaxation, values: Sequence[float]) -> Iterator[Schedule]:
+    """Yield schedules near a fractional solution: largest shares, earliest finish among shares."""
     shares = [[values[variable] for variable in row] for row in relaxed.chosen]
     start = [values[variable] for variable in relaxed.start]
     order = legal_order(instance, start)

@@ -56,7 +56,9 @@ class Split:
     origin: int
 
 
-def split(instance: Instance, schedule: Schedule, free: Sequence[int], early: Sequence[int]) -> Split:
+def split(
+    instance: Instance, schedule: Schedule, free: Sequence[int], early: Sequence[int]
+) -> Split:
     """Sort tasks and transfers into before, inside and after a window.
 
     A transfer stays in place when it starts before the window or feeds an early task; the values
@@ -121,9 +123,7 @@ def _at(instance: Instance, schedule: Schedule, task: int) -> int:
     return instance.device[task][schedule.modes[task]]
 
 
-def _options(
-    instance: Instance, schedule: Schedule, task: int, parts: Split
-) -> tuple[int, ...]:
+def _options(instance: Instance, schedule: Schedule, task: int, parts: Split) -> tuple[int, ...]:
     """Return the modes a free task may take.
 
     The source of a carried value that early tasks read may only stay, or move to their device.

@@ -12,7 +12,7 @@ from hptc.partition.heuristics import local_choices, seeds
 from hptc.partition.improve import improve
 from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock, Limits, Progress
-from hptc.partition.model import LARGEST_NS
+from hptc.partition.objective import fits
 from hptc.partition.pool import is_pool, prove_pool, work_bound
 from hptc.partition.problem import Objective, Problem, Solution
 from hptc.partition.rounding import Relaxing
@@ -93,14 +93,15 @@ def _climb(search: Incumbent) -> None:
     pooled = is_pool(instance, search.objective)
     search.raise_bound(0, max(path_bound(instance), work_bound(instance) if pooled else 0))
     _plant(search)
-    if search.is_done or sum(map(max, instance.duration)) > LARGEST_NS:
+    if search.is_done:
         return
-    if pooled:
+    is_small = fits(instance, search.objective)
+    if pooled and is_small:
         _prove(search, prove_pool)
         return
     relaxed = Relaxing(search)
     relaxed.collect(LP_SHARE * search.clock.limits.time_s - search.clock.elapsed_s)
-    if not search.is_done:
+    if not search.is_done and is_small:
         if instance.tasks <= EXACT_TASKS:
             _prove(search, prove)
         else:
@@ -133,4 +134,3 @@ def _prove(search: Incumbent, prover: Callable[[Incumbent], Proof]) -> None:
         search.close()
     if proof.was_interrupted:
         raise KeyboardInterrupt
-

@@ -1,0 +1,67 @@
+"""Whether the numbers of a problem make sense."""
+
+import math
+
+from hptc.errors import InfeasibleError, ProblemError
+from hptc.partition.problem import Problem
+
+
+def validate(problem: Problem) -> None:
+    """Check positions, sizes and modes.
+
+    Raises:
+        InfeasibleError: a task has no mode.
+        ProblemError: a position out of range, a negative size or time, a device named twice.
+    """
+    for task in problem.tasks:
+        if not task.modes:
+            raise InfeasibleError(
+                f"task {task.name!r}",
+                expected="at least one device that can run it",
+                found="none",
+                hint="Add a device that supports the operation to the target.",
+            )
+    _check_positions(problem)
+    _check_sizes(problem)
+
+
+def invalid(where: str, expected: str, found: object) -> ProblemError:
+    """Return the error that says what a problem holds and what was expected."""
+    return ProblemError(where, expected=expected, found=str(found))
+
+
+def _check_positions(problem: Problem) -> None:
+    devices, tasks = range(len(problem.devices)), range(len(problem.tasks))
+    matrices = range(len(problem.matrices))
+    for task in problem.tasks:
+        named = [mode.device for mode in task.modes]
+        if len(set(named)) < len(named):
+            raise invalid(f"task {task.name!r}", "modes on distinct devices", named)
+        for mode in task.modes:
+            if mode.device not in devices:
+                raise invalid(f"task {task.name!r}", f"a device below {len(devices)}", mode.device)
+            if mode.matrix is not None and mode.matrix not in matrices:
+                raise invalid(f"task {task.name!r}", "a known matrix", mode.matrix)
+    for v, value in enumerate(problem.values):
+        for task_position in (value.src, *value.readers):
+            if task_position not in tasks:
+                raise invalid(f"value {v}", f"tasks below {len(tasks)}", task_position)
+    for link in problem.links:
+        if link.src not in devices or link.dst not in devices:
+            raise invalid("links", f"devices below {len(devices)}", (link.src, link.dst))
+
+
+def _check_sizes(problem: Problem) -> None:
+    for task in problem.tasks:
+        if any(mode.duration_ns < 0 or mode.energy_pj < 0 for mode in task.modes):
+            raise invalid(f"task {task.name!r}", "times and energies of at least 0", task.modes)
+    for link in problem.links:
+        fine = link.bandwidth_bytes_per_ns > 0 and link.latency_ns >= 0
+        if not fine or not link.energy_pj_per_byte >= 0:
+            raise invalid("links", "a positive bandwidth and no negative latency or energy", link)
+    for v, value in enumerate(problem.values):
+        if value.bytes < 0:
+            raise invalid(f"value {v}", "at least 0 bytes", value.bytes)
+    for device in problem.devices:
+        if not 0 <= device.static_power_pj_per_ns < math.inf:
+            raise invalid(f"device {device.name!r}", "a finite static power of at least 0", device)
