@@ -1,5 +1,7 @@
 """Which initializers are trained: by their use, by their data, and by the user's word."""
 
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
@@ -17,7 +19,7 @@ def noise(*shape: int) -> NDArray[np.float32]:
     return RNG.normal(size=shape).astype(np.float32)
 
 
-def build(nodes: str, weights: dict[str, NDArray[np.float32]], **options: str) -> ImportedModel:
+def build(nodes: str, weights: dict[str, NDArray[np.float32]], **options: Any) -> ImportedModel:
     """Import nodes that turn x [2, 8, 4] into y."""
     header = '<ir_version: 8, opset_import: ["" : 20]> g (float[2,8,4] x) => (float[A,B,C] y) '
     model = onnx.parser.parse_model(header + "{" + nodes + "}")
@@ -121,7 +123,7 @@ FIXED = {
     "identity": np.eye(6, dtype=np.float32),
     "causal mask": np.triu(np.full((6, 6), -np.inf), 1).astype(np.float32),
     "finite mask": np.triu(np.full((1, 1, 6, 6), -3.4e38), 1).astype(np.float32),
-    "symmetric": (lambda a: a + a.T)(noise(9, 9)),
+    "symmetric": np.cov(noise(9, 20)).astype(np.float32),
     "average": np.full((5, 5), 0.2, dtype=np.float32) + np.eye(5, dtype=np.float32) * 0.0,
 }
 FIXED["average"][0] = [0.1, 0.3, 0.2, 0.2, 0.2]

@@ -15,6 +15,18 @@ from hptc.frontend.onnx_ops.types import to_torch, torch_dtype, type_name
 _SCOPES_KEY = "pkg.torch.onnx.name_scopes"
 
 
+_PLAIN_KINDS = frozenset(
+    {
+        onnx.AttributeProto.FLOAT,
+        onnx.AttributeProto.INT,
+        onnx.AttributeProto.STRING,
+        onnx.AttributeProto.FLOATS,
+        onnx.AttributeProto.INTS,
+        onnx.AttributeProto.STRINGS,
+    }
+)
+
+
 @dataclass(frozen=True)
 class Node:
     """One operation of the graph."""
@@ -115,16 +127,10 @@ def _attribute(attribute: onnx.AttributeProto, opsets: Mapping[str, int], where:
         return read_graph(value, opsets, f"{where}, {attribute.name}")
     if isinstance(value, onnx.TensorProto):
         return _decode(value, where)
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    if isinstance(value, int | float):
-        return value
     if isinstance(value, onnx.TypeProto):
         return value.WhichOneof("value") or ""
-    if attribute.type in {onnx.AttributeProto.INTS, onnx.AttributeProto.FLOATS}:
-        return tuple(value)
-    if attribute.type == onnx.AttributeProto.STRINGS:
-        return tuple(item.decode("utf-8", "replace") for item in value)
+    if attribute.type in _PLAIN_KINDS:
+        return _plain(value)
     kind = onnx.AttributeProto.AttributeType.Name(attribute.type)
     raise ModelError(
         where,
@@ -132,6 +138,13 @@ def _attribute(attribute: onnx.AttributeProto, opsets: Mapping[str, int], where:
         found=f"attribute {attribute.name!r} of kind {kind}",
         hint="Re-export the model without it.",
     )
+
+
+def _plain(value: Any) -> Any:
+    """Return text for bytes and tuples for lists."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if isinstance(value, int | float) else tuple(_plain(item) for item in value)
 
 
 def _decode(tensor: onnx.TensorProto, where: str) -> torch.Tensor:

@@ -5,6 +5,8 @@ from types import MappingProxyType
 from hptc.frontend.onnx_ops import (
     attention,
     conv,
+    create,
+    indexing,
     legacy,
     logic,
     math,
@@ -14,12 +16,30 @@ from hptc.frontend.onnx_ops import (
     recurrent,
     reduce,
     resize,
+    sample,
     sequence,
     shape,
 )
 from hptc.frontend.onnx_ops.rule import Rule
 
-TABLES = (math, logic, reduce, shape, sequence, nn, conv, pool, resize, attention, recurrent, quantize, legacy)
+TABLES = (
+    math,
+    logic,
+    reduce,
+    shape,
+    create,
+    indexing,
+    sequence,
+    nn,
+    conv,
+    pool,
+    resize,
+    attention,
+    recurrent,
+    quantize,
+    sample,
+    legacy,
+)
 
 
 def _index() -> dict[tuple[str, str], tuple[Rule, ...]]:

@@ -24,14 +24,15 @@ class _Window:
         """Return [.., queries, keys]; query i stands at position i + offset among the keys."""
         key = torch.arange(keys)
         position = torch.arange(queries).unsqueeze(-1) + offset
-        limits = []
-        if self.causal:
-            limits.append(key <= position)
-        if self.left >= 0:
-            limits.append(key >= position - self.left)
-        if self.right >= 0:
-            limits.append(key <= position + self.right)
-        return None if not limits else torch.stack(torch.broadcast_tensors(*limits)).all(0)
+        seen: Tensor | None = None
+        for used, limit in (
+            (self.causal, key <= position),
+            (self.left >= 0, key >= position - self.left),
+            (self.right >= 0, key <= position + self.right),
+        ):
+            if used:
+                seen = limit if seen is None else seen & limit
+        return seen
 
 
 def _heads(x: Tensor, count: int) -> Tensor:
@@ -70,7 +71,7 @@ def _seen(
     return seen
 
 
-def _attention(  # noqa: PLR0913  (the signature of ONNX)
+def _attention(  # noqa: PLR0913, PLR0917  (the signature of ONNX)
     q: Tensor,
     k: Tensor,
     v: Tensor,
@@ -103,7 +104,7 @@ def _attention(  # noqa: PLR0913  (the signature of ONNX)
     return result if outputs == 1 else (result, k, v, shown)
 
 
-def _weigh(  # noqa: PLR0913  (three operands, a mask in two parts, options)
+def _weigh(
     q: Tensor,
     k: Tensor,
     v: Tensor,

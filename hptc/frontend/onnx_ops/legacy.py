@@ -33,7 +33,7 @@ def _gemm(*operands: Tensor, broadcast: int = 0, **attributes: Any) -> Tensor:
     return nn.gemm(*operands, **attributes)
 
 
-def _batch_norm(*operands: Tensor, is_test: int = 1, spatial: int = 1, **attributes: Any) -> Tensor:
+def _batch_norm(*operands: Tensor, is_test: int = 1, spatial: int = 1, **attributes: Any) -> Any:
     return nn.batch_norm(*operands[:5], **attributes, training_mode=0)
 
 

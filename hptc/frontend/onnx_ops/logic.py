@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hptc.frontend.onnx_ops.rule import Rule, variadic
+from hptc.frontend.onnx_ops.rule import Rule, variadic, widened
 
 
 def _is_inf(x: Tensor, *, detect_negative: int = 1, detect_positive: int = 1) -> Tensor:
@@ -56,12 +56,12 @@ RULES: tuple[Rule, ...] = (
         {
             "And": torch.logical_and,
             "Equal": _equal,
-            "Greater": torch.gt,
-            "GreaterOrEqual": torch.ge,
+            "Greater": widened(torch.gt),
+            "GreaterOrEqual": widened(torch.ge),
             "IsInf": _is_inf,
             "IsNaN": torch.isnan,
-            "Less": torch.lt,
-            "LessOrEqual": torch.le,
+            "Less": widened(torch.lt),
+            "LessOrEqual": widened(torch.le),
             "Not": torch.logical_not,
             "Or": torch.logical_or,
             "Where": _where,

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hptc.frontend.onnx_ops.rule import Rule, variadic
+from hptc.frontend.onnx_ops.rule import Rule, variadic, widened
 
 Number = int | float
 
@@ -156,7 +156,7 @@ RULES: tuple[Rule, ...] = (
             "Atanh": torch.atanh,
             "BitShift": _bit_shift,
             "BitwiseAnd": torch.bitwise_and,
-            "BitwiseNot": torch.bitwise_not,
+            "BitwiseNot": widened(torch.bitwise_not),
             "BitwiseOr": torch.bitwise_or,
             "BitwiseXor": torch.bitwise_xor,
             "Ceil": torch.ceil,
@@ -173,11 +173,11 @@ RULES: tuple[Rule, ...] = (
             "HardSwish": _hard_swish,
             "LeakyRelu": _leaky_relu,
             "Log": torch.log,
-            "Max": _fold(torch.maximum),
+            "Max": widened(_fold(torch.maximum)),
             "Mean": _mean,
-            "Min": _fold(torch.minimum),
+            "Min": widened(_fold(torch.minimum)),
             "Mish": functional.mish,
-            "Mod": _modulo,
+            "Mod": widened(_modulo),
             "Neg": torch.neg,
             "PRelu": prelu,
             "Reciprocal": torch.reciprocal,
@@ -199,10 +199,10 @@ RULES: tuple[Rule, ...] = (
             "ThresholdedRelu": _thresholded_relu,
         }
     ),
-    Rule("Add", operator.add, soft=(0, 1)),
-    Rule("Sub", operator.sub, soft=(0, 1)),
-    Rule("Mul", operator.mul, soft=(0, 1)),
-    Rule("Div", divide, soft=(1,)),
+    Rule("Add", widened(operator.add), soft=(0, 1)),
+    Rule("Sub", widened(operator.sub), soft=(0, 1)),
+    Rule("Mul", widened(operator.mul), soft=(0, 1)),
+    Rule("Div", widened(divide), soft=(1,)),
     Rule("Pow", power, soft=(1,)),
     Rule("Clip", _clip, soft=(1, 2)),
     Rule("CumSum", _cum_sum, static=(1,)),

@@ -40,6 +40,24 @@ class Rule:
     domain: str = ""
 
 
+_UNSIGNED = frozenset({torch.uint16, torch.uint32})
+"""Types that torch stores but does not compute with; int64 holds all their values."""
+
+
+def widened(run: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `run` for unsigned operands too: they are computed in int64 and cast back."""
+
+    def run_wide(*operands: Any, **attributes: Any) -> Any:
+        unsigned = [x.dtype for x in operands if getattr(x, "dtype", None) in _UNSIGNED]
+        if not unsigned:
+            return run(*operands, **attributes)
+        wide = [x.long() if isinstance(x, torch.Tensor) else x for x in operands]
+        result = run(*wide, **attributes)
+        return result if result.dtype == torch.bool else result.to(unsigned[0])
+
+    return run_wide
+
+
 def variadic(rows: dict[str, Callable[..., Any]], *, since: int = 1) -> tuple[Rule, ...]:
     """Return plain rows: every input is a tensor and nothing has to be known at import."""
     return tuple(Rule(op, run, since) for op, run in rows.items())
