@@ -73,6 +73,8 @@ class ReramParams(DeviceParams):
     shift_add_energy_pj: NonNegative
     """One conversion."""
     buffer_energy_pj_per_byte: NonNegative
+    dispatch_ns: NonNegative
+    """To start a task: fetch its descriptor, set up address generators."""
     read_power_cap_w: Positive
     """Of all reads together; a single task is slowed until it stays under it."""
     write_pulse_ns: Positive
@@ -210,14 +212,14 @@ class ReramModel:
         if not self._fits(read.held) or writes * steps > p.endurance_writes:
             return None
         energy_pj = read.vectors * read.vector_pj
-        latency_ns = capped_ns(
-            -(-read.vectors // copies) * read.vector_ns, energy_pj, p.read_power_cap_w
-        )
+        reads_ns = -(-read.vectors // copies) * read.vector_ns
+        latency_ns = p.dispatch_ns + capped_ns(reads_ns, energy_pj, p.read_power_cap_w)
         program_ns, program_pj = self.programming(read.held, copies)
         use = CrossbarUse(
             matrix=read.matrix,
             crossbars=copies * crossbars(read.held, self.geometry()),
             copies=copies,
+            cells=copies * cells(read.held, self.geometry()),
             program_ns=program_ns,
             program_pj=program_pj,
             writes_per_step=writes,

@@ -47,6 +47,8 @@ class SystolicParams(DeviceParams):
     buffer_kib: Positive
     """Buffer of each operand in each array; half of it holds what is computed on."""
     memory_bandwidth_bytes_per_ns: Positive
+    dispatch_ns: NonNegative
+    """To start a task: fetch its descriptor, set up address generators, wait for all arrays."""
     vector_lanes: Count
     """Lanes of the vector unit of one array; one operation a lane and cycle."""
     mac_energy_pj: NonNegative
@@ -98,7 +100,8 @@ class SystolicModel:
             + sum(usage.buffer_bytes for usage in used) * p.buffer_energy_pj_per_byte
             + moved * p.memory_energy_pj_per_byte
         )
-        return Cost(Ns(max(compute_ns, moved / p.memory_bandwidth_bytes_per_ns)), Pj(energy_pj))
+        busy_ns = max(compute_ns, moved / p.memory_bandwidth_bytes_per_ns)
+        return Cost(Ns(p.dispatch_ns + busy_ns if busy_ns else 0.0), Pj(energy_pj))
 
     def _vector(self, op: OpWork) -> _Usage:
         """Arithmetic (or, for pure moves, elements) over all lanes of the gang."""

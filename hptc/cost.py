@@ -19,6 +19,8 @@ class CrossbarUse:
     crossbars: int
     """Crossbars for all copies."""
     copies: int
+    cells: int
+    """Cells written to program all copies once."""
     program_ns: Ns
     """Time to program all copies once."""
     program_pj: Pj

@@ -30,7 +30,7 @@ SPREAD = Geometry(128, 128, 4, SliceLayout.PER_ARRAY)
 
 
 def model(**changed: Any) -> ReramModel:
-    table = {**load_target("reram").device("reram").table, **changed}
+    table = {**load_target("reram").device("reram").table, "dispatch_ns": 0.0, **changed}
     return ReramModel(ReramParams.model_validate(table))
 
 
@@ -129,7 +129,7 @@ def test_a_static_layer_is_programmed_once() -> None:
     cost = cost_of(device, "h")
     # four 8-bit vectors; 6x5 weights of 4 cells in 4 arrays, one a slice
     assert cost.latency_ns == 4 * 8 * 100.0
-    assert cost.crossbars == CrossbarUse("w", 4, 1, Ns(6 * 2 * 60), Pj(30 * 4 * 120), 0)
+    assert cost.crossbars == CrossbarUse("w", 4, 1, 30 * 4, Ns(6 * 2 * 60), Pj(30 * 4 * 120), 0)
 
 
 def test_gradients_have_their_own_bits_and_share_the_matrix() -> None:
@@ -205,3 +205,7 @@ def test_copies_that_save_nothing_are_skipped() -> None:
 
 def test_fewer_adc_bits_save_energy() -> None:
     assert cost_of(model(adc_bits=6), "h").energy_pj < cost_of(model(), "h").energy_pj
+
+
+def test_a_read_is_dispatched_once() -> None:
+    assert cost_of(model(dispatch_ns=250.0), "h").latency_ns == cost_of(model(), "h").latency_ns + 250

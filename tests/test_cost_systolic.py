@@ -71,7 +71,8 @@ def test_operands_that_do_not_fit_are_fetched_again() -> None:
 
 
 def model(*overrides: str) -> SystolicModel:
-    table = load_target("systolic", overrides).device("systolic").table
+    at_once = ("devices.systolic.dispatch_ns=0.0", *overrides)
+    table = load_target("systolic", at_once).device("systolic").table
     return SystolicModel(SystolicParams.model_validate(table))
 
 
@@ -121,3 +122,8 @@ def test_every_family_runs() -> None:
     for name, cost in costs.items():
         assert cost is not None
         assert (cost.latency_ns > 0) == (name != "view"), name
+
+
+def test_a_task_that_does_anything_is_dispatched() -> None:
+    at_once = cost_of("h")
+    assert cost_of("h", "devices.systolic.dispatch_ns=250.0").latency_ns == at_once.latency_ns + 250

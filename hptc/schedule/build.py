@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
-from hptc.cost import CostTable, CrossbarUse
+from hptc.cost import Cost, CostTable, CrossbarUse
 from hptc.errors import VerifyError
 from hptc.ir.graph import Graph
 from hptc.ir.tasks import Task
@@ -48,7 +48,7 @@ def build_schedule(
     used = [name for name in posed.devices if name in placed.values()] or [posed.devices[0]]
     residents = residents_of(graph, tasks, placed, used)
     programs = _programs(tasks, costs, placed)
-    events = _execs(tasks, posed, modes, assignment) + _transfers(posed, assignment)
+    events = _execs(tasks, costs, posed, assignment) + _transfers(posed, assignment)
     power = sum(d.static_power_pj_per_ns for d in posed.problem.devices if d.name in used)
     latency_ns = assignment.makespan_ns
     return Schedule(
@@ -113,15 +113,17 @@ def _programs(
             energy_pj=use.program_pj,
             value=matrix,
             resource=f"{device}/{matrix}",
+            cells=use.cells,
         )
         for (device, matrix), use in _uses(tasks, costs, placed).items()
     ]
 
 
 def _execs(
-    tasks: Sequence[Task], posed: Posed, modes: Sequence[pb.Mode], assignment: pb.Assignment
+    tasks: Sequence[Task], costs: CostTable, posed: Posed, assignment: pb.Assignment
 ) -> list[_Event]:
     events = []
+    modes = _chosen(posed, assignment)
     for task, mode, placement in zip(tasks, modes, assignment.placements, strict=True):
         device = posed.devices[mode.device]
         matrix = "" if mode.matrix is None else f"/{posed.matrices[mode.matrix][1]}"
@@ -134,10 +136,16 @@ def _execs(
             task=task.name,
             ops=tuple(op.name for op in task.ops),
             resource=device + matrix,
+            cells=_rewritten_cells(costs.device(device).tasks[task.name]),
         )
         reads = tuple((device, name) for name in task.inputs)
         events.append(_Event(instruction, reads, tuple((device, name) for name in task.outputs)))
     return events
+
+
+def _rewritten_cells(cost: Cost | None) -> int:
+    use = None if cost is None else cost.crossbars
+    return 0 if use is None else use.writes_per_step * use.cells
 
 
 def _transfers(posed: Posed, assignment: pb.Assignment) -> list[_Event]:
