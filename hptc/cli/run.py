@@ -23,6 +23,9 @@ def run_bundle(
         Path | None, typer.Option(help="An .npz with in_0, ..., target; default seeded inputs.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the seeded inputs.")] = 0,
+    numerics: Annotated[
+        str, typer.Option(help="ideal, or device: ReRAM reads at its word lengths.")
+    ] = "ideal",
     verify: Annotated[
         bool, typer.Option("--verify", help="Compare one step with the original model.")
     ] = False,
@@ -35,7 +38,7 @@ def run_bundle(
 
     loaded = load_bundle(bundle)
     if not verify:
-        report = run_phases(loaded, phase, steps=steps, inputs=inputs, seed=seed)
+        report = run_phases(loaded, phase, steps=steps, inputs=inputs, seed=seed, numerics=numerics)
         print_json(report) if as_json else _print_run(report)
         return
     found = verify_phases(loaded, phase, inputs=inputs, seed=seed)
@@ -65,7 +68,7 @@ def _print_run(report: Mapping[str, object]) -> None:
 
 def _print_checks(found: Mapping[str, object]) -> None:
     phases: Mapping[str, Mapping[str, object]] = found["phases"]  # type: ignore[assignment]
-    oracles = ", ".join(found["reference"])  # type: ignore[call-overload]
+    oracles = ", ".join(found["reference"])  # type: ignore[arg-type]
     table = new_table(
         f"against {oracles}", "phase", "loss", "gradients", "updates", "outputs", "names", "result"
     )

@@ -8,6 +8,7 @@ frozen matrix, and `convolution_backward` becomes one operation per matrix gradi
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,16 +28,11 @@ _KEPT_WHOLE = frozenset(
 )
 _ONE_MATRIX = ([True, False, False], [False, True, False])
 
-Decompositions = dict[torch._ops.OperatorBase, Callable[..., object]]
 
-
-def decompositions() -> Decompositions:
-    """Return the table for `make_fx`."""
-    table: Decompositions = {
-        op: rule
-        for op, rule in core_aten_decompositions().items()
-        if getattr(op, "_schema").name.split("::")[1] not in _KEPT_WHOLE  # noqa: B009
-    }
+def decompositions() -> dict[Any, Callable[..., Any]]:
+    """Return the table for `make_fx`: overload to rule."""
+    stock: dict[Any, Callable[..., Any]] = dict(core_aten_decompositions())
+    table = {op: rule for op, rule in stock.items() if op.overloadpacket.__name__ not in _KEPT_WHOLE}
     table[aten.addmm.default] = _addmm
     table[aten.convolution_backward.default] = _convolution_backward
     return table

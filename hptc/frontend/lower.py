@@ -134,7 +134,7 @@ def _constant(build: _Builder, node: Node) -> None:
 def _operation(build: _Builder, node: Node) -> None:
     result = node.meta.get("val")
     several = isinstance(result, list | tuple)
-    tensors = list(result) if several else [result]
+    tensors = list(result or ()) if several else [result]
     outputs = tuple(f"{node.name}.{i}" if several else node.name for i in range(len(tensors)))
     _refuse_random(node)
     for name, tensor in zip(outputs, tensors, strict=True):

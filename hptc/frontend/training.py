@@ -225,7 +225,7 @@ class _OriginInterpreter(Interpreter):
         self._evaluating = evaluating
         self._seen: set[object] = set()
 
-    def call_function(self, target, args, kwargs):  # type: ignore[no-untyped-def, override]
+    def call_function(self, target, args, kwargs):  # type: ignore[no-untyped-def]
         # Fake strides after decomposition can differ from those at export, so views may not hold.
         if target in (aten.view.default, aten._unsafe_view.default):
             target = aten.reshape.default

@@ -15,7 +15,8 @@ from hptc.runtime.transition import torch_dtype
 from hptc.schedule.model import InstructionKind, Schedule
 
 _STEP_INPUTS = frozenset({ValueKind.BATCH, ValueKind.HYPER})
-_EXACT: Mapping[str, Numerics] = MappingProxyType({})
+EXACT: Mapping[str, Numerics] = MappingProxyType({})
+"""Every device computes exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Machine:
     """
 
     def __init__(
-        self, graph: Graph, schedule: Schedule, numerics: Mapping[str, Numerics] = _EXACT
+        self, graph: Graph, schedule: Schedule, numerics: Mapping[str, Numerics] = EXACT
     ) -> None:
         """Resolve every operation once.
 

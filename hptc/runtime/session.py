@@ -8,7 +8,8 @@ from torch import Tensor
 
 from hptc.ir.graph import Phase, ValueKind
 from hptc.ir.names import LR, STEP
-from hptc.runtime.execute import Machine, StepResult
+from hptc.runtime.execute import EXACT, Machine, StepResult
+from hptc.runtime.kernels import Numerics
 from hptc.runtime.transition import State, graph_of
 from hptc.schedule.model import Bundle
 
@@ -33,7 +34,13 @@ class Charge:
 class Session:
     """A phase that was entered; its steps count from 1."""
 
-    def __init__(self, bundle: Bundle, phase: Phase, state: State) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        phase: Phase,
+        state: State,
+        numerics: Mapping[str, Numerics] = EXACT,
+    ) -> None:
         self.phase = phase
         self._graph = graph_of(bundle, phase)
         schedule = bundle.phases[phase].schedule
@@ -49,7 +56,7 @@ class Session:
         )
         self._steps = 0
         self._entered = state
-        self._machine = Machine(self._graph, schedule)
+        self._machine = Machine(self._graph, schedule, numerics)
         self._machine.enter(state)
 
     def step(

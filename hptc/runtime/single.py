@@ -1,10 +1,15 @@
 """Running a bundle outside training: some steps of some phases on one set of inputs."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from cost_models.load import target_from_toml
 from hptc.errors import UsageError
 from hptc.ir.graph import Phase
 from hptc.runtime.data import input_aliases, load_inputs, seeded_inputs
+from hptc.runtime.devices.reram import reram_numerics
+from hptc.runtime.execute import EXACT
+from hptc.runtime.kernels import Numerics
 from hptc.runtime.session import Session
 from hptc.runtime.transition import initial_state
 from hptc.schedule.model import Bundle
@@ -22,8 +27,24 @@ def chosen_phases(bundle: Bundle, phase: str | None) -> tuple[Phase, ...]:
     return (found,)
 
 
+def device_numerics(bundle: Bundle, phase: Phase, kind: str) -> Mapping[str, Numerics]:
+    """Return how each device computes: exactly (`ideal`), or as its hardware does (`device`)."""
+    if kind == "ideal":
+        return EXACT
+    if kind != "device":
+        raise UsageError("--numerics", expected="ideal or device", found=repr(kind))
+    target = target_from_toml(bundle.phases[phase].target_toml, f"target of {phase.value}")
+    return reram_numerics(target)
+
+
 def run_phases(
-    bundle: Bundle, phase: str | None, *, steps: int, inputs: Path | None, seed: int
+    bundle: Bundle,
+    phase: str | None,
+    *,
+    steps: int,
+    inputs: Path | None,
+    seed: int,
+    numerics: str = "ideal",
 ) -> dict[str, object]:
     """Run `steps` steps of each phase on the same inputs; returns losses and modelled costs."""
     found = {}
@@ -33,7 +54,8 @@ def run_phases(
             values = seeded_inputs(graph, seed)
         else:
             values = dict(load_inputs(inputs, graph, input_aliases(bundle)).values)
-        session = Session(bundle, item, initial_state(bundle, item))
+        computes = device_numerics(bundle, item, numerics)
+        session = Session(bundle, item, initial_state(bundle, item), computes)
         lr = float(str(bundle.options["lr"]))
         results = [session.step(values, lr) for _ in range(steps)]
         found[item.value] = {

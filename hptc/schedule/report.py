@@ -1,5 +1,6 @@
 """The report of a compiled phase: the figures that `hptc compile --json` prints."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 from hptc.ir.graph import Graph, Op, OperandTag, Role
@@ -37,7 +38,7 @@ def phase_report(
         "gap": _gap(schedule.latency_ns, solution.lower_bound_ns),
         "status": solution.status.value,
         "objective": solution.objective.value,
-        "objective_gap": solution.gap,
+        "objective_gap": solution.gap if math.isfinite(solution.gap) else None,
         "solve_s": solution.wall_s,
         "crossbars_used": _crossbars_used(posed, solution.assignment),
         "program_ns": schedule.program_ns,
@@ -49,7 +50,7 @@ def phase_report(
 
 def single_device_baselines(posed: Posed) -> dict[str, Json]:
     """Return latency and energy of the whole phase on each unary device that can run it alone."""
-    found = {}
+    found: dict[str, Json] = {}
     for index, device in enumerate(posed.problem.devices):
         modes = [
             next((mode for mode in task.modes if mode.device == index), None)
