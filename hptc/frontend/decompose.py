@@ -3,8 +3,9 @@
 Trap (torch 2.13): with the stock table the loss is exact and gradients are silently wrong, through
 the backward entry of the CPU flash attention; that entry is dropped. Batch norms with statistics
 are kept whole as well, since their decompositions assume strides that differ between fake and real
-tensors. Two entries are ours: `addmm` becomes mm and add, so that a trained bias does not colour a
-frozen matrix, and `convolution_backward` becomes one operation per matrix gradient and a sum.
+tensors. Three entries are ours: `addmm` becomes mm and add, so that a trained bias does not colour
+a frozen matrix, `convolution_backward` becomes one operation per matrix gradient and a sum, and the
+bilinear form and its gradients become matrix products.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,9 +33,12 @@ _ONE_MATRIX = ([True, False, False], [False, True, False])
 def decompositions() -> dict[Any, Callable[..., Any]]:
     """Return the table for `make_fx`: overload to rule."""
     stock: dict[Any, Callable[..., Any]] = dict(core_aten_decompositions())
-    table = {op: rule for op, rule in stock.items() if op.overloadpacket.__name__ not in _KEPT_WHOLE}
+    table = {
+        op: rule for op, rule in stock.items() if op.overloadpacket.__name__ not in _KEPT_WHOLE
+    }
     table[aten.addmm.default] = _addmm
     table[aten.convolution_backward.default] = _convolution_backward
+    table[aten._trilinear.default] = _trilinear
     return table
 
 
@@ -56,3 +60,13 @@ def _convolution_backward(grad: Tensor, *args: object) -> object:
     )
     bias = grad.sum([0, *range(2, grad.dim())]) if mask[2] else None
     return (*matrices, bias)
+
+
+def _trilinear(*args: object) -> Tensor:
+    """Sum the product of three tensors over `summed`; each lacks the axes it is expanded along."""
+    *tensors, expanded_1, expanded_2, expanded_3, summed = args[:7]
+    expanded = (expanded_1, expanded_2, expanded_3)
+    rank = tensors[0].dim() + len(expanded_1)
+    axes = [[axis for axis in range(rank) if axis not in missing] for missing in (*expanded, summed)]
+    *operands, result = ("".join(ascii_lowercase[axis] for axis in kept) for kept in axes)
+    return torch.einsum(f"{','.join(operands)}->{result}", *tensors)

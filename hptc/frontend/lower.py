@@ -10,7 +10,8 @@ from torch.fx import GraphModule, Node
 
 from hptc.errors import UnsupportedOpError
 from hptc.frontend.provenance import STAGE
-from hptc.frontend.training import Traced, node_source
+from hptc.frontend.interpret import node_source
+from hptc.frontend.training import Traced
 from hptc.ir.graph import (
     Arg,
     DType,

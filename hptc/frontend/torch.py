@@ -1,7 +1,7 @@
 """torch models in: `nn.Module` or `ExportedProgram` to an exported program with named tensors."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -85,7 +85,7 @@ def load_module(
         raise ModelError(
             f"{type(module).__name__}",
             expected="a module that torch.export can capture with the given inputs",
-            found=f"{type(error).__name__}: {_first_line(error)}",
+            found=f"{type(error).__name__}: {first_line(error)}",
             hint="Run torch.export.export(module, inputs, strict=False) for the full story.",
         ) from error
     return load_program(program, inputs, input_names=input_names, output_names=output_names)
@@ -111,7 +111,7 @@ def load_program(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # Functional form: buffers that the model writes become outputs.
-        program = program.run_decompositions({})
+        program = program.run_decompositions(_hiding_writes())
     outputs = [s for s in program.graph_signature.output_specs if s.kind.name == "USER_OUTPUT"]
     return Model(
         program,
@@ -121,6 +121,12 @@ def load_program(
     )
 
 
+def _hiding_writes() -> dict[torch._ops.OperatorBase, Callable[..., object]]:
+    """Return the decompositions of operations that write buffers without saying so."""
+    table = torch.export.default_decompositions()
+    return {op: table[op] for op in (torch.ops.aten.instance_norm.default,)}
+
+
 def _example_inputs(program: ExportedProgram) -> tuple[Tensor, ...]:
     if program.example_inputs is None:
         return ()
@@ -128,5 +134,6 @@ def _example_inputs(program: ExportedProgram) -> tuple[Tensor, ...]:
     return tuple(torch.utils._pytree.tree_leaves((args, kwargs)))
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the first line of a message that says something."""
     return next((line for line in str(error).splitlines() if line.strip()), "no message")

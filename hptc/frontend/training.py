@@ -6,28 +6,28 @@ operations on fake tensors; `hptc.frontend.lower` turns the record into a graph.
 """
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import torch
 import torch.fx.traceback as fx_traceback
 from torch import Tensor
+from torch.func import functionalize
 from torch.fx import GraphModule, Interpreter, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from hptc.errors import ModelError
+from hptc.errors import HptcError, ModelError
 from hptc.frontend import lowrank
 from hptc.frontend.decompose import decompositions
+from hptc.frontend.interpret import OriginInterpreter
 from hptc.frontend.provenance import SOURCE, STAGE
 from hptc.frontend.recipe import Recipe
-from hptc.frontend.torch import Model
+from hptc.frontend.torch import Model, first_line
 from hptc.ir.adapter import Adapter
 from hptc.ir.graph import Phase, ValueKind
 from hptc.ir.names import LR, STEP, TARGET, batch_name, state_name
-
-aten = torch.ops.aten
 
 
 @dataclass(frozen=True)
@@ -78,15 +78,42 @@ def trace_step(model: Model, plan: StepPlan) -> Traced:
         outputs[:] = record.tensors
         return tuple(record.tensors.values())
 
-    with warnings.catch_warnings(), fx_traceback.preserve_node_meta(), sdpa_kernel(SDPBackend.MATH):
-        warnings.simplefilter("ignore")
-        module = make_fx(
-            step,
-            decomposition_table=decompositions(),
-            tracing_mode="fake",
-            _allow_non_fake_inputs=True,
-        )(*inputs.tensors.values())
+    tensors = tuple(inputs.tensors.values())
+    module = _trace(step, tensors, plan.phase)
+    if any(_writes_in_place(node) for node in module.graph.nodes):
+        # Some backward formulas and recurrent cells write into tensors of their own.
+        module = _trace(functionalize(Interpreter(module).run), tensors, plan.phase)
     return Traced(module, inputs, tuple(outputs))
+
+
+def _trace(step: Callable[..., object], tensors: Sequence[Tensor], phase: Phase) -> GraphModule:
+    """Record a function as ATen operations by the reference kernels of no particular backend."""
+    tracer = make_fx(
+        step,
+        decomposition_table=decompositions(),
+        tracing_mode="fake",
+        _allow_non_fake_inputs=True,
+    )
+    plain = (sdpa_kernel(SDPBackend.MATH), torch.backends.mkldnn.flags(enabled=False))
+    try:
+        with warnings.catch_warnings(), fx_traceback.preserve_node_meta(), plain[0], plain[1]:
+            warnings.simplefilter("ignore")
+            return tracer(*tensors)
+    except HptcError:
+        raise
+    except Exception as error:  # torch raises many unrelated types
+        raise ModelError(
+            f"training step of the phase {phase.value}",
+            expected="a forward and a backward pass that torch can trace",
+            found=f"{type(error).__name__}: {first_line(error)}",
+            hint="Check that loss and target suit the output, and that the model runs in eager "
+            "torch, backward pass included.",
+        ) from error
+
+
+def _writes_in_place(node: Node) -> bool:
+    schema = getattr(node.target, "_schema", None)
+    return schema is not None and schema.is_mutable
 
 
 def step_inputs(model: Model, plan: StepPlan) -> Inputs:
@@ -159,7 +186,7 @@ def _forward(
 ) -> tuple[Sequence[Tensor], dict[str, Tensor]]:
     arguments = _program_arguments(model, plan, given)
     evaluating = plan.phase is Phase.INFER
-    results = _OriginInterpreter(model.program.graph_module, evaluating).run(*arguments)
+    results = OriginInterpreter(model.program.graph_module, evaluating).run(*arguments)
     signature = model.program.graph_signature
     mutated = dict(signature.buffers_to_mutate)
     count = len(results) - len(model.output_names)
@@ -215,65 +242,3 @@ def _optimize(
             record.tensors[f"new/{name}"] = new
             for slot, tensor in new_state.items():
                 record.tensors[f"new/{state_name(slot, name)}"] = tensor
-
-
-class _OriginInterpreter(Interpreter):
-    """Runs an exported program; backward operations inherit the module path of their forward."""
-
-    def __init__(self, module: GraphModule, evaluating: bool) -> None:
-        super().__init__(module)
-        self._evaluating = evaluating
-        self._seen: set[object] = set()
-
-    def call_function(self, target, args, kwargs):  # type: ignore[no-untyped-def]
-        # Fake strides after decomposition can differ from those at export, so views may not hold.
-        if target in (aten.view.default, aten._unsafe_view.default):
-            target = aten.reshape.default
-        if self._evaluating:
-            args = _evaluation_arguments(target, args)
-        return lowrank.call(target, args, kwargs)
-
-    def run_node(self, n: Node) -> object:
-        result = super().run_node(n)
-        source = node_source(n)
-        for leaf in torch.utils._pytree.tree_leaves(result):
-            if isinstance(leaf, Tensor) and leaf.grad_fn is not None:
-                self._mark(leaf.grad_fn, source)
-        return result
-
-    def _mark(self, root: torch.autograd.graph.Node, source: str) -> None:
-        stack = [root]
-        while stack:
-            function = stack.pop()
-            if function is None or function in self._seen:
-                continue
-            self._seen.add(function)
-            function.register_prehook(_annotator(source))
-            stack.extend(parent for parent, _ in function.next_functions if parent is not None)
-
-
-def _evaluation_arguments(target: object, args: tuple[object, ...]) -> tuple[object, ...]:
-    """Switch a normalisation or dropout from training to evaluation."""
-    schema = getattr(target, "_schema", None)
-    names = [argument.name for argument in schema.arguments] if schema else []
-    return tuple(
-        False if name in ("train", "training") else arg
-        for name, arg in zip(names, args, strict=False)
-    )
-
-
-def _annotator(source: str):  # type: ignore[no-untyped-def]
-    def annotate(gradients: object) -> None:
-        del gradients
-        fx_traceback.current_meta["custom"] = {STAGE: "backward", SOURCE: source}
-
-    return annotate
-
-
-def node_source(node: Node) -> str:
-    """Return the provenance of an exported node: annotation, else module path."""
-    custom = node.meta.get("custom") or {}
-    if SOURCE in custom:
-        return str(custom[SOURCE])
-    stack = node.meta.get("nn_module_stack") or {}
-    return str(list(stack.values())[-1][0]) if stack else ""
