@@ -1,0 +1,187 @@
+"""Random small problems and a brute force that knows nothing of the solvers."""
+
+import math
+from itertools import product
+from typing import Any
+
+from hypothesis import strategies as st
+
+from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Task, Value
+
+
+@st.composite
+def problems(draw: st.DrawFn, most_tasks: int = 4) -> Problem:
+    """Draw a problem of up to three devices; the last may be spatial."""
+    devices = draw(st.integers(1, 3))
+    tasks = draw(st.integers(1, most_tasks))
+    spatial = devices > 1 and draw(st.booleans())
+    capacity = draw(st.integers(1, 3)) if spatial else None
+    power = st.sampled_from([0.0, 1.5, 7.0])
+    last = devices - 1
+    found = [Device(f"d{i}", None, draw(power)) for i in range(last)]
+    found.append(Device(f"d{last}", capacity, draw(power)))
+    matrices = tuple(Matrix(f"w{i}", last, draw(st.integers(1, 2))) for i in range(2))
+    return Problem(
+        tuple(found),
+        tuple(_links(draw, devices)),
+        tuple(_task(draw, i, devices, spatial) for i in range(tasks)),
+        tuple(_values(draw, tasks)),
+        matrices if spatial else (),
+    )
+
+
+def _links(draw: st.DrawFn, devices: int) -> list[Link]:
+    found = []
+    for a, b in product(range(devices), repeat=2):
+        if a != b and draw(st.integers(0, 9)):
+            speed = draw(st.sampled_from([0.5, 1.0, 3.0]))
+            found.append(
+                Link(a, b, speed, draw(st.integers(0, 3)), draw(st.sampled_from([0.0, 0.5])))
+            )
+    return found
+
+
+def _task(draw: st.DrawFn, index: int, devices: int, spatial: bool) -> Task:
+    places = draw(st.sets(st.integers(0, devices - 1), min_size=1))
+    modes = []
+    for place in sorted(places):
+        matrix = draw(st.integers(0, 1)) if spatial and place == devices - 1 else None
+        modes.append(Mode(place, draw(st.integers(0, 9)), draw(st.integers(0, 20)), matrix))
+    return Task(f"t{index}", tuple(modes))
+
+
+def _values(draw: st.DrawFn, tasks: int) -> list[Value]:
+    found = []
+    for src in range(tasks):
+        later = list(range(src + 1, tasks))
+        readers = draw(st.sets(st.sampled_from(later))) if later else set()
+        if readers:
+            found.append(Value(src, tuple(sorted(readers)), draw(st.integers(0, 6))))
+        if draw(st.integers(0, 3)) == 0:
+            reader = draw(st.integers(0, tasks - 1))
+            found.append(Value(src, (reader,), draw(st.integers(0, 6)), carried=True))
+    return found
+
+
+def brute_force(problem: Problem) -> tuple[float, float]:
+    """Return the least makespan in ns and the least energy in pJ (infinite if infeasible)."""
+    best_time = best_energy = math.inf
+    for modes in product(*(task.modes for task in problem.tasks)):
+        used: dict[int, set[int]] = {}
+        for mode in modes:
+            if mode.matrix is not None:
+                used.setdefault(mode.device, set()).add(mode.matrix)
+        if any(
+            sum(problem.matrices[m].crossbars for m in held)
+            > (problem.devices[d].capacity_crossbars or 0)
+            for d, held in used.items()
+        ):
+            continue
+        events = _events(problem, modes)
+        if events is None:
+            continue
+        time = _shortest(events)
+        moved = sum(event["energy"] for event in events)
+        power = sum(
+            problem.devices[d].static_power_pj_per_ns for d in {mode.device for mode in modes}
+        )
+        best_time = min(best_time, time)
+        best_energy = min(best_energy, moved + power * time)
+    return best_time, best_energy
+
+
+def _events(problem: Problem, modes: tuple[Mode, ...]) -> list[dict[str, Any]] | None:
+    """Return tasks and transfers as events with resource, length, energy and predecessors."""
+    events = [
+        {
+            "row": ("device", mode.device, mode.matrix),
+            "length": mode.duration_ns,
+            "energy": mode.energy_pj,
+            "after": set(),
+            "task": True,
+        }
+        for mode in modes
+    ]
+    links = {(link.src, link.dst): link for link in problem.links}
+    for value in problem.values:
+        source = modes[value.src].device
+        for place in {modes[reader].device for reader in value.readers}:
+            readers = [r for r in value.readers if modes[r].device == place]
+            before = set() if value.carried else {value.src}
+            if place != source:
+                if (source, place) not in links:
+                    return None
+                link = links[source, place]
+                length = math.ceil(link.latency_ns + value.bytes / link.bandwidth_bytes_per_ns)
+                events.append(
+                    {
+                        "row": ("link", source, place),
+                        "length": length,
+                        "energy": value.bytes * link.energy_pj_per_byte,
+                        "after": before,
+                        "task": False,
+                    }
+                )
+                before = {len(events) - 1}
+            for reader in readers:
+                events[reader]["after"] |= before
+    return events
+
+
+def _shortest(events: list[dict[str, Any]]) -> float:
+    """Return the least makespan over all sequences of events, each started when it can be."""
+    best = math.inf
+
+    def extend(ends: dict[int, int], free: dict[Any, int], makespan: int) -> None:
+        nonlocal best
+        if makespan >= best:
+            return
+        if len(ends) == len(events):
+            best = makespan
+            return
+        for index, event in enumerate(events):
+            if index not in ends and event["after"] <= ends.keys():
+                ready = [ends[before] for before in event["after"]]
+                end = max([free.get(event["row"], 0), *ready]) + event["length"]
+                later = max(makespan, end) if event["task"] else makespan
+                extend(ends | {index: end}, free | {event["row"]: end}, later)
+
+    extend({}, {}, 0)
+    return best
+
+
+def chain_of_blocks(blocks: int, seed: int = 0) -> Problem:
+    """Return a transformer-like step: forward and backward chains with side branches."""
+    state = seed * 7919 + 17
+
+    def number(low: int, high: int) -> int:
+        nonlocal state
+        state = (state * 1103515245 + 12345) % (1 << 31)
+        return low + state % (high - low + 1)
+
+    tasks: list[Task] = []
+    values: list[Value] = []
+    for _ in range(blocks):
+        base = len(tasks)
+        for step in range(6):
+            modes = [Mode(0, number(3000, 9000), number(10**6, 10**8))]
+            if step != 3:
+                modes.append(Mode(1, number(1000, 12000), number(10**4, 10**6)))
+            if step in (1, 4):
+                modes.append(Mode(2, number(200, 4000), number(10**3, 10**5), len(tasks) % 5))
+            tasks.append(Task(f"t{len(tasks)}", tuple(modes)))
+        ends = ((base, (base + 1, base + 2, base + 5)), (base + 1, (base + 3,)))
+        ends += ((base + 2, (base + 3,)), (base + 3, (base + 4,)), (base + 4, (base + 5,)))
+        values += [Value(src, readers, number(1000, 60000)) for src, readers in ends]
+        if base:
+            values.append(Value(base - 1, (base, base + 5), number(1000, 60000)))
+        values.append(Value(base + 5, (base + 1,), 4096, carried=True))
+    devices = (Device("gpu", None, 5e4), Device("systolic", None, 500.0), Device("reram", 9, 200.0))
+    fast, slow = (16.0, 20), (12.0, 5000)
+    links = tuple(
+        Link(a, b, *(slow if 0 in (a, b) else fast), 2.0)
+        for a, b in product(range(3), repeat=2)
+        if a != b
+    )
+    matrices = tuple(Matrix(f"w{i}", 2, 2 + i % 2) for i in range(5))
+    return Problem(devices, links, tuple(tasks), tuple(values), matrices)
