@@ -49,7 +49,10 @@ def test_uses_that_settle_it() -> None:
         },
     )
     assert trained(imported) == {"w", "bias", "gamma", "beta"}
-    assert imported.guesses == (Guess("two", False, "a single number"),)
+    assert imported.guesses == (
+        Guess("floor", False, "not used as a weight"),
+        Guess("two", False, "a single number"),
+    )
 
 
 def test_running_statistics_are_frozen() -> None:
@@ -105,6 +108,23 @@ def test_names_made_up_by_the_exporter() -> None:
     assert "optimize=False" in imported.warnings[0]
 
 
+def test_normalisation_written_out() -> None:
+    numbers = {n: np.abs(noise(4)) for n in ("mean", "variance", "gamma", "beta")}
+    imported = build(
+        """eps = Constant <value_float = 0.001> ()  safe = Add (variance, eps)
+        deviation = Sqrt (safe)  c = Sub (x, mean)  n = Div (c, deviation)
+        s = Mul (n, gamma)  y = Add (s, beta)""",
+        numbers,
+    )
+    assert trained(imported) == {"gamma", "beta"}
+    assert frozen(imported) == {"mean"}
+
+
+def test_parameter_behind_a_function() -> None:
+    imported = build("s = Exp (log_scale)  y = Mul (x, s)", {"log_scale": noise(4)})
+    assert trained(imported) == {"log_scale"}
+
+
 def sinusoids(length: int, width: int, *, halves: bool) -> NDArray[np.float32]:
     rates = 10000.0 ** (-np.arange(0, width, 2) / width)
     angles = np.arange(length)[:, None] * rates
@@ -120,6 +140,7 @@ FIXED = {
     "batched": sinusoids(20, 8, halves=False)[None],
     "rotary frequencies": (10000.0 ** (-np.arange(8) / 8)).astype(np.float32),
     "positions": np.arange(12, dtype=np.float32)[:, None],
+    "grid": np.stack(np.meshgrid(*[np.linspace(-1, 1, 4)] * 2), -1).reshape(1, 16, 2),
     "identity": np.eye(6, dtype=np.float32),
     "causal mask": np.triu(np.full((6, 6), -np.inf), 1).astype(np.float32),
     "finite mask": np.triu(np.full((1, 1, 6, 6), -3.4e38), 1).astype(np.float32),
@@ -135,6 +156,7 @@ LEARNED = {
     "ones": np.ones(8, dtype=np.float32),
     "vector": noise(7),
     "two columns": noise(40, 2),
+    "pruned": noise(12, 4) * (noise(12, 4) > 1),
     "mostly zero": np.pad(noise(2, 4), ((0, 6), (0, 0))),
     "trained from sinusoids": sinusoids(30, 16, halves=False) + 1e-3 * noise(30, 16),
 }

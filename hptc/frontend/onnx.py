@@ -121,16 +121,13 @@ def from_model_proto(
     module = _build_module(evaluation, weights, inputs)
     used = dict(module.named_parameters())
     _check_finite(used, where)
+    guesses = [(name, choice) for name, choice in choices.items() if not choice.certain]
     return ImportedModel(
         module=module,
         example_inputs=tuple(examples[item.name] for item in inputs),
         input_names=tuple(item.name for item in inputs),
         output_names=graph.outputs,
-        guesses=tuple(
-            Guess(name, choice.trained, choice.reason)
-            for name, choice in choices.items()
-            if not choice.certain
-        ),
+        guesses=tuple(Guess(name, choice.trained, choice.reason) for name, choice in guesses),
         warnings=(*evaluation.warnings, *_naming_warnings(used), *_renaming_warnings(weights)),
     )
 

@@ -174,11 +174,17 @@ class _Evaluator:
             self.kept.update(results)
         if not folds:
             self.steps.append(step)
+            if node.op == "Dropout" and self._is_training(node):
+                self.warnings.append(f"{node.label}: dropout in training mode is left out")
             if rule.data_dependent:
                 self.warnings.append(
                     f"{node.label}: the shape of its result depends on the batch, so the step "
                     "can be run but probably not compiled"
                 )
+
+    def _is_training(self, node: Node) -> bool:
+        flag = self.known.get(node.inputs[2]) if len(node.inputs) == 3 else None  # noqa: PLR2004  (x, ratio, flag)
+        return isinstance(flag, torch.Tensor) and bool(flag.all())
 
     def _call(self, step: Step) -> dict[str, Value]:
         try:

@@ -148,6 +148,13 @@ def _plain(value: Any) -> Any:
 
 
 def _decode(tensor: onnx.TensorProto, where: str) -> torch.Tensor:
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        raise ModelError(
+            f"{where}, tensor {tensor.name!r}",
+            expected="its data in the model",
+            found="data in another file, which was not loaded",
+            hint="Give the path of the model, so that the file beside it is found.",
+        )
     try:
         return to_torch(tensor)
     except (ValueError, TypeError, RuntimeError) as error:

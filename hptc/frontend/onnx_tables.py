@@ -61,6 +61,21 @@ def _is_geometric(table: Tensor) -> bool:
     return torch.allclose(ratios, ratios.mean(), rtol=1e-4)
 
 
+def _is_grid(table: Tensor) -> bool:
+    """Whether each column repeats its values equally often, as coordinates of a grid do."""
+    columns = table.reshape(-1, table.shape[-1])
+    if table.dim() < 2 or not _varies(columns[:, 0]):  # noqa: PLR2004  (rows and columns)
+        return False
+    return all(_repeats_evenly(columns[:, i]) for i in range(columns.shape[1]))
+
+
+def _repeats_evenly(column: Tensor) -> bool:
+    changes = torch.nonzero(column.sort().values.diff()).reshape(-1) + 1
+    ends = torch.cat((changes, torch.tensor([len(column)])))
+    counts = ends.diff(prepend=torch.zeros(1, dtype=torch.int64))
+    return bool((counts == counts[0]).all()) and 1 < len(counts) < len(column)
+
+
 def _is_recurrent(table: Tensor) -> bool:
     """Whether the columns are sinusoids, arithmetic or geometric series, each with any offset.
 
@@ -108,6 +123,7 @@ _PATTERNS: tuple[tuple[str, Callable[[Tensor], bool]], ...] = (
     ("a mask", _is_mask),
     ("a symmetric matrix", _is_symmetric),
     ("a matrix whose rows or columns sum to one", _is_stochastic),
+    ("a grid of coordinates", _is_grid),
     ("a geometric series", _is_geometric),
     ("made of sinusoids or series", _is_recurrent),
 )
