@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hptc.errors import UsageError
 from hptc.frontend.adapt import AdapterSpec, choose_adapters
+from hptc.frontend.dtypes import to_array
 from hptc.frontend.lower import lower
 from hptc.frontend.recipe import Recipe
 from hptc.frontend.torch import Model
@@ -66,7 +67,7 @@ def capture(
         tensors.update(result.constants)
     return Capture(
         graphs={phase: result.graph for phase, result in lowered.items()},
-        weights={name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()},
+        weights={name: to_array(tensor) for name, tensor in tensors.items()},
         adapters=adapters,
     )
 

@@ -9,6 +9,7 @@ bilinear form and its gradients become matrix products.
 """
 
 from collections.abc import Callable, Sequence
+from string import ascii_lowercase
 from typing import Any
 
 import torch
@@ -62,11 +63,12 @@ def _convolution_backward(grad: Tensor, *args: object) -> object:
     return (*matrices, bias)
 
 
-def _trilinear(*args: object) -> Tensor:
-    """Sum the product of three tensors over `summed`; each lacks the axes it is expanded along."""
-    *tensors, expanded_1, expanded_2, expanded_3, summed = args[:7]
-    expanded = (expanded_1, expanded_2, expanded_3)
-    rank = tensors[0].dim() + len(expanded_1)
-    axes = [[axis for axis in range(rank) if axis not in missing] for missing in (*expanded, summed)]
-    *operands, result = ("".join(ascii_lowercase[axis] for axis in kept) for kept in axes)
+def _trilinear(*args: Any) -> Tensor:
+    """Sum the product of three tensors over some axes; each lacks the axes it is expanded along."""
+    tensors, expanded, summed = args[:3], args[3:6], args[6]
+    axes = range(tensors[0].dim() + len(expanded[0]))
+    *operands, result = (
+        "".join(ascii_lowercase[axis] for axis in axes if axis not in missing)
+        for missing in (*expanded, summed)
+    )
     return torch.einsum(f"{','.join(operands)}->{result}", *tensors)

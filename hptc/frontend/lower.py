@@ -9,12 +9,13 @@ from torch import Tensor
 from torch.fx import GraphModule, Node
 
 from hptc.errors import UnsupportedOpError
-from hptc.frontend.provenance import STAGE
+from hptc.frontend.dtypes import DTYPES, dtype_of
 from hptc.frontend.interpret import node_source
+from hptc.frontend.provenance import STAGE
 from hptc.frontend.training import Traced
+from hptc.ir.families import family
 from hptc.ir.graph import (
     Arg,
-    DType,
     DTypeArg,
     Graph,
     Named,
@@ -45,7 +46,6 @@ _ASSERTIONS = frozenset(
 )
 # Placement is hptc's own business, and strides are the runtime's.
 _DROPPED_KWARGS = frozenset({"device", "layout", "pin_memory", "memory_format", "non_blocking"})
-_DTYPES = {getattr(torch, dtype.value): dtype for dtype in DType}
 
 
 @dataclass(frozen=True)
@@ -138,9 +138,10 @@ def _operation(build: _Builder, node: Node) -> None:
     tensors = list(result or ()) if several else [result]
     outputs = tuple(f"{node.name}.{i}" if several else node.name for i in range(len(tensors)))
     _refuse_random(node)
+    _refuse_unknown(node)
     for name, tensor in zip(outputs, tensors, strict=True):
         if isinstance(tensor, Tensor):
-            build.computed.append(_value(name, tensor, ValueKind.COMPUTED))
+            build.computed.append(_value(name, tensor, ValueKind.COMPUTED, _place(node)))
     custom = node.meta.get("custom") or {}
     build.ops.append(
         Op(
@@ -162,11 +163,24 @@ def _operation(build: _Builder, node: Node) -> None:
     build.names[node] = outputs if several else outputs[0]
 
 
+def _place(node: Node) -> str:
+    return f"{node_source(node) or node.name} ({node.target})"
+
+
+def _refuse_unknown(node: Node) -> None:
+    try:
+        family(str(node.target))
+    except UnsupportedOpError as error:
+        raise UnsupportedOpError(
+            _place(node), expected=error.expected, found=error.found, hint=error.hint
+        ) from None
+
+
 def _refuse_random(node: Node) -> None:
     tags = getattr(node.target, "tags", ())
     if torch.Tag.nondeterministic_seeded in tags:
         raise UnsupportedOpError(
-            f"{node_source(node) or node.name} ({node.target})",
+            _place(node),
             expected="a deterministic operation",
             found="one that draws random numbers",
             hint="Put the model in evaluation mode (model.eval()) or set its dropout to 0.",
@@ -179,21 +193,18 @@ def _argument(build: _Builder, arg: object, node: Node) -> Arg:
         return Ref(name) if isinstance(name, str) else tuple(Ref(item) for item in name)
     if isinstance(arg, list | tuple):
         return tuple(_argument(build, item, node) for item in arg)
-    if isinstance(arg, torch.dtype) and arg in _DTYPES:
-        return DTypeArg(_DTYPES[arg])
+    if isinstance(arg, torch.dtype) and arg in DTYPES:
+        return DTypeArg(DTYPES[arg])
     if arg is None or isinstance(arg, bool | int | float | str):
         return arg
     raise UnsupportedOpError(
-        f"{node_source(node) or node.name} ({node.target})",
+        _place(node),
         expected="tensors, numbers, strings or element types as arguments",
         found=f"{arg!r}",
         hint="Data-dependent shapes and exotic element types have no form in a step graph.",
     )
 
 
-def _value(name: str, tensor: Tensor, kind: ValueKind) -> Value:
-    if tensor.dtype not in _DTYPES:
-        raise UnsupportedOpError(
-            name, expected=", ".join(d.value for d in DType), found=str(tensor.dtype)
-        )
-    return Value(name, tuple(int(extent) for extent in tensor.shape), _DTYPES[tensor.dtype], kind)
+def _value(name: str, tensor: Tensor, kind: ValueKind, where: str = "") -> Value:
+    shape = tuple(int(extent) for extent in tensor.shape)
+    return Value(name, shape, dtype_of(tensor, where or name), kind)

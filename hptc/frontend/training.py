@@ -21,6 +21,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from hptc.errors import HptcError, ModelError
 from hptc.frontend import lowrank
 from hptc.frontend.decompose import decompositions
+from hptc.frontend.dtypes import dtype_of
 from hptc.frontend.interpret import OriginInterpreter
 from hptc.frontend.provenance import SOURCE, STAGE
 from hptc.frontend.recipe import Recipe
@@ -67,8 +68,14 @@ class _Record:
 
 
 def trace_step(model: Model, plan: StepPlan) -> Traced:
-    """Trace the step of a phase; raises ModelError if the loss depends on nothing trained."""
+    """Trace the step of a phase.
+
+    Raises ModelError if the loss depends on nothing trained or torch cannot run the step, and
+    UnsupportedOpError for element types that graphs do not have.
+    """
     inputs = step_inputs(model, plan)
+    for name, tensor in inputs.tensors.items():
+        dtype_of(tensor, name)
     names = tuple(inputs.tensors)
     outputs: list[str] = []
 
@@ -87,18 +94,18 @@ def trace_step(model: Model, plan: StepPlan) -> Traced:
 
 
 def _trace(step: Callable[..., object], tensors: Sequence[Tensor], phase: Phase) -> GraphModule:
-    """Record a function as ATen operations by the reference kernels of no particular backend."""
+    """Record a function as ATen operations, none of which is peculiar to a CPU library."""
     tracer = make_fx(
         step,
         decomposition_table=decompositions(),
         tracing_mode="fake",
         _allow_non_fake_inputs=True,
     )
-    plain = (sdpa_kernel(SDPBackend.MATH), torch.backends.mkldnn.flags(enabled=False))
     try:
-        with warnings.catch_warnings(), fx_traceback.preserve_node_meta(), plain[0], plain[1]:
+        with warnings.catch_warnings(), fx_traceback.preserve_node_meta():
             warnings.simplefilter("ignore")
-            return tracer(*tensors)
+            with sdpa_kernel(SDPBackend.MATH), torch.backends.mkldnn.flags(enabled=False):
+                return tracer(*tensors)
     except HptcError:
         raise
     except Exception as error:  # torch raises many unrelated types

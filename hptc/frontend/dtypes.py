@@ -1,0 +1,32 @@
+"""Element types: torch's in, those of a step graph or of numpy out."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hptc.errors import UnsupportedOpError
+from hptc.ir.graph import DType
+
+DTYPES = {getattr(torch, dtype.value): dtype for dtype in DType}
+
+
+def dtype_of(tensor: Tensor, where: str) -> DType:
+    """Return the element type of a tensor; raises UnsupportedOpError if graphs have none such."""
+    if tensor.dtype not in DTYPES:
+        raise UnsupportedOpError(
+            where,
+            expected=f"elements of type {', '.join(dtype.value for dtype in DType)}",
+            found=str(tensor.dtype).removeprefix("torch."),
+            hint="Convert the model, e.g. complex numbers to a trailing axis of two.",
+        )
+    return DTYPES[tensor.dtype]
+
+
+def to_array(tensor: Tensor) -> NDArray[np.generic]:
+    """Return the numbers as an array; bfloat16, which numpy lacks, becomes float32."""
+    tensor = tensor.detach().cpu()
+    array: NDArray[np.generic] = (
+        tensor.float() if tensor.dtype is torch.bfloat16 else tensor
+    ).numpy()
+    return array

@@ -1,0 +1,106 @@
+"""Running an exported program while a step is traced, with the origin of each operation."""
+
+from collections.abc import Callable
+
+import torch
+import torch.fx.traceback as fx_traceback
+from torch import Tensor
+from torch.fx import GraphModule, Interpreter, Node
+
+from hptc.frontend import lowrank
+from hptc.frontend.provenance import SOURCE, STAGE
+
+aten = torch.ops.aten
+
+
+def _copy(into: Tensor, values: Tensor, non_blocking: bool = False) -> Tensor:
+    """`aten.copy`, which has no derivative."""
+    del non_blocking
+    return values.to(into.dtype).expand(into.shape)
+
+
+def _dropout(values: Tensor, p: float, train: bool | None = True) -> tuple[Tensor, Tensor]:
+    """`aten.native_dropout`, which counts as random even where it keeps everything."""
+    if train and p > 0:
+        kept: tuple[Tensor, Tensor] = aten.native_dropout.default(values, p, train)
+        return kept
+    return values, torch.ones_like(values, dtype=torch.bool)
+
+
+_REPLACED: dict[object, Callable[..., object]] = {
+    # Fake strides after decomposition can differ from those at export, so views may not hold.
+    aten.view.default: aten.reshape.default,
+    aten._unsafe_view.default: aten.reshape.default,
+    aten.copy.default: _copy,
+    aten.native_dropout.default: _dropout,
+}
+_EVALUATION = {"train": False, "training": False, "dropout_p": 0.0}
+"""Arguments that training and evaluation set in different ways, as evaluation has them."""
+
+
+class OriginInterpreter(Interpreter):
+    """Runs an exported program; backward operations inherit the source of their forward."""
+
+    def __init__(self, module: GraphModule, evaluating: bool) -> None:
+        super().__init__(module)
+        self._evaluating = evaluating
+        self._seen: set[object] = set()
+
+    def call_function(self, target, args, kwargs):  # type: ignore[no-untyped-def]
+        """Call an operation on tensors and `LowRankWeight`s."""
+        if self._evaluating:
+            args, kwargs = _in_evaluation(target, args, kwargs)
+        return lowrank.call(_REPLACED.get(target, target), args, kwargs)
+
+    def run_node(self, n: Node) -> object:
+        """Run a node and mark what autograd recorded of it."""
+        result = super().run_node(n)
+        source = node_source(n)
+        for leaf in torch.utils._pytree.tree_leaves(result):
+            if isinstance(leaf, Tensor) and leaf.grad_fn is not None:
+                self._mark(leaf.grad_fn, source)
+        return result
+
+    def _mark(self, root: torch.autograd.graph.Node, source: str) -> None:
+        stack = [root]
+        while stack:
+            function = stack.pop()
+            if function is None or function in self._seen:
+                continue
+            self._seen.add(function)
+            function.register_prehook(_annotator(source))
+            stack.extend(parent for parent, _ in function.next_functions if parent is not None)
+
+
+def _in_evaluation(
+    target: object, args: tuple[object, ...], kwargs: dict[str, object]
+) -> tuple[tuple[object, ...], dict[str, object]]:
+    """Switch a normalisation or dropout from training to evaluation.
+
+    A normalisation that keeps no statistics takes those of the batch in evaluation too.
+    """
+    schema = getattr(target, "_schema", None)
+    names = [argument.name for argument in schema.arguments] if schema else []
+    given = {**dict(zip(names, args, strict=False)), **kwargs}
+    keeps_none = "momentum" in given and given.get("running_mean") is None
+    if not schema or keeps_none:
+        return args, kwargs
+    switched = tuple(_EVALUATION.get(name, arg) for name, arg in zip(names, args, strict=False))
+    return switched, {name: _EVALUATION.get(name, arg) for name, arg in kwargs.items()}
+
+
+def _annotator(source: str):  # type: ignore[no-untyped-def]
+    def annotate(gradients: object) -> None:
+        del gradients
+        fx_traceback.current_meta["custom"] = {STAGE: "backward", SOURCE: source}
+
+    return annotate
+
+
+def node_source(node: Node) -> str:
+    """Return the provenance of an exported node: annotation, else module path."""
+    custom = node.meta.get("custom") or {}
+    if SOURCE in custom:
+        return str(custom[SOURCE])
+    stack = node.meta.get("nn_module_stack") or {}
+    return str(list(stack.values())[-1][0]) if stack else ""
