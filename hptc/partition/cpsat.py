@@ -60,16 +60,20 @@ def run(
     )
     thread.start()
     interrupted, told = False, None
-    while thread.is_alive():
-        try:
-            thread.join(POLL_S)
-            if report is not None and watch.seen not in (None, told):
-                told = watch.seen
-                report(*told)
-        except KeyboardInterrupt:
-            interrupted = True
-        if interrupted or clock.is_over():
-            solver.stop_search()
+    try:
+        while thread.is_alive():
+            try:
+                thread.join(POLL_S)
+                if report is not None and watch.seen not in (None, told):
+                    told = watch.seen
+                    report(*told)
+            except KeyboardInterrupt:
+                interrupted = True
+            if interrupted or clock.is_over():
+                solver.stop_search()
+    finally:
+        solver.stop_search()
+        thread.join()
     if not outcome:
         raise RuntimeError("CP-SAT ended without a status")
     status = outcome[0]

@@ -15,33 +15,33 @@ from hptc.partition.search import Incumbent
 SMALLEST, LARGEST = 8, 80
 """Sizes of windows, in tasks."""
 FIRST_SIZE = 30
-WINDOW_S = 1.0
-"""Longest search of one window in s."""
+GROWTH = 1.07
+SHORTEST_S, LONGEST_S = 0.1, 1.0
+"""Limits in s of the search of one window."""
+WINDOWS = 30
+"""Windows that fit into the time limit even if none is finished."""
 
 
 def improve(search: Incumbent, until_s: float, between: Callable[[], None]) -> None:
     """Re-optimise windows of the incumbent until the time `until_s` of the clock (in s).
 
-    Windows sweep over the schedule in steps of half their size; a sweep without success changes
-    the size, towards what CP-SAT finishes in its time. `between` is called before each window.
+    Windows sweep over the schedule in steps of half their size. The size follows what CP-SAT
+    finishes: it grows with each window that is solved and shrinks with each that is not. `between`
+    is called before each window.
     """
     rng = random.Random(search.clock.limits.seed)
-    size = FIRST_SIZE
+    size = float(FIRST_SIZE)
+    window_s = min(LONGEST_S, max(SHORTEST_S, search.clock.limits.time_s / WINDOWS))
     while not search.is_done and search.clock.elapsed_s < until_s:
-        finished = total = 0
-        for first in _sweep(search.instance.tasks, size, rng):
+        for first in _sweep(search.instance.tasks, int(size), rng):
             if search.is_done or search.clock.elapsed_s >= until_s:
                 return
             between()
             left = until_s - search.clock.elapsed_s
-            outcome = _improve_window(search, first, size, min(WINDOW_S, left))
+            outcome = _improve_window(search, first, int(size), min(window_s, left))
             if outcome is not None:
-                total += 1
-                finished += outcome
-        if finished * 4 >= total * 3:
-            size = min(LARGEST, size + size // 3)
-        elif finished * 2 < total:
-            size = max(SMALLEST, size - size // 4)
+                size *= GROWTH if outcome else 1 / GROWTH
+                size = min(max(size, SMALLEST), LARGEST)
 
 
 def _sweep(tasks: int, size: int, rng: random.Random) -> list[int]:

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from ortools.math_opt import model_pb2
 from ortools.math_opt.python import mathopt
-from ortools.util.python import solve_interrupter
 
 DUAL_BITS = 40
 """Dual values are rounded to multiples of 2^-40."""
@@ -57,22 +56,24 @@ class Optimum:
 
 
 class Solving:
-    """A linear program that HiGHS solves in a thread of its own."""
+    """A linear program that HiGHS solves in a thread of its own.
+
+    HiGHS cannot be cancelled, only limited in time. The thread is no daemon: ending the process
+    waits for it, since killing a thread inside HiGHS aborts the interpreter.
+    """
 
     def __init__(self, rows: Rows, time_s: float) -> None:
         self._rows = rows
         self._scale = max((rows.upper[v] for v in rows.time_variables), default=0) or 1
         self._unit = _cost_unit(rows, self._scale)
         self._found: list[mathopt.SolveResult] = []
-        self._interrupter = solve_interrupter.SolveInterrupter()
         model = mathopt.Model.from_model_proto(_proto(rows, self._scale, self._unit))
         limit = mathopt.SolveParameters(time_limit=timedelta(seconds=max(time_s, 0.01)))
-        self._thread = threading.Thread(target=self._run, args=(model, limit), daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(model, limit))
         self._thread.start()
 
     def _run(self, model: mathopt.Model, limit: mathopt.SolveParameters) -> None:
-        highs, stop = mathopt.SolverType.HIGHS, self._interrupter
-        self._found.append(mathopt.solve(model, highs, params=limit, interrupter=stop))
+        self._found.append(mathopt.solve(model, mathopt.SolverType.HIGHS, params=limit))
 
     @property
     def is_running(self) -> bool:
@@ -82,10 +83,6 @@ class Solving:
     def wait(self, time_s: float) -> None:
         """Wait for the end, at most `time_s` s."""
         self._thread.join(max(time_s, 0.0))
-
-    def cancel(self) -> None:
-        """Ask the solver to stop."""
-        self._interrupter.interrupt()
 
     def optimum(self) -> Optimum | None:
         """Return the result; None if the limit came first or while still running."""

@@ -15,6 +15,8 @@ from hptc.partition.search import Incumbent
 FLOOR = 0.02
 """A mode with a smaller share in the relaxation is not considered."""
 POLL_S = 0.02
+LONGEST_S = 30.0
+"""Longest solve of one relaxation in s: it cannot be cancelled when the search ends early."""
 MAX_POWERED = 4
 """Up to so many devices every set of powered ones is bounded on its own."""
 
@@ -45,11 +47,6 @@ class Relaxing:
             else:
                 self._solving.wait(POLL_S)
 
-    def close(self) -> None:
-        """Stop the solver if it still runs."""
-        if self._solving is not None:
-            self._solving.cancel()
-
     def _start_next(self) -> None:
         self._solving: Solving | None = None
         search = self._search
@@ -64,7 +61,7 @@ class Relaxing:
         else:
             self._relaxed = relaxation(search.instance, latest_end(search.instance))
             self._relaxed.minimise_energy(search.instance, self._powered)
-        self._solving = Solving(self._relaxed.rows, search.clock.left_s)
+        self._solving = Solving(self._relaxed.rows, min(search.clock.left_s, LONGEST_S))
 
     def _take(self, solving: Solving) -> None:
         search, optimum = self._search, solving.optimum()

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from itertools import chain
 
 from hptc.errors import InfeasibleError
 from hptc.partition.bounds import path_bound
 from hptc.partition.decode import decode_by_rank
+from hptc.partition.cuts import cut_choices
 from hptc.partition.exact import Proof, prove
 from hptc.partition.feasible import find_modes
 from hptc.partition.heuristics import local_choices, seeds
@@ -106,7 +108,6 @@ def _climb(search: Incumbent) -> None:
             _prove(search, prove)
         else:
             improve(search, search.clock.limits.time_s, between=lambda: relaxed.collect(0.0))
-    relaxed.close()
 
 
 def _plant(search: Incumbent) -> None:
@@ -116,7 +117,7 @@ def _plant(search: Incumbent) -> None:
         search.offer(schedule, "seed")
         if clock.elapsed_s > SEED_SHARE * clock.limits.time_s or search.is_good_enough:
             break
-    for modes in local_choices(instance):
+    for modes in chain(local_choices(instance), cut_choices(instance)):
         if instance.admits(modes):
             search.offer(decode_by_rank(instance, modes), "seed")
     if search.best is None:
