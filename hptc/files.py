@@ -2,9 +2,28 @@
 
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from hptc.errors import UsageError
+
+
+def check_outputs(outputs: Sequence[Path], *, inputs: Sequence[Path], force: bool) -> None:
+    """Check the outputs of a command before its work starts.
+
+    Raises UsageError if one is an input or another output, or as `check_output` does.
+    """
+    taken = {path.resolve(): "an input" for path in inputs}
+    for path in outputs:
+        place = path.resolve()
+        if place in taken:
+            raise UsageError(
+                str(path),
+                expected="a file of its own for every output",
+                found=f"{taken[place]} of that name",
+            )
+        taken[place] = "another output"
+        check_output(path, force=force)
 
 
 def check_output(path: Path, *, force: bool) -> None:

@@ -1,5 +1,6 @@
 """Options of a compilation: checked once, then passed down frozen."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import Enum
@@ -10,6 +11,7 @@ from hptc.frontend.adapt import AdapterSpec, parse_adapter
 from hptc.frontend.capture import Selection
 from hptc.frontend.recipe import OPTIMIZERS, Loss
 from hptc.ir.graph import Phase
+from hptc.partition.limits import Limits
 from hptc.partition.problem import Objective
 
 Choice = TypeVar("Choice", bound=Enum)
@@ -82,8 +84,9 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
         raise UsageError("--phases", expected="at least one of full, low, infer", found="none")
     if optimizer not in OPTIMIZERS:
         raise UsageError("--optimizer", expected=f"one of {', '.join(OPTIMIZERS)}", found=optimizer)
-    if not time_limit_s > 0:
-        raise UsageError("--time-limit", expected="a positive number of s", found=str(time_limit_s))
+    if not (math.isfinite(lr) and lr > 0):
+        raise UsageError("--lr", expected="a positive number", found=str(lr))
+    limits = Limits(time_s=time_limit_s, gap=gap, seed=seed)
     return Options(
         targets=_targets(target, chosen),
         phases=chosen,
@@ -95,9 +98,9 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
         selection=Selection(train, frozen),
         dimensions=dict(shape or {}),
         objective=_choice("--objective", Objective, objective),
-        time_limit_s=time_limit_s,
-        gap=gap,
-        seed=seed,
+        time_limit_s=limits.time_s,
+        gap=limits.gap,
+        seed=limits.seed,
         steps={_choice("--steps", Phase, key): count for key, count in (steps or {}).items()},
         lr=lr,
     )

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from hptc.errors import UsageError
 
+MAX_SEED = 2**31 - 1
+
 
 def parse_counts(option: str, texts: Sequence[str]) -> dict[str, int]:
     """Parse `name=N[,name=N...]` into positive integers by name; raises UsageError."""

@@ -18,6 +18,7 @@ from hptc.cli.output import (
     new_table,
     print_json,
     print_table,
+    say,
 )
 from hptc.errors import UsageError
 
@@ -76,7 +77,7 @@ def compile_model(
     """Compile a model for training on a target."""
     path = out or Path(Path(model).stem + ".hptc")
     emitted = _emitted(path, emit)
-    force = _check_outputs((path, *emitted.values()), force=force)
+    force = _check_outputs((path, *emitted.values()), Path(model), force=force)
     from hptc.options import make_options
 
     options = make_options(
@@ -105,22 +106,21 @@ def compile_model(
 
 
 def _emitted(bundle: Path, emit: str | None) -> dict[str, Path]:
-    kinds = parse_names("--emit", emit) if emit else ()
+    kinds = () if emit is None else parse_names("--emit", emit)
     for kind in kinds:
         if kind not in EMITTED:
             raise UsageError("--emit", expected=f"among {', '.join(EMITTED)}", found=repr(kind))
     return {kind: bundle.with_suffix(EMITTED[kind]) for kind in kinds}
 
 
-def _check_outputs(paths: tuple[Path, ...], *, force: bool) -> bool:
-    """Check every output before work starts; asks on a terminal whether to replace one."""
-    from hptc.files import check_output
+def _check_outputs(paths: tuple[Path, ...], model: Path, *, force: bool) -> bool:
+    """Check every output before work starts; asks on a terminal whether to replace those there."""
+    from hptc.files import check_outputs
 
-    for path in paths:
-        taken = path.is_file() and not force
-        if taken and sys.stdin.isatty() and sys.stderr.isatty():
-            force = typer.confirm(f"{path} exists. Replace it?", err=True)
-        check_output(path, force=force)
+    taken = next((path for path in paths if path.is_file()), None)
+    if taken is not None and not force and sys.stdin.isatty() and sys.stderr.isatty():
+        force = typer.confirm(f"{taken} exists. Replace the outputs that exist?", err=True)
+    check_outputs(paths, inputs=(model,), force=force)
     return force
 
 
@@ -159,7 +159,7 @@ def _report(program: Program, path: Path, emitted: Mapping[str, Path], *, as_jso
         print_json({**report, "emitted": {kind: str(file) for kind, file in emitted.items()}})
         return
     table = new_table(
-        f"{program.bundle.name} on {_targets(report)}",
+        f"{program.bundle.name} on {report['target']}",
         *("phase", "latency", "bound", "gap", "energy", "all-GPU", "speed-up", "static MACs"),
     )
     for name, figures in report["phases"].items():  # type: ignore[attr-defined]
@@ -168,19 +168,14 @@ def _report(program: Program, path: Path, emitted: Mapping[str, Path], *, as_jso
     for name, figures in report["phases"].items():  # type: ignore[attr-defined]
         placed = ", ".join(f"{d} {f['ops']}" for d, f in figures["devices"].items())
         folded = figures["tags"]["folded"]["ops"]
-        typer.echo(
-            f"{name}: {figures['ops']} operations in {figures['tasks']} tasks ({placed}, folded "
-            f"{folded}), {figures['crossbars_used']} crossbars"
+        macs = sum(tag["macs"] for tag in figures["tags"].values())
+        say(
+            f"{name}: {figures['ops']} operations, {human_count(macs)} MACs, in {figures['tasks']} "
+            f"tasks ({placed}, folded {folded}), {figures['crossbars_used']} crossbars"
         )
         if figures["status"] != "optimal":
             warn(f"{name}: best found in the time given, {figures['gap']:.1%} above the bound")
-    typer.echo(f"wrote {', '.join(str(file) for file in (path, *emitted.values()))}")
-
-
-def _targets(report: Mapping[str, object]) -> str:
-    names = dict(report["target"])  # type: ignore[call-overload]
-    distinct = dict.fromkeys(names.values())
-    return next(iter(distinct)) if len(distinct) == 1 else str(names)
+    say(f"wrote {', '.join(str(file) for file in (path, *emitted.values()))}")
 
 
 def _row(figures: Mapping[str, object]) -> tuple[str, ...]:
@@ -197,5 +192,5 @@ def _row(figures: Mapping[str, object]) -> tuple[str, ...]:
         human_energy(float(str(figures["energy_nj"]))),
         human_time(gpu["latency_ns"]) if gpu else "-",
         f"{gpu['latency_ns'] / latency_ns:.2f}x" if gpu and latency_ns else "-",
-        f"{static / macs:.0%} of {human_count(macs)}" if macs else "0",
+        f"{static / macs:.0%}" if macs else "-",
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from hptc.cli.guard import guarded
-from hptc.cli.output import print_json
+from hptc.cli.output import print_json, say
 
 
 @guarded
@@ -19,16 +19,16 @@ def inspect_bundle(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report instead.")] = False,
 ) -> None:
     """Write a page that shows a bundle: placement, timeline, totals."""
-    from hptc.files import check_output, write_file
+    from hptc.files import check_outputs, write_file
     from hptc.schedule.bundle import load_bundle
     from hptc.viz.page import render
 
     page = out or bundle.with_suffix(".html")
     if not as_json:
-        check_output(page, force=force)
+        check_outputs((page,), inputs=(bundle,), force=force)
     program = load_bundle(bundle)
     if as_json:
         print_json({**program.report, "bundle": str(bundle)})
         return
     write_file(page, render(program))
-    typer.echo(f"wrote {page}")
+    say(f"wrote {page}")

@@ -1,7 +1,12 @@
-"""What commands print: one JSON object, or tables."""
+"""What commands print on stdout: one JSON object, tables, lines.
+
+A reader that has gone away (`| head -1`) never changes how a command ends.
+"""
 
 import json
 import math
+import os
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +20,31 @@ _ENERGIES = ((1e9, "J"), (1e6, "mJ"), (1e3, "uJ"), (1.0, "nJ"))
 _COUNTS = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 
 
+_WIDE = 1000
+"""Columns where stdout is no terminal, so that no cell wraps."""
+
+
+def say(text: str) -> None:
+    """Print a line."""
+    try:
+        typer.echo(text)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def print_json(content: Mapping[str, object]) -> None:
     """Print exactly one JSON object; what is not a finite number becomes null."""
-    typer.echo(json.dumps(_finite(content), indent=2))
+    say(json.dumps(_finite(content), indent=2))
 
 
 def print_table(table: "Table") -> None:
-    """Print a table on stdout."""
+    """Print a table."""
     from rich.console import Console
 
-    Console().print(table)
+    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    with console.capture() as captured:
+        console.print(table)
+    say(captured.get().rstrip("\n"))
 
 
 def new_table(title: str, *columns: str) -> "Table":

@@ -18,7 +18,9 @@ def training_progress(steps: int) -> Iterator[Callable[[Record], None]]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
         row = bar.add_task("training", total=steps)
 
         def show(record: Record) -> None:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hptc.cli.arguments import MAX_SEED
 from hptc.cli.guard import guarded
 from hptc.cli.output import human_time, new_table, print_json, print_table
+from hptc.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +24,7 @@ def run_bundle(
     inputs: Annotated[
         Path | None, typer.Option(help="An .npz with in_0, ..., target; default seeded inputs.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the seeded inputs.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the seeded inputs.")] = 0,
     numerics: Annotated[
         str, typer.Option(help="ideal, or device: ReRAM reads at its word lengths.")
     ] = "ideal",
@@ -36,6 +38,8 @@ def run_bundle(
     from hptc.runtime.verify import verify_phases
     from hptc.schedule.bundle import load_bundle
 
+    if verify and numerics != "ideal":
+        raise UsageError("--numerics", expected="ideal with --verify", found=repr(numerics))
     loaded = load_bundle(bundle)
     if not verify:
         report = run_phases(loaded, phase, steps=steps, inputs=inputs, seed=seed, numerics=numerics)

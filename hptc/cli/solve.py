@@ -21,14 +21,12 @@ def solve_problem(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Place and order the tasks of a bare graph for the least makespan, with a proven bound."""
-    from hptc.errors import UsageError
     from hptc.partition.files import read_problem, solution_json
     from hptc.partition.solve import Limits, solve
 
-    if not time_limit > 0:
-        raise UsageError("--time-limit", expected="a positive number of s", found=str(time_limit))
+    limits = Limits(time_s=time_limit, gap=gap, seed=seed)
     read = read_problem(problem, processors=processors)
-    solution = solve(read.problem, limits=Limits(time_s=time_limit, gap=gap, seed=seed))
+    solution = solve(read.problem, limits=limits)
     if as_json:
         print_json(solution_json(read, solution))
         return

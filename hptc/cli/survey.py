@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from hptc.cli.guard import guarded
-from hptc.cli.output import new_table, print_json, print_table
+from hptc.cli.output import new_table, print_json, print_table, say
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 PACKAGES = ("torch", "onnx", "onnxruntime", "ortools", "numpy", "networkx", "pydantic")
@@ -48,8 +48,8 @@ def doctor(as_json: AsJson = False) -> None:
         print_json({"ok": ok, "versions": found, "target": target.name, "solver": solved})
     else:
         for name, text in found.items():
-            typer.echo(f"{name:>12} {text}")
-        typer.echo("all is well" if ok else "something is missing")
+            say(f"{name:>12} {text}")
+        say("all is well" if ok else "something is missing")
     if not ok:
         raise typer.Exit(1)
 

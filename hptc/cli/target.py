@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from hptc.cli.guard import guarded, warn
-from hptc.cli.output import new_table, print_json, print_table
+from hptc.cli.output import new_table, print_json, print_table, say
 
 target_app = typer.Typer(help="Built-in and own targets.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A built-in name or a .toml file.")]
@@ -44,7 +44,7 @@ def show_target(name: Name, overrides: Overrides = None, as_json: AsJson = False
     if as_json:
         print_json(tomllib.loads(text))
     else:
-        typer.echo(text)
+        say(text)
 
 
 @target_app.command("schema")
@@ -69,4 +69,4 @@ def check_target_file(name: Name, overrides: Overrides = None, as_json: AsJson =
         return
     for message in warnings:
         warn(message)
-    typer.echo(f"{target.name}: valid, {len(target.devices)} devices, {len(target.links)} links")
+    say(f"{target.name}: valid, {len(target.devices)} devices, {len(target.links)} links")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hptc.cli.arguments import MAX_SEED
 from hptc.cli.guard import guarded, warn
-from hptc.cli.output import human_energy, human_time, print_json
+from hptc.cli.output import human_energy, human_time, print_json, say
 from hptc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def train_bundle(
     window: Annotated[
         int | None, typer.Option(min=2, help="Steps between tests of the rule hpt.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Order of the samples.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Order of the samples.")] = 0,
     log: Annotated[Path | None, typer.Option(help="JSONL log; default BUNDLE.train.jsonl.")] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Write the weights (.safetensors).")
@@ -40,7 +41,7 @@ def train_bundle(
 ) -> None:
     """Train a bundle through the switch from full to low, by its schedules."""
     from hptc.cli.progress import training_progress
-    from hptc.files import check_output
+    from hptc.files import check_outputs
     from hptc.runtime.data import input_aliases, load_training_data
     from hptc.runtime.options import TrainOptions
     from hptc.runtime.switch import DEFAULT_WINDOW, parse_switch
@@ -48,8 +49,7 @@ def train_bundle(
     from hptc.schedule.bundle import load_bundle
 
     log = log or bundle.with_suffix(".train.jsonl")
-    for path in (log, *([out] if out else [])):
-        check_output(path, force=force)
+    check_outputs((log, *([out] if out else [])), inputs=(bundle, data), force=force)
     policy = parse_switch(switch, window or DEFAULT_WINDOW)
     loaded = load_bundle(bundle)
     rate = float(str(loaded.options["lr"])) if lr is None else lr
@@ -85,9 +85,9 @@ def _print(result: TrainResult, log: Path, out: Path | None, *, as_json: bool) -
         )
         return
     switched = "no switch" if result.switched_at is None else f"switched after {result.switched_at}"
-    typer.echo(
+    say(
         f"{result.steps} steps, {switched}; last loss {result.loss:.6g} in {result.phase.value}; "
         f"modelled {human_time(result.totals.total_ns)}, "
         f"{human_energy(result.totals.total_pj / 1000)}, {result.totals.cell_writes} cell writes"
     )
-    typer.echo(f"wrote {', '.join(str(path) for path in (log, out) if path)}")
+    say(f"wrote {', '.join(str(path) for path in (log, out) if path)}")

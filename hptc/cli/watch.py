@@ -59,8 +59,9 @@ class SolverWatch:
         return self._stopped
 
     def _interrupt(self, signum: int, frame: FrameType | None) -> None:
-        del signum, frame
         if self._stopped or not self._has_incumbent:
+            if callable(self._previous):
+                self._previous(signum, frame)
             raise KeyboardInterrupt
         self._stopped = True
 

@@ -1,8 +1,14 @@
 """Limits of a solve, its progress, and the clock that keeps them."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from hptc.errors import UsageError
+
+MAX_SEED = 2**31 - 1
+"""Largest seed that CP-SAT takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,13 +19,30 @@ class Limits:
         time_s: wall time in s for everything, the bound included.
         gap: relative distance of value and bound that is good enough.
         seed: of every random choice.
-        workers: threads of CP-SAT.
+        workers: threads of CP-SAT where one could not prove the answer; answers found by one are
+            the same each time, as far as the time limit allows.
+
+    Raises:
+        UsageError: one of them is out of range.
     """
 
     time_s: float = 10.0
     gap: float = 0.0
     seed: int = 0
     workers: int = 2
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if not (math.isfinite(self.time_s) and self.time_s > 0):
+            raise _out_of_range("--time-limit", "a positive number of s", self.time_s)
+        if not (math.isfinite(self.gap) and self.gap >= 0):
+            raise _out_of_range("--gap", "a number of at least 0", self.gap)
+        if not 0 <= self.seed <= MAX_SEED:
+            raise _out_of_range("--seed", f"a number from 0 to {MAX_SEED}", self.seed)
+
+
+def _out_of_range(option: str, expected: str, found: float) -> UsageError:
+    return UsageError(option, expected=expected, found=str(found))
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,11 @@ def read_arrays(path: Path) -> dict[str, Array]:
             if not isinstance(loaded, np.lib.npyio.NpzFile):
                 raise _file_error(path, "a single array")
             return {name: loaded[name] for name in loaded.files}
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+    except OSError as error:
+        raise InvalidInputError(
+            f"data file {path}", expected="a readable file", found=f"{error.strerror or error}"
+        ) from error
+    except (ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
         raise _file_error(path, f"{type(error).__name__}: {error}") from error
 
 

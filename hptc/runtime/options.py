@@ -72,6 +72,8 @@ def check_options(bundle: Bundle, options: TrainOptions) -> None:
     for rate in (options.lr, options.low_lr):
         if rate is not None and not (math.isfinite(rate) and rate > 0):
             raise UsageError("--lr", expected="a positive number", found=str(rate))
+    if options.seed < 0:
+        raise UsageError("--seed", expected="a number of at least 0", found=str(options.seed))
     have = set(bundle.phases)
     wants_low = not isinstance(options.switch, Never)
     if not have & {Phase.FULL, Phase.LOW} or (wants_low and Phase.LOW not in have):
