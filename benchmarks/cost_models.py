@@ -10,11 +10,8 @@ the models on cases that they were not fitted to.
 import argparse
 import json
 import os
-import platform
 from collections import defaultdict
 from dataclasses import asdict
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
@@ -23,6 +20,7 @@ from rich.table import Table
 from benchmarks.gpu_scores import gpu_scores
 from benchmarks.gpu_tables import rows_of
 from benchmarks.score import Score, score
+from benchmarks.stamp import stamp
 from cost_models.crossbar import Geometry, Held, SliceLayout, program_time_ns
 from cost_models.link import transfer_ns
 from cost_models.systolic_gemm import (
@@ -151,10 +149,8 @@ def show(lines: list[Score]) -> None:
 def report(lines: list[Score], data: Path) -> dict[str, object]:
     """Return the scores with what is needed to repeat them."""
     return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        **stamp(),
         "data": str(data),
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("numpy", "pydantic")},
         "scores": [asdict(line) for line in lines],
     }
 

@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -92,7 +92,7 @@ def compile_source(
         report={
             "schema_version": REPORT_SCHEMA,
             "bundle": None,
-            "target": {phase.value: target.name for phase, target in targets.items()},
+            "target": _target_name(targets),
             "capture_s": capture_s,
             "solve_s": time.monotonic() - started - capture_s,
             "trained": {phase.value: list(graph.trained) for phase, graph in graphs.items()},
@@ -160,6 +160,13 @@ def _record(options: Options, source: Source) -> Json:
             for guess in source.guesses
         ],
     }
+
+
+def _target_name(targets: Mapping[Phase, Target]) -> str:
+    names = {phase.value: target.name for phase, target in targets.items()}
+    if len(set(names.values())) == 1:
+        return next(iter(names.values()))
+    return ",".join(f"{phase}={name}" for phase, name in names.items())
 
 
 def _versions() -> dict[str, str]:
