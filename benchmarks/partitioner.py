@@ -1,8 +1,8 @@
 """Quality and speed of the partitioner on graphs with known answers.
 
 `python -m benchmarks.partitioner --data reference/scheduling [--time-limit S] [--json OUT]`
-reads `hetero/BEST.csv` and `stg/OPT_*.csv` of the folder. Without `--data` it solves transformer-like
-steps that it makes itself, and compares with the best single device.
+reads `hetero/BEST.csv` and `stg/OPT_*.csv` of the folder. Without `--data` it solves steps like
+those of transformers, which it makes itself, and compares with the best single device.
 """
 
 import argparse
@@ -74,74 +74,97 @@ def step_cases() -> Iterator[Case]:
         yield Case(f"transformer step, {blocks} blocks", problem, min(singles, default=None))
 
 
-def transformer_step(blocks: int, seed: int) -> Problem:
-    """Return a training step with frozen matrices on ReRAM, a systolic array and a GPU over PCIe."""
-    rng = random.Random(seed)
-    tasks: list[Task] = []
-    values: list[Value] = []
-    readers: dict[int, list[int]] = {}
-    sizes: dict[int, int] = {}
-    matrices: list[Matrix] = []
+WIDTH = 64 * 768
+"""Bytes of an activation: 64 tokens of width 768."""
+SCORES = 12 * 64 * 64
+ATTENTION = 4
+"""Matrices of a block before the feed-forward pair."""
+GPU_NS = (4_000, 7_000)
+ARRAY_FACTOR = {"matrix": 3.0, "attend": 1.2, "vector": 0.6}
+"""Time on the systolic array over the time on the GPU."""
 
-    def add(kind: str, inputs: list[int], size: int, matrix: int | None = None) -> int:
-        gpu = rng.randint(4_000, 7_000)
+
+class Step:
+    """A training step under construction."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.tasks: list[Task] = []
+        self.matrices: list[Matrix] = []
+        self.sizes: list[int] = []
+        self.readers: dict[int, list[int]] = {}
+        self.carried: list[Value] = []
+
+    def add(self, kind: str, inputs: list[int], size: int, matrix: int | None = None) -> int:
+        gpu = self.rng.randint(*GPU_NS)
         modes = [Mode(0, gpu, gpu * 200_000)]
-        if kind != "misc":
-            slow = {"matrix": 3.0, "attend": 1.2, "vector": 0.6}[kind]
-            array = int(gpu * slow * rng.uniform(0.7, 1.3))
+        if kind in ARRAY_FACTOR:
+            array = int(gpu * ARRAY_FACTOR[kind] * self.rng.uniform(0.7, 1.3))
             modes.append(Mode(1, array, array * 2_000))
         if matrix is not None:
-            modes.append(Mode(2, rng.randint(2_000, 30_000), 5_000_000, matrix))
-        tasks.append(Task(f"{kind}{len(tasks)}", tuple(modes)))
+            modes.append(Mode(2, self.rng.randint(2_000, 30_000), 5_000_000, matrix))
+        self.tasks.append(Task(f"{kind}{len(self.tasks)}", tuple(modes)))
+        self.sizes.append(size)
         for source in inputs:
-            readers.setdefault(source, []).append(len(tasks) - 1)
-        sizes[len(tasks) - 1] = size
-        return len(tasks) - 1
+            self.readers.setdefault(source, []).append(len(self.tasks) - 1)
+        return len(self.tasks) - 1
 
-    width = 64 * 768
-    x = add("misc", [], width)
-    saved: list[tuple[int, list[int]]] = []
+    def forward(self, block: int, x: int) -> tuple[int, list[int]]:
+        """Add a block; return its output and what the backward pass reads."""
+        base = len(self.matrices)
+        for i in range(ATTENTION + 2):
+            self.matrices.append(Matrix(f"w{block}.{i}", 2, 144 if i < ATTENTION else 576))
+        norm = self.add("vector", [x], WIDTH)
+        q, k, v = (self.add("matrix", [norm], WIDTH, base + i) for i in range(3))
+        soft = self.add("vector", [self.add("attend", [q, k], SCORES)], SCORES)
+        mixed = self.add("attend", [soft, v], WIDTH)
+        mid = self.add("vector", [self.add("matrix", [mixed], WIDTH, base + 3), x], WIDTH)
+        up = self.add("matrix", [mid], 4 * WIDTH, base + 4)
+        act = self.add("vector", [up], 4 * WIDTH)
+        down = self.add("matrix", [act], WIDTH, base + 5)
+        return self.add("vector", [down, mid], WIDTH), [base, norm, q, k, v, soft, mid, up]
+
+    def backward(self, gradient: int, saved: list[int]) -> int:
+        """Add the gradients of a block and the updates of its adapters; return its gradient."""
+        base, norm, q, k, v, soft, mid, up = saved
+        d_act = self.add("matrix", [gradient], 4 * WIDTH, base + 5)
+        d_mid = self.add("matrix", [self.add("vector", [d_act, up], 4 * WIDTH)], WIDTH, base + 4)
+        d_out = self.add("vector", [d_mid, gradient, mid], WIDTH)
+        d_mixed = self.add("matrix", [d_out], WIDTH, base + 3)
+        d_v = self.add("attend", [d_mixed, soft], WIDTH)
+        d_soft = self.add("attend", [d_mixed, v], SCORES)
+        d_score = self.add("vector", [d_soft, soft], SCORES)
+        d_q, d_k = (self.add("attend", [d_score, other], WIDTH) for other in (k, q))
+        parts = [self.add("matrix", [d], WIDTH, base + i) for i, d in enumerate((d_q, d_k, d_v))]
+        for d, reader in ((d_q, q), (d_v, v)):
+            update = self.add("vector", [d, norm], 8 * 768)
+            self.carried.append(Value(update, (reader,), 8 * 768 * 4, carried=True))
+        return self.add("vector", [*parts, d_out], WIDTH)
+
+
+def transformer_step(blocks: int, seed: int) -> Problem:
+    """Return a step with frozen matrices on ReRAM, a systolic array, and a GPU over PCIe."""
+    step = Step(seed)
+    x = step.add("misc", [], WIDTH)
+    saved = []
     for block in range(blocks):
-        base = len(matrices)
-        matrices += [Matrix(f"w{block}.{i}", 2, 144 if i < 4 else 576) for i in range(6)]
-        norm = add("vector", [x], width)
-        q, k, v = (add("matrix", [norm], width, base + i) for i in range(3))
-        score = add("attend", [q, k], 12 * 64 * 64)
-        soft = add("vector", [score], 12 * 64 * 64)
-        mixed = add("attend", [soft, v], width)
-        out = add("matrix", [mixed], width, base + 3)
-        mid = add("vector", [out, x], width)
-        up = add("matrix", [mid], 4 * width, base + 4)
-        act = add("vector", [up], 4 * width)
-        down = add("matrix", [act], width, base + 5)
-        x = add("vector", [down, mid], width)
-        saved.append((base, [norm, q, k, v, soft, mid, up]))
-    gradient = add("misc", [x], width)
-    for base, (norm, q, k, v, soft, mid, up) in reversed(saved):
-        d_act = add("matrix", [gradient], 4 * width, base + 5)
-        d_up = add("vector", [d_act, up], 4 * width)
-        d_mid = add("matrix", [d_up], width, base + 4)
-        d_out = add("vector", [d_mid, gradient, mid], width)
-        d_mixed = add("matrix", [d_out], width, base + 3)
-        d_v, d_soft = add("attend", [d_mixed, soft], width), add("attend", [d_mixed, v], 12 * 4096)
-        d_score = add("vector", [d_soft, soft], 12 * 4096)
-        d_q, d_k = add("attend", [d_score, k], width), add("attend", [d_score, q], width)
-        parts = [add("matrix", [d], width, base + i) for i, d in enumerate((d_q, d_k, d_v))]
-        for d in (d_q, d_v):
-            update = add("vector", [d, norm], 8 * 768)
-            values.append(Value(update, (q if d == d_q else v,), 8 * 768 * 4, carried=True))
-        gradient = add("vector", [*parts, d_out], width)
-    values += [Value(source, tuple(to), sizes[source]) for source, to in readers.items()]
+        x, kept = step.forward(block, x)
+        saved.append(kept)
+    gradient = step.add("misc", [x], WIDTH)
+    for kept in reversed(saved):
+        gradient = step.backward(gradient, kept)
+    sent = (Value(src, tuple(to), step.sizes[src]) for src, to in step.readers.items())
     devices = (
         Device("gpu", None, 5e4),
         Device("systolic", None, 1e3),
-        Device("reram", 24_576, 500.0),
+        Device("reram", 24_576, 500),
     )
     links = tuple(
         Link(a, b, 12.0 if 0 in (a, b) else 0.1, 7_000 if 0 in (a, b) else 50, 10.0)
         for a, b in permutations(range(3), 2)
     )
-    return Problem(devices, links, tuple(tasks), tuple(values), tuple(matrices))
+    values = (*step.carried, *sent)
+    return Problem(devices, links, tuple(step.tasks), values, tuple(step.matrices))
 
 
 def measure(case: Case, time_limit_s: float) -> Row:

@@ -92,7 +92,7 @@ def brute_force(problem: Problem) -> tuple[float, float]:
 
 def _events(problem: Problem, modes: tuple[Mode, ...]) -> list[dict[str, Any]] | None:
     """Return tasks and transfers as events with resource, length, energy and predecessors."""
-    events = [
+    events: list[dict[str, Any]] = [
         {
             "row": ("device", mode.device, mode.matrix),
             "length": mode.duration_ns,
@@ -170,7 +170,10 @@ def chain_of_blocks(blocks: int, seed: int = 0) -> Problem:
             if step in (1, 4):
                 modes.append(Mode(2, number(200, 4000), number(10**3, 10**5), len(tasks) % 5))
             tasks.append(Task(f"t{len(tasks)}", tuple(modes)))
-        ends = ((base, (base + 1, base + 2, base + 5)), (base + 1, (base + 3,)))
+        ends: tuple[tuple[int, tuple[int, ...]], ...] = (
+            (base, (base + 1, base + 2, base + 5)),
+            (base + 1, (base + 3,)),
+        )
         ends += ((base + 2, (base + 3,)), (base + 3, (base + 4,)), (base + 4, (base + 5,)))
         values += [Value(src, readers, number(1000, 60000)) for src, readers in ends]
         if base:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hptc.errors import HptcError, InfeasibleError, ProblemError, UsageError
+from hptc.errors import InfeasibleError, ProblemError, UsageError
 from hptc.partition.files import read_problem, solution_json
 from hptc.partition.solve import Limits, solve
 
@@ -43,8 +43,8 @@ def test_a_json_problem_is_solved_under_its_own_names(tmp_path: Path) -> None:
     wall = answer.pop("wall_s")
     assert wall >= 0
     assert {k: answer[k] for k in ("makespan_ns", "lower_bound_ns", "gap", "status")} == {
-        "makespan_ns": 27,
-        "lower_bound_ns": 27,
+        "makespan_ns": 26,
+        "lower_bound_ns": 26,
         "gap": 0.0,
         "status": "optimal",
     }
@@ -178,9 +178,10 @@ def test_nonsense_never_ends_in_a_traceback(
 ) -> None:
     path = _file(tmp_path_factory.mktemp("junk"), GOOD | {key: junk} if key else junk)
     try:
-        solve(read_problem(path).problem)
-    except HptcError as error:
-        assert error.exit_code in (3, 4)
+        found = solve(read_problem(path).problem)
+    except (ProblemError, InfeasibleError):
+        return
+    assert found.value >= 0
 
 
 def _reference() -> Path:

@@ -43,7 +43,7 @@ def test_small_problems_are_solved_to_the_brute_force_optimum(problem: Problem) 
 @settings(max_examples=60, deadline=None)
 @given(problems())
 def test_every_bound_and_every_seed_is_valid(problem: Problem) -> None:
-    time_ns, energy = brute_force(problem)
+    time_ns, _ = brute_force(problem)
     if math.isinf(time_ns):
         return
     instance = prepare(problem)
@@ -88,6 +88,20 @@ def test_windows_improve_on_the_seeds() -> None:
     found = solve(problem, limits=Limits(time_s=3.0), progress=note)
     assert found.value == min(stages.values())
     assert stages["window"] < stages["seed"]
+
+
+def test_the_same_seed_gives_the_same_answer() -> None:
+    problem = chain_of_blocks(4)
+    first, second = (solve(problem, limits=Limits(time_s=20.0, seed=5)) for _ in range(2))
+    assert first.status is Status.OPTIMAL
+    assert first.assignment == second.assignment
+
+
+def test_a_wanted_gap_ends_the_search_without_claiming_more() -> None:
+    problem = chain_of_blocks(30)
+    found = solve(problem, limits=Limits(time_s=20.0, gap=5.0))
+    assert found.wall_s < 10.0
+    assert found.status is Status.FEASIBLE
 
 
 def test_no_tasks_take_no_time() -> None:

@@ -38,20 +38,26 @@ def run(
     clock: Clock,
     time_s: float,
     *,
+    workers: int = 1,
+    effort: float | None = None,
     report: Callable[[float, float], None] | None = None,
 ) -> Run:
     """Solve `model` in a thread, so that the caller can stop it and Ctrl-C is seen at once.
 
     Args:
         model: with an objective or without.
-        clock: says when the whole solve is over, and gives seed and workers.
+        clock: says when the whole solve is over, and gives the seed.
         time_s: limit of this run in s.
+        workers: threads; one is deterministic.
+        effort: limit in CP-SAT's deterministic time, which is about 1 s a unit.
         report: called in the calling thread with (objective, bound) at each solution.
     """
     solver = cp_model.CpSolver()
     solver.parameters.max_time_in_seconds = max(0.01, min(time_s, clock.left_s))
-    solver.parameters.num_workers = clock.limits.workers
+    solver.parameters.num_workers = workers
     solver.parameters.random_seed = clock.limits.seed
+    if effort is not None:
+        solver.parameters.max_deterministic_time = effort
     solver.parameters.catch_sigint_signal = False
     solver.parameters.relative_gap_limit = max(clock.limits.gap, 0.0)
     watch, outcome = _Watch(), list[cp_model.CpSolverStatus]()

@@ -26,8 +26,8 @@ class Proof:
     was_interrupted: bool
 
 
-def prove(search: Incumbent) -> Proof:
-    """Search the whole problem from the incumbent, in the time that is left.
+def prove(search: Incumbent, time_s: float, workers: int) -> Proof:
+    """Search the whole problem from the incumbent for at most `time_s` s.
 
     The problem has to be small enough for `model.LARGEST_NS`.
     """
@@ -37,7 +37,7 @@ def prove(search: Incumbent) -> Proof:
     built.model.add(built.makespan >= search.bound_ns)
     scale = _minimise(built, objective)
     built.hint(hint)
-    done = run(built.model, search.clock, search.clock.left_s, report=search.reporter(scale))
+    done = run(built.model, search.clock, time_s, workers=workers, report=search.reporter(scale))
     schedule = None
     if done.found:
         modes, starts, sends = built.read(done.solver)
@@ -51,7 +51,8 @@ def prove(search: Incumbent) -> Proof:
         )
         schedule = retime(instance, raw)
     bound = done.solver.best_objective_bound / scale
-    return Proof(schedule, bound, done.is_proven and done.found, done.was_interrupted)
+    is_optimal = done.is_proven and done.found and search.clock.limits.gap <= 0
+    return Proof(schedule, bound, is_optimal, done.was_interrupted)
 
 
 def _minimise(built: ScheduleModel, objective: Objective) -> int:

@@ -16,8 +16,10 @@ SMALLEST, LARGEST = 8, 80
 """Sizes of windows, in tasks."""
 FIRST_SIZE = 30
 GROWTH = 1.07
-SHORTEST_S, LONGEST_S = 0.1, 1.0
-"""Limits in s of the search of one window."""
+SHORTEST_S, LONGEST_S = 0.1, 0.5
+"""Limits of the search of one window, in units of deterministic time (about 1 s)."""
+SLACK = 4
+"""How much longer than its effort a window may take by the clock."""
 WINDOWS = 30
 """Windows that fit into the time limit even if none is finished."""
 
@@ -37,8 +39,7 @@ def improve(search: Incumbent, until_s: float, between: Callable[[], None]) -> N
             if search.is_done or search.clock.elapsed_s >= until_s:
                 return
             between()
-            left = until_s - search.clock.elapsed_s
-            outcome = _improve_window(search, first, int(size), min(window_s, left))
+            outcome = _improve_window(search, first, int(size), window_s, until_s)
             if outcome is not None:
                 size *= GROWTH if outcome else 1 / GROWTH
                 size = min(max(size, SMALLEST), LARGEST)
@@ -52,7 +53,9 @@ def _sweep(tasks: int, size: int, rng: random.Random) -> list[int]:
     return [max(0, first) for first in firsts]
 
 
-def _improve_window(search: Incumbent, first: int, size: int, time_s: float) -> bool | None:
+def _improve_window(
+    search: Incumbent, first: int, size: int, effort_s: float, until_s: float
+) -> bool | None:
     """Search one window; return whether CP-SAT finished it, None if it cannot help."""
     instance, schedule = search.instance, search.schedule
     order = sorted(
@@ -69,7 +72,8 @@ def _improve_window(search: Incumbent, first: int, size: int, time_s: float) -> 
     built = ScheduleModel(instance, scope, horizon)
     _minimise(search, built)
     built.hint(schedule)
-    done = run(built.model, search.clock, time_s)
+    left_s = until_s - search.clock.elapsed_s
+    done = run(built.model, search.clock, min(SLACK * effort_s, left_s), effort=effort_s)
     if done.found:
         better = _merge(instance, schedule, parts, scope, built.read(done.solver))
         search.replace(better, "window")

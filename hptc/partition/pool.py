@@ -42,9 +42,9 @@ def work_bound(instance: Instance) -> int:
     return -(-sum(row[0] for row in instance.duration) // instance.devices)
 
 
-def prove_pool(search: Incumbent) -> Proof:
-    """Search a pool problem from the incumbent, in the time that is left."""
-    instance, hint, clock = search.instance, search.schedule, search.clock
+def prove_pool(search: Incumbent, time_s: float, workers: int) -> Proof:
+    """Search a pool problem from the incumbent for at most `time_s` s."""
+    instance, hint = search.instance, search.schedule
     model = cp_model.CpModel()
     makespan = model.new_int_var(search.bound_ns, hint.makespan, "makespan")
     start, spans, demands = [], [], []
@@ -64,12 +64,13 @@ def prove_pool(search: Incumbent) -> Proof:
     model.add_cumulative(spans, demands, instance.devices)
     model.add_hint(makespan, hint.makespan)
     model.minimize(makespan)
-    done = run(model, clock, clock.left_s, report=search.reporter(1))
+    done = run(model, search.clock, time_s, workers=workers, report=search.reporter(1))
     schedule = None
     if done.found:
         schedule = deal(instance, [done.solver.value(variable) for variable in start])
     bound = done.solver.best_objective_bound
-    return Proof(schedule, bound, done.is_proven and done.found, done.was_interrupted)
+    is_optimal = done.is_proven and done.found and search.clock.limits.gap <= 0
+    return Proof(schedule, bound, is_optimal, done.was_interrupted)
 
 
 def deal(instance: Instance, start: list[int]) -> Schedule:

@@ -6,8 +6,8 @@ from itertools import chain
 
 from hptc.errors import InfeasibleError
 from hptc.partition.bounds import path_bound
-from hptc.partition.decode import decode_by_rank
 from hptc.partition.cuts import cut_choices
+from hptc.partition.decode import decode_by_rank
 from hptc.partition.exact import Proof, prove
 from hptc.partition.feasible import find_modes
 from hptc.partition.heuristics import local_choices, seeds
@@ -27,6 +27,8 @@ SEED_SHARE = 0.25
 
 LP_SHARE = 0.3
 """Share of the time limit until which the search waits for the relaxation."""
+ALONE_SHARE = 0.6
+"""Share of the time left in which CP-SAT searches the whole problem with one worker."""
 EXACT_TASKS = 80
 """Up to here the whole problem goes to CP-SAT at once."""
 
@@ -125,13 +127,20 @@ def _plant(search: Incumbent) -> None:
         search.offer(decode_by_rank(instance, modes), "seed")
 
 
-def _prove(search: Incumbent, prover: Callable[[Incumbent], Proof]) -> None:
-    """Let CP-SAT search the whole problem in the time that is left."""
-    proof = prover(search)
-    if proof.schedule is not None:
-        search.offer(proof.schedule, "exact")
-    search.raise_bound(proof.bound)
-    if proof.is_optimal:
-        search.close()
-    if proof.was_interrupted:
-        raise KeyboardInterrupt
+def _prove(search: Incumbent, prover: Callable[[Incumbent, float, int], Proof]) -> None:
+    """Let CP-SAT search the whole problem: first alone, then with all workers.
+
+    One worker proves small problems fastest, and gives the same answer each time; several find
+    better answers where the proof is out of reach.
+    """
+    for share, workers in ((ALONE_SHARE, 1), (1.0, search.clock.limits.workers)):
+        if search.is_done:
+            return
+        proof = prover(search, share * search.clock.left_s, workers)
+        if proof.schedule is not None:
+            search.offer(proof.schedule, "exact")
+        search.raise_bound(proof.bound)
+        if proof.is_optimal:
+            search.close()
+        if proof.was_interrupted:
+            raise KeyboardInterrupt
