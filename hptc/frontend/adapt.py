@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from hptc.errors import UsageError
-from hptc.frontend.dataflow import EINSUM, WeightUse, attention_weights, weight_uses
+from hptc.frontend.dataflow import CONVOLUTION, EINSUM, WeightUse, attention_weights, weight_uses
 from hptc.ir.adapter import Adapter
 
 
@@ -66,12 +66,14 @@ def choose_adapters(
     linear map and convolution. Raises UsageError if an explicit pattern matches nothing.
     """
     uses = {use.parameter: use for use in weight_uses(program, canonical)}
-    able = {name: use for name, use in uses.items() if _is_adaptable(use)}
+    able = {name: use for name, use in uses.items() if _is_adaptable(program, use)}
     if spec.match == "auto":
         names = [name for name in attention_weights(program, tuple(uses.values())) if name in able]
         names = names or list(able)
     else:
-        names = matching(spec.match, list(able), option="--adapt match")
+        aliases = [name for name, kept_name in canonical.items() if kept_name in able]
+        found = matching(spec.match, aliases, option="--adapt match")
+        names = [canonical[name] for name in found]
     return tuple(
         _adapter(program, able[name], spec) for name in able if name in names and name not in kept
     )
@@ -104,8 +106,11 @@ def _in_segments(pattern: str, name: str) -> bool:
     )
 
 
-def _is_adaptable(use: WeightUse) -> bool:
-    return use.groups == 1 and use.node.target not in EINSUM
+def _is_adaptable(program: ExportedProgram, use: WeightUse) -> bool:
+    """Tell whether a low-rank update suits: one matrix, or the filters of all channels."""
+    is_matrix = program.state_dict[use.parameter].dim() == 2  # noqa: PLR2004
+    suits = is_matrix or use.node.target in CONVOLUTION
+    return suits and use.groups == 1 and use.node.target not in EINSUM
 
 
 def _adapter(program: ExportedProgram, use: WeightUse, spec: AdapterSpec) -> Adapter:

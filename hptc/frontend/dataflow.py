@@ -26,6 +26,7 @@ CONVOLUTION = frozenset(
         aten.convolution.default,
     }
 )
+LOOK_UP = frozenset({aten.embedding.default})
 EINSUM = frozenset({aten.einsum.default})
 CONTRACTIONS = LINEAR | MATMUL | ADDMM | CONVOLUTION | EINSUM
 SOFTMAX = frozenset({aten.softmax.int, aten._softmax.default})

@@ -1,7 +1,5 @@
 """Running an exported program while a step is traced, with the origin of each operation."""
 
-from collections.abc import Callable
-
 import torch
 import torch.fx.traceback as fx_traceback
 from torch import Tensor
@@ -10,30 +8,6 @@ from torch.fx import GraphModule, Interpreter, Node
 from hptc.frontend import lowrank
 from hptc.frontend.provenance import SOURCE, STAGE
 
-aten = torch.ops.aten
-
-
-def _copy(into: Tensor, values: Tensor, non_blocking: bool = False) -> Tensor:
-    """`aten.copy`, which has no derivative."""
-    del non_blocking
-    return values.to(into.dtype).expand(into.shape)
-
-
-def _dropout(values: Tensor, p: float, train: bool | None = True) -> tuple[Tensor, Tensor]:
-    """`aten.native_dropout`, which counts as random even where it keeps everything."""
-    if train and p > 0:
-        kept: tuple[Tensor, Tensor] = aten.native_dropout.default(values, p, train)
-        return kept
-    return values, torch.ones_like(values, dtype=torch.bool)
-
-
-_REPLACED: dict[object, Callable[..., object]] = {
-    # Fake strides after decomposition can differ from those at export, so views may not hold.
-    aten.view.default: aten.reshape.default,
-    aten._unsafe_view.default: aten.reshape.default,
-    aten.copy.default: _copy,
-    aten.native_dropout.default: _dropout,
-}
 _EVALUATION = {"train": False, "training": False, "dropout_p": 0.0}
 """Arguments that training and evaluation set in different ways, as evaluation has them."""
 
@@ -50,7 +24,7 @@ class OriginInterpreter(Interpreter):
         """Call an operation on tensors and `LowRankWeight`s."""
         if self._evaluating:
             args, kwargs = _in_evaluation(target, args, kwargs)
-        return lowrank.call(_REPLACED.get(target, target), args, kwargs)
+        return lowrank.call(target, args, kwargs)
 
     def run_node(self, n: Node) -> object:
         """Run a node and mark what autograd recorded of it."""

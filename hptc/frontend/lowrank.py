@@ -1,8 +1,8 @@
 """Where a reparametrised weight meets the operations of an exported program.
 
-The interpreter hands a `LowRankWeight` on in place of the parameter. Linear maps and convolutions
-apply the two terms separately; transpositions swap the view; any other reader gets the merged
-matrix.
+The interpreter hands a `LowRankWeight` on in place of the parameter. Linear maps, convolutions and
+look-ups apply the two terms separately; transpositions swap the view; any other reader gets the
+merged matrix.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,9 +13,12 @@ from torch import Tensor
 
 from hptc.frontend import dataflow
 from hptc.frontend.adapt import merged
+from hptc.frontend.operations import linear, matmul, run
 from hptc.ir.adapter import Adapter
 
 aten = torch.ops.aten
+
+Args = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class LowRankWeight:
         result = merged(stored, self.adapter, factors)
         return result.t() if self.swapped else result
 
-    def _factors(self) -> tuple[Tensor, Tensor]:
+    def factors(self) -> tuple[Tensor, Tensor]:
         """Return L, R with L @ R the update as seen."""
         if self.adapter.transposed != self.swapped:
             return self.b.t(), self.a.t()
@@ -48,12 +51,12 @@ class LowRankWeight:
 
     def apply_right(self, x: Tensor) -> Tensor:
         """Return s * x @ (update as seen)."""
-        left, right = self._factors()
-        return self.adapter.scale * ((x @ left) @ right)
+        left, right = self.factors()
+        return self.adapter.scale * matmul(matmul(x, left), right)
 
     def apply_left(self, x: Tensor) -> Tensor:
         """Return s * (update as seen) @ x."""
-        left, right = self._factors()
+        left, right = self.factors()
         return self.adapter.scale * (left @ (right @ x))
 
 
@@ -67,7 +70,7 @@ def call(
         if result is not None:
             return result
     dense = tuple(_dense(arg) for arg in args)
-    return target(*dense, **{key: _dense(arg) for key, arg in kwargs.items()})
+    return run(target, dense, {key: _dense(arg) for key, arg in kwargs.items()})
 
 
 def _dense(arg: object) -> object:
@@ -84,39 +87,57 @@ def _structured(
     """Return the result without forming the matrix, or None where that is not possible."""
     if dataflow.is_swap(target, args, weight.frozen.dim()):
         return weight.transpose()
-    if target in dataflow.PASS_THROUGH:
-        return weight
-    if target in dataflow.MATMUL:
-        return _product(args[0], args[1])
-    if target in dataflow.ADDMM and args[0] is not weight:
-        return _tensor(args[0]) + _tensor(_product(args[1], args[2]))
-    if target in dataflow.LINEAR | dataflow.CONVOLUTION and args[1] is weight:
-        layer = _linear if target in dataflow.LINEAR else _convolution
-        return layer(target, args, weight)
-    return None
+    rule = next((rule for targets, rule in _RULES if target in targets), None)
+    return rule(target, args, weight) if rule else None
 
 
-def _linear(
-    target: Callable[..., object], args: tuple[object, ...], weight: LowRankWeight
-) -> Tensor:
-    x, _, *bias = args
-    return _tensor(target(x, weight.frozen, *bias)) + weight.transpose().apply_right(_tensor(x))
+def _same(target: Callable[..., object], args: Args, weight: LowRankWeight) -> LowRankWeight:
+    del target, args
+    return weight
 
 
-def _product(left: object, right: object) -> object:
-    if isinstance(right, LowRankWeight):
+def _linear(target: Callable[..., object], args: Args, weight: LowRankWeight) -> Tensor | None:
+    del target
+    x, matrix, bias = (*args, None)[:3]
+    if matrix is not weight:
+        return None
+    base = linear(_tensor(x), weight.frozen, None if bias is None else _tensor(bias))
+    return base + weight.transpose().apply_right(_tensor(x))
+
+
+def _rows(target: Callable[..., object], args: Args, weight: LowRankWeight) -> Tensor | None:
+    """Look up rows of W0 and of the left factor; options of the look-up concern its gradient."""
+    _, indices, *options = args
+    if options:
+        return None
+    left, right = weight.factors()
+    found = _tensor(target(left, indices))
+    return _tensor(target(weight.frozen, indices)) + weight.adapter.scale * matmul(found, right)
+
+
+def _product(target: Callable[..., object], args: Args, weight: LowRankWeight) -> Tensor:
+    del target
+    left, right = args
+    if right is weight:
         x = _tensor(left)
-        return x @ right.frozen + right.apply_right(x)
-    if isinstance(left, LowRankWeight):
-        x = _tensor(right)
-        return left.frozen @ x + left.apply_left(x)
-    raise TypeError("neither operand is a low-rank weight")
+        return matmul(x, weight.frozen) + weight.apply_right(x)
+    x = _tensor(right)
+    return weight.frozen @ x + weight.apply_left(x)
 
 
-def _convolution(
-    target: Callable[..., object], args: tuple[object, ...], weight: LowRankWeight
-) -> Tensor:
+def _added_product(
+    target: Callable[..., object], args: Args, weight: LowRankWeight
+) -> Tensor | None:
+    bias, *operands = args
+    if bias is weight:
+        return None
+    return _tensor(bias) + _product(target, tuple(operands), weight)
+
+
+def _convolution(target: Callable[..., object], args: Args, weight: LowRankWeight) -> Tensor | None:
     """Convolve with W0, and with A (as filters) followed by B (pointwise)."""
+    if args[1] is not weight:
+        return None
     x, _, bias, *window = args if len(args) > 2 else (*args, None)  # noqa: PLR2004  (x, W)
     adapter, spatial = weight.adapter, weight.frozen.dim() - 2
     filters = weight.a.t().reshape(adapter.rank, *weight.frozen.shape[1:])
@@ -131,3 +152,13 @@ def _tensor(value: object) -> Tensor:
     if not isinstance(value, Tensor):
         raise TypeError(f"expected a tensor, found {type(value).__name__}")
     return value
+
+
+_RULES = (
+    (dataflow.PASS_THROUGH, _same),
+    (dataflow.MATMUL, _product),
+    (dataflow.ADDMM, _added_product),
+    (dataflow.LINEAR, _linear),
+    (dataflow.LOOK_UP, _rows),
+    (dataflow.CONVOLUTION, _convolution),
+)

@@ -51,11 +51,11 @@ def read_source(
         raise UsageError("--shape", expected="an ONNX model", found=type(model).__name__)
     if isinstance(model, ExportedProgram):
         return _from_program("program", model, example_inputs)
-    if example_inputs is None:
+    if example_inputs is None or isinstance(example_inputs, Tensor):
         raise UsageError(
             f"compile({type(model).__name__})",
             expected="example_inputs, a tuple of tensors",
-            found="None",
+            found="None" if example_inputs is None else "one tensor",
             hint="A module's step is captured with the shapes of its example inputs.",
         )
     exported = load_module(model, example_inputs)

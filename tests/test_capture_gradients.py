@@ -1,0 +1,238 @@
+"""Captured steps against torch autograd: loss, every gradient, buffers and outputs."""
+
+import copy
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from hptc.frontend.capture import Selection
+from hptc.frontend.recipe import OPTIMIZERS, AdamW, Loss, Optimizer, Recipe, Sgd
+from hptc.ir.graph import Phase
+from hptc.ir.names import state_name
+from tests.evaluate import Captured, captured
+from tests.models import (
+    Attention,
+    Block,
+    FirstOutput,
+    FusedQkv,
+    InPlace,
+    Language,
+    MatMul,
+    TwoOutputs,
+)
+
+CLASSES = Recipe(loss=Loss.CROSS_ENTROPY)
+
+
+def _images(channels: int = 4) -> tuple[Tensor, ...]:
+    return (torch.randn(2, channels, 8, 8),)
+
+
+def _rows() -> tuple[Tensor, ...]:
+    return (torch.randn(5, 4),)
+
+
+def _tokens() -> tuple[Tensor, ...]:
+    return (torch.randint(10, (2, 5)),)
+
+
+def _sequence() -> tuple[Tensor, ...]:
+    return (torch.randn(2, 5, 8),)
+
+
+def _encoder(**options: bool) -> nn.Module:
+    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True, **options)
+    return nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
+
+
+def _strided() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(4, 8, 3, stride=2, groups=2),
+        nn.ReLU(),
+        nn.Conv2d(8, 6, 3, padding="same", bias=False),
+        nn.Flatten(),
+        nn.Linear(54, 3),
+    )
+
+
+def _transposed() -> nn.Module:
+    up = nn.ConvTranspose1d(8, 6, 3, stride=2, groups=2)
+    return nn.Sequential(nn.Conv1d(4, 8, 3, dilation=2), nn.SiLU(), up)
+
+
+CASES: dict[str, tuple[Callable[[], nn.Module], Callable[[], tuple[Tensor, ...]]]] = {
+    "mlp": (lambda: nn.Sequential(nn.Linear(4, 8), nn.GELU(), nn.Linear(8, 3)), _rows),
+    "conv, groups, stride": (_strided, _images),
+    "conv, dilated, transposed": (_transposed, lambda: (torch.randn(2, 4, 12),)),
+    "batch norm": (
+        lambda: nn.Sequential(nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4), nn.MaxPool2d(2)),
+        _images,
+    ),
+    "batch norm of the batch": (
+        lambda: nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4, track_running_stats=False)),
+        _rows,
+    ),
+    "instance norm": (
+        lambda: nn.Sequential(
+            nn.Conv2d(4, 4, 3), nn.InstanceNorm2d(4, affine=True, track_running_stats=True)
+        ),
+        _images,
+    ),
+    "layer, group and RMS norm": (
+        lambda: nn.Sequential(nn.Linear(4, 6), nn.LayerNorm(6), nn.GroupNorm(2, 6), nn.RMSNorm(6)),
+        _rows,
+    ),
+    "attention": (Attention, _sequence),
+    "attention, einsum": (lambda: Attention("einsum_written"), _sequence),
+    "attention, SDPA": (lambda: Attention("fused"), _sequence),
+    "attention, causal SDPA": (lambda: Attention("causal"), _sequence),
+    "attention, fused QKV": (lambda: FusedQkv("fused"), _sequence),
+    "encoder": (_encoder, _sequence),
+    "encoder, norm first": (lambda: _encoder(norm_first=True), _sequence),
+    "block": (Block, _sequence),
+    "matrix products": (MatMul, _rows),
+    "LSTM": (lambda: FirstOutput(nn.LSTM(8, 6, batch_first=True)), _sequence),
+    "GRU": (lambda: FirstOutput(nn.GRU(8, 6, batch_first=True)), _sequence),
+    "bilinear": (lambda: nn.Bilinear(3, 4, 2), lambda: (torch.randn(5, 3), torch.randn(5, 4))),
+    "writes in place": (InPlace, _rows),
+}
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+def close(found: dict[str, Tensor], expected: dict[str, Tensor], tolerance: float = 1e-5) -> None:
+    """Compare all tensors, relative to the largest number among them."""
+    assert set(found) == set(expected)
+    scale = max((float(t.abs().max()) for t in expected.values()), default=0.0)
+    for name, tensor in expected.items():
+        assert found[name].shape == tensor.shape, name
+        assert float((found[name] - tensor).abs().max()) <= tolerance * scale, name
+
+
+def matches_eager(
+    module: nn.Module, inputs: tuple[Tensor, ...], recipe: Recipe, taken: Captured
+) -> None:
+    eager = copy.deepcopy(module)
+    output = tree_leaves(eager(*inputs))[recipe.output]
+    target = torch.randn_like(output)
+    if recipe.loss is Loss.CROSS_ENTROPY:
+        target = torch.randint(output.shape[-1], output.shape[:-1])
+    loss = recipe.loss(output, target)
+    loss.backward()
+    step = taken.step(Phase.FULL, inputs, target=target)
+    torch.testing.assert_close(step.loss, loss.detach())
+    torch.testing.assert_close(step.output(), output.detach())
+    parameters = {name: p.grad for name, p in eager.named_parameters() if p.grad is not None}
+    close(step.gradients, parameters)
+    buffers = {n: b for n, b in eager.named_buffers() if not b.equal(module.get_buffer(n))}
+    close({name: tensor for name, tensor in step.new.items() if name in buffers}, buffers)
+    assert {n for n in step.new if n in dict(eager.named_buffers())} == set(buffers)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_step_equals_autograd(name: str) -> None:
+    make, draw = CASES[name]
+    module, inputs = make(), draw()
+    matches_eager(module, inputs, Recipe(), captured(module, inputs, Phase.FULL))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_inference_equals_evaluation_mode(name: str) -> None:
+    make, draw = CASES[name]
+    module, inputs = make(), draw()
+    with torch.no_grad():  # so that statistics differ from those of a fresh module
+        module(*inputs)
+    step = captured(module, inputs, Phase.INFER).step(Phase.INFER, inputs)
+    with torch.no_grad():
+        torch.testing.assert_close(step.output(), copy.deepcopy(module).eval()(*inputs))
+    assert not step.graph.updates
+    assert not step.graph.gradients
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_cross_entropy_over_tokens(tied: bool) -> None:
+    module, inputs = Language(tied=tied), _tokens()
+    taken = captured(module, inputs, Phase.FULL, recipe=CLASSES)
+    matches_eager(module, inputs, CLASSES, taken)
+    assert ("head.weight" in taken.model.parameters) is not tied
+
+
+def test_loss_takes_the_named_output() -> None:
+    module, inputs = TwoOutputs(), _rows()
+    recipe = Recipe(output=1)
+    taken = captured(module, inputs, Phase.FULL, recipe=recipe)
+    matches_eager(module, inputs, recipe, taken)
+    assert taken.result.graphs[Phase.FULL].trained == ("b.weight", "b.bias")
+
+
+def test_frozen_parameters_have_neither_gradient_nor_update() -> None:
+    module, inputs = Block(), _sequence()
+    module.up.weight.requires_grad_(False)
+    taken = captured(module, inputs, Phase.FULL, selection=Selection(frozen=r"norm\.bias"))
+    step = taken.step(Phase.FULL, inputs, target=torch.randn(2, 5, 8))
+    frozen = {"up.weight", "norm.bias"}
+    assert set(step.gradients) == {n for n, _ in module.named_parameters()} - frozen
+    assert frozen.isdisjoint(step.new)
+
+
+def test_dropout_is_off_in_inference() -> None:
+    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.5, batch_first=True)
+    inputs = _sequence()
+    step = captured(layer, inputs, Phase.INFER).step(Phase.INFER, inputs)
+    torch.testing.assert_close(step.output(), copy.deepcopy(layer).eval()(*inputs).detach())
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_other_element_types(dtype: torch.dtype) -> None:
+    module, inputs = nn.Linear(4, 3).to(dtype), (torch.randn(5, 4, dtype=dtype),)
+    step = captured(module, inputs, Phase.FULL).step(
+        Phase.FULL, inputs, target=torch.ones(5, 3, dtype=dtype)
+    )
+    nn.functional.mse_loss(module(*inputs), torch.ones(5, 3, dtype=dtype)).backward()
+    expected = {n: p.grad for n, p in module.named_parameters() if p.grad is not None}
+    close(step.gradients, expected, 1e-2 if dtype is torch.bfloat16 else 1e-6)
+    assert {tensor.dtype for tensor in step.new.values()} == {dtype}
+
+
+OPTIMIZER_CASES: dict[str, tuple[Optimizer, Callable[..., torch.optim.Optimizer]]] = {
+    "sgd": (OPTIMIZERS["sgd"], torch.optim.SGD),
+    "momentum": (
+        Sgd(momentum=0.9, weight_decay=0.1),
+        lambda p, lr: torch.optim.SGD(p, lr=lr, momentum=0.9, weight_decay=0.1),
+    ),
+    "adamw": (OPTIMIZERS["adamw"], torch.optim.AdamW),
+    "adamw, other rates": (
+        AdamW(beta1=0.8, beta2=0.9, eps=1e-6, weight_decay=0.2),
+        lambda p, lr: torch.optim.AdamW(p, lr=lr, betas=(0.8, 0.9), eps=1e-6, weight_decay=0.2),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZER_CASES)
+def test_three_steps_equal_torch_optimizers(name: str) -> None:
+    ours, make = OPTIMIZER_CASES[name]
+    module, inputs = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3)), _rows()
+    target = torch.randn(5, 3)
+    taken = captured(module, inputs, Phase.FULL, recipe=Recipe(optimizer=ours))
+    eager = copy.deepcopy(module)
+    theirs = make(eager.parameters(), lr=0.01)
+    state: dict[str, Tensor] = {}
+    for count in range(1, 4):
+        theirs.zero_grad()
+        nn.functional.mse_loss(eager(*inputs), target).backward()
+        theirs.step()
+        counted = {**state, "hyper/step": torch.tensor(float(count)), "target": target}
+        state = taken.step(Phase.FULL, inputs, **counted).new
+    close(
+        {name: state[name] for name, _ in eager.named_parameters()},
+        {name: p.detach() for name, p in eager.named_parameters()},
+        1e-6,
+    )
+    slots = {state_name(slot, "0.weight") for slot in ours.slots}
+    assert slots == {name for name in state if name.endswith("/0.weight")}
