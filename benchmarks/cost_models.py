@@ -157,13 +157,14 @@ def report(lines: list[Score], data: Path) -> dict[str, object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Score the cost models on reference tables.")
-    parser.add_argument("--data", type=Path, help=f"folder of the tables (or {ENVIRONMENT_DIR})")
+    parser.add_argument(
+        "--data", type=Path, help=f"folder of the tables (default {ENVIRONMENT_DIR}/cost_models)"
+    )
     parser.add_argument("--json", type=Path, help="where to write the scores")
     options = parser.parse_args()
-    folder = options.data or os.environ.get(ENVIRONMENT_DIR)
-    if folder is None:
-        parser.error(f"give --data, or set {ENVIRONMENT_DIR}")
-    data = Path(folder)
+    data = options.data or Path(os.environ.get(ENVIRONMENT_DIR, "")) / "cost_models"
+    if not data.is_dir():
+        parser.error(f"{data} is no folder: give --data, or set {ENVIRONMENT_DIR}")
     lines = [
         *scale_sim_scores(data),
         *stall_scores(data),
