@@ -1,5 +1,17 @@
 """The command line: arguments in, one library call, tables or JSON out."""
 
-from hptc.cli.app import main
+import sys
 
 __all__ = ["main"]
+
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line; `-vv` may stand anywhere."""
+    try:
+        from hptc.cli.app import app
+
+        app(args=[argument for argument in sys.argv[1:] if argument != "-vv"])
+    except KeyboardInterrupt:  # before a command could guard itself
+        sys.exit(_INTERRUPTED)

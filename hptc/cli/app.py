@@ -1,6 +1,5 @@
 """The verbs of `hptc`; heavy imports wait until a verb needs them."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -45,8 +44,3 @@ def _root(
     ] = False,
 ) -> None:
     """Partition training steps over ReRAM, systolic arrays and GPUs."""
-
-
-def main() -> None:
-    """Run the command line; `-vv` may stand anywhere."""
-    app(args=[argument for argument in sys.argv[1:] if argument != "-vv"])

@@ -44,7 +44,7 @@ def print_table(table: "Table") -> None:
     console = Console(width=None if sys.stdout.isatty() else _WIDE)
     with console.capture() as captured:
         console.print(table)
-    say(captured.get().rstrip("\n"))
+    say(captured.get().rstrip())
 
 
 def new_table(title: str, *columns: str) -> "Table":

@@ -46,6 +46,11 @@ class EagerModel:
         found = (self.tied.get(name, name) for name, item in named if item.requires_grad)
         return tuple(dict.fromkeys(found))
 
+    def weights(self) -> dict[str, Tensor]:
+        """Return the parameters and buffers of the original, by the names the bundle uses."""
+        named = (*self.module.named_parameters(), *self.module.named_buffers())
+        return {self.tied.get(name, name): item.detach() for name, item in named}
+
     def run(
         self,
         state: Tensors,

@@ -103,6 +103,7 @@ class _Case:
     bundle: Bundle
     graph: Graph
     state: State
+    """What the step starts from: weights of the original, adapters of the bundle."""
     new_state: State
     result: StepResult
     gradients: Mapping[str, Tensor]
@@ -133,7 +134,8 @@ def _run_case(
 ) -> _Case:
     graph = bundle.phases[phase].graph
     merges = _merges(bundle) if phase is Phase.LOW else ()
-    state = _starting_state(bundle, phase, merges, seed)
+    held = _starting_state(bundle, phase, merges, seed)
+    state = {**held, **model.weights()}
     values = dict(given.values) if given is not None else seeded_inputs(graph, seed)
     count = sum(name in values for name in map(batch_name, range(len(values))))
     inputs = tuple(values[batch_name(i)] for i in range(count))
@@ -143,7 +145,7 @@ def _run_case(
         values |= {LR: torch.tensor(_rate(bundle)), STEP: torch.tensor(1.0)}
     read = {value.name for value in graph.values}
     machine = Machine(graph, bundle.phases[phase].schedule)
-    machine.enter(state)
+    machine.enter(held)
     result = machine.step(
         {name: tensor for name, tensor in values.items() if name in read},
         watch=tuple(named.value for named in graph.gradients),
