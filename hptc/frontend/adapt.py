@@ -9,6 +9,7 @@ import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from math import inf
 
 from torch import Tensor
 from torch.export import ExportedProgram
@@ -44,7 +45,7 @@ def _with_option(spec: AdapterSpec, key: str, value: str, text: str) -> AdapterS
     try:
         if key == "r" and int(value) > 0:
             return replace(spec, rank=int(value))
-        if key == "alpha" and float(value) > 0:
+        if key == "alpha" and 0 < float(value) < inf:
             return replace(spec, alpha=float(value))
     except ValueError:
         pass
