@@ -73,8 +73,8 @@ def latency_ns(table: CostTable, device: str, task: str) -> float:
 
 
 def reference_dir() -> Path:
-    """The folder of the reference tables; skips the test where it is not given."""
+    """The folder of the measured tables; skips the test where it is not given."""
     folder = os.environ.get("HPTC_REFERENCE_DIR")
     if folder is None:
         pytest.skip("HPTC_REFERENCE_DIR is not set: no reference tables to compare with")
-    return Path(folder)
+    return Path(folder) / "cost_models"
