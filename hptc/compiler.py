@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 
 from torch import Tensor
 
@@ -18,7 +19,7 @@ from hptc.frontend.recipe import OPTIMIZERS, Recipe
 from hptc.frontend.source import ModelLike, Source, read_source
 from hptc.ir.graph import Graph, Phase
 from hptc.ir.tasks import tasks_of
-from hptc.options import Options
+from hptc.options import Options, make_options
 from hptc.partition.solve import Limits, Progress, solve
 from hptc.program import Program
 from hptc.schedule.build import build_schedule
@@ -52,6 +53,30 @@ class _Phase:
 
     compiled: CompiledPhase
     report: Json
+
+
+def compile_model(
+    model: ModelLike,
+    example_inputs: Sequence[Tensor] | None = None,
+    *,
+    hooks: Hooks = Hooks(),
+    **options: Any,
+) -> Program:
+    """Compile a model for training; `hptc.compile` is this function.
+
+    Args:
+        model: A module, an exported program, or the path of an ONNX or .pt2 file.
+        example_inputs: Tensors with the shapes to compile for; needed for a module.
+        hooks: Where to look in meanwhile.
+        options: Arguments of `hptc.options.make_options`: `target`, `phases`, `loss`, `adapt`, ...
+
+    Raises:
+        UsageError: An option cannot be honoured.
+        InvalidInputError: The model or the target is malformed.
+        InfeasibleError: The model does not fit the target.
+        TimeLimitError: No solution was found in time.
+    """
+    return compile_source(model, example_inputs, make_options(**options), hooks)
 
 
 def compile_source(

@@ -32,7 +32,7 @@ class Language(nn.Module):
 
 
 def split_heads(x: Tensor) -> Tensor:
-    return x.unflatten(-1, (2, -1)).transpose(1, 2)
+    return torch.unflatten(x, -1, (2, -1)).transpose(1, 2)
 
 
 def merge_heads(x: Tensor) -> Tensor:

@@ -43,8 +43,10 @@ def _sequence() -> tuple[Tensor, ...]:
     return (torch.randn(2, 5, 8),)
 
 
-def _encoder(**options: bool) -> nn.Module:
-    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True, **options)
+def _encoder(*, norm_first: bool = False) -> nn.Module:
+    layer = nn.TransformerEncoderLayer(
+        8, 2, 16, dropout=0.0, batch_first=True, norm_first=norm_first
+    )
     return nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
 
 
@@ -124,7 +126,7 @@ def matches_eager(
     if recipe.loss is Loss.CROSS_ENTROPY:
         target = torch.randint(output.shape[-1], output.shape[:-1])
     loss = recipe.loss(output, target)
-    loss.backward()
+    torch.autograd.backward(loss)
     step = taken.step(Phase.FULL, inputs, target=target)
     torch.testing.assert_close(step.loss, loss.detach())
     torch.testing.assert_close(step.output(), output.detach())
@@ -136,19 +138,14 @@ def matches_eager(
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_step_equals_autograd(name: str) -> None:
-    make, draw = CASES[name]
-    module, inputs = make(), draw()
-    matches_eager(module, inputs, Recipe(), captured(module, inputs, Phase.FULL))
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_inference_equals_evaluation_mode(name: str) -> None:
+def test_step_equals_autograd_and_inference_evaluation_mode(name: str) -> None:
     make, draw = CASES[name]
     module, inputs = make(), draw()
     with torch.no_grad():  # so that statistics differ from those of a fresh module
         module(*inputs)
-    step = captured(module, inputs, Phase.INFER).step(Phase.INFER, inputs)
+    taken = captured(module, inputs, Phase.FULL, Phase.INFER)
+    matches_eager(module, inputs, Recipe(), taken)
+    step = taken.step(Phase.INFER, inputs)
     with torch.no_grad():
         torch.testing.assert_close(step.output(), copy.deepcopy(module).eval()(*inputs))
     assert not step.graph.updates
@@ -194,7 +191,7 @@ def test_other_element_types(dtype: torch.dtype) -> None:
     step = captured(module, inputs, Phase.FULL).step(
         Phase.FULL, inputs, target=torch.ones(5, 3, dtype=dtype)
     )
-    nn.functional.mse_loss(module(*inputs), torch.ones(5, 3, dtype=dtype)).backward()
+    torch.autograd.backward(nn.functional.mse_loss(module(*inputs), torch.ones(5, 3, dtype=dtype)))
     expected = {n: p.grad for n, p in module.named_parameters() if p.grad is not None}
     close(step.gradients, expected, 1e-2 if dtype is torch.bfloat16 else 1e-6)
     assert {tensor.dtype for tensor in step.new.values()} == {dtype}
@@ -225,7 +222,7 @@ def test_three_steps_equal_torch_optimizers(name: str) -> None:
     state: dict[str, Tensor] = {}
     for count in range(1, 4):
         theirs.zero_grad()
-        nn.functional.mse_loss(eager(*inputs), target).backward()
+        torch.autograd.backward(nn.functional.mse_loss(eager(*inputs), target))
         theirs.step()
         counted = {**state, "hyper/step": torch.tensor(float(count)), "target": target}
         state = taken.step(Phase.FULL, inputs, **counted).new

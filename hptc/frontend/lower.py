@@ -117,10 +117,19 @@ def _translate(build: _Builder, node: Node) -> None:
     if node.target is operator.getitem:
         source, index = node.args
         build.names[node] = build.names[source][index]  # type: ignore[index]
-    elif node.target in _ALIASES:
+    elif node.target in _ALIASES or _is_plain_copy(node):
         build.names[node] = build.names[node.args[0]]  # type: ignore[index]
     else:
         _operation(build, node)
+
+
+def _is_plain_copy(node: Node) -> bool:
+    """Tell whether a node clones its operand as it lies in memory: no work where nothing writes."""
+    if node.target is not aten.clone.default:
+        return False
+    source = node.args[0]
+    values = [item.meta["val"] for item in (source, node) if isinstance(item, Node)]
+    return len({value.stride() for value in values}) == 1
 
 
 def _constant(build: _Builder, node: Node) -> None:

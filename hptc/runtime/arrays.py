@@ -23,8 +23,36 @@ IGNORED_CLASS = -100
 """The class index that torch's cross entropy leaves out of the mean."""
 
 
-def read_arrays(path: Path) -> dict[str, Array]:
+@dataclass(frozen=True, slots=True)
+class InMemory:
+    """Arrays that a program hands over as they are; stands where a path could."""
+
+    arrays: Mapping[str, Array]
+
+    def __str__(self) -> str:
+        """Return what messages show in place of a path."""
+        return "(in memory)"
+
+
+DataFile = Path | InMemory
+
+
+def in_memory(tensors: Mapping[str, Array | Tensor]) -> InMemory:
+    """Return tensors and arrays as a data file; bfloat16, which numpy lacks, becomes float32."""
+    return InMemory({name: _array(item) for name, item in tensors.items()})
+
+
+def _array(item: Array | Tensor) -> Array:
+    if not isinstance(item, Tensor):
+        return np.asarray(item)
+    host = item.detach().cpu()
+    return np.asarray((host.float() if host.dtype is torch.bfloat16 else host).numpy())
+
+
+def read_arrays(path: DataFile) -> dict[str, Array]:
     """Return the arrays of an `.npz` file by name; raises InvalidInputError."""
+    if isinstance(path, InMemory):
+        return dict(path.arrays)
     try:
         with path.open("rb") as stream:
             loaded = np.load(stream, allow_pickle=False)
@@ -53,7 +81,7 @@ def batch_values(graph: Graph) -> tuple[Value, ...]:
 
 
 def rename(
-    arrays: Mapping[str, Array], aliases: Mapping[str, str], other: Iterable[str], path: Path
+    arrays: Mapping[str, Array], aliases: Mapping[str, str], other: Iterable[str], path: DataFile
 ) -> dict[str, Array]:
     """Return the arrays under the names of the graph.
 
@@ -88,7 +116,7 @@ def rename(
     return renamed
 
 
-def require(arrays: Mapping[str, Array], values: Iterable[Value], path: Path) -> None:
+def require(arrays: Mapping[str, Array], values: Iterable[Value], path: DataFile) -> None:
     """Raise InvalidInputError if an array is missing for one of `values`."""
     missing = [value.name for value in values if value.name not in arrays]
     if missing:
@@ -106,7 +134,7 @@ class NumberRule:
     value: Value
     limit: int | None
     """Integers stay below it; None where they index no table."""
-    path: Path
+    path: DataFile
 
     def convert(self, array: Array) -> Array:
         """Return the numbers in the graph's element type (float32 stands in for bfloat16).

@@ -9,7 +9,6 @@ over at the end of an epoch wait for the next shuffle.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from hptc.ir.graph import DType, Graph, Value
 from hptc.ir.names import batch_name
 from hptc.runtime.arrays import (
     Array,
+    DataFile,
     NumberRule,
     batch_values,
     read_arrays,
@@ -86,13 +86,13 @@ class RunInputs:
 
 
 def load_training_data(
-    path: Path, graph: Graph, aliases: Mapping[str, str] = _NO_ALIASES
+    path: DataFile, graph: Graph, aliases: Mapping[str, str] = _NO_ALIASES
 ) -> TrainingData:
     """Read a training set; the module docstring says what a sample is.
 
     Args:
-        path: An `.npz` file. `split` holds 0 (train), 1 (validation) or 2 (test) for each sample;
-            without it, all are for training.
+        path: An `.npz` file, or arrays in memory. `split` holds 0 (train), 1 (validation) or 2
+            (test) for each sample; without it, all are for training.
         graph: Step graph of the phase to train first.
         aliases: Name of a value in the graph by the model's own name of the input.
 
@@ -136,11 +136,14 @@ def input_aliases(bundle: Bundle) -> dict[str, str]:
     return {name: given for name, given in pairs.items() if name not in graph_names}
 
 
-def load_inputs(path: Path, graph: Graph, aliases: Mapping[str, str] = _NO_ALIASES) -> RunInputs:
+def load_inputs(
+    path: DataFile, graph: Graph, aliases: Mapping[str, str] = _NO_ALIASES
+) -> RunInputs:
     """Read the inputs of one step, shaped like the graph's values, and references if given.
 
     Args:
-        path: An `.npz` file, with `ref_out`, `ref_loss` and `grad/NAME` if results are expected.
+        path: An `.npz` file or arrays in memory, with `ref_out`, `ref_loss` and `grad/NAME` if
+            results are expected.
         graph: Step graph of the phase to run.
         aliases: Name of a value in the graph by the model's own name of the input.
 
@@ -194,7 +197,9 @@ def _drawn(value: Value, limits: Mapping[str, int], generator: torch.Generator) 
     return torch.randn(value.shape, generator=generator).to(dtype)
 
 
-def _batch_extent(arrays: Mapping[str, Array], values: tuple[Value, ...], path: Path) -> int | None:
+def _batch_extent(
+    arrays: Mapping[str, Array], values: tuple[Value, ...], path: DataFile
+) -> int | None:
     """Return the extent of the batch axis that samples lack, None if they have it."""
     leading = {value.shape[:1] for value in values}
     without = [value for value in values if arrays[value.name].ndim == len(value.shape)]
@@ -207,7 +212,7 @@ def _batch_extent(arrays: Mapping[str, Array], values: tuple[Value, ...], path: 
     return values[0].shape[0] if is_gathered else None
 
 
-def _sample_count(arrays: Mapping[str, Array], values: tuple[Value, ...], path: Path) -> int:
+def _sample_count(arrays: Mapping[str, Array], values: tuple[Value, ...], path: DataFile) -> int:
     counts = {value.name: len(arrays[value.name]) for value in values}
     if len(set(counts.values())) != 1:
         raise InvalidInputError(
@@ -218,7 +223,7 @@ def _sample_count(arrays: Mapping[str, Array], values: tuple[Value, ...], path: 
     return next(iter(counts.values()))
 
 
-def _split(array: Array | None, count: int, path: Path) -> Array:
+def _split(array: Array | None, count: int, path: DataFile) -> Array:
     if array is None:
         return np.full(count, _TRAIN)
     parts = (_TRAIN, _VALIDATION, _TEST)
@@ -231,7 +236,7 @@ def _split(array: Array | None, count: int, path: Path) -> Array:
     return array
 
 
-def _reference_loss(arrays: Mapping[str, Array], path: Path) -> float | None:
+def _reference_loss(arrays: Mapping[str, Array], path: DataFile) -> float | None:
     array = arrays.get("ref_loss")
     if array is None:
         return None
@@ -244,7 +249,7 @@ def _reference_loss(arrays: Mapping[str, Array], path: Path) -> float | None:
     return float(array.item())
 
 
-def _shape_error(path: Path, value: Value, expected: str, array: Array) -> InvalidInputError:
+def _shape_error(path: DataFile, value: Value, expected: str, array: Array) -> InvalidInputError:
     return InvalidInputError(
         f"data file {path}, array {value.name!r}",
         expected=expected,

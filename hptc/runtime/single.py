@@ -1,11 +1,14 @@
 """Running a bundle outside training: some steps of some phases on one set of inputs."""
 
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import dataclass
+
+from torch import Tensor
 
 from cost_models.load import target_from_toml
 from hptc.errors import UsageError
 from hptc.ir.graph import Phase
+from hptc.runtime.arrays import DataFile
 from hptc.runtime.data import input_aliases, load_inputs, seeded_inputs
 from hptc.runtime.devices.reram import reram_numerics
 from hptc.runtime.execute import EXACT
@@ -37,32 +40,66 @@ def device_numerics(bundle: Bundle, phase: Phase, kind: str) -> Mapping[str, Num
     return reram_numerics(target)
 
 
+@dataclass(frozen=True, slots=True)
+class PhaseRun:
+    """Some steps of one phase on the same inputs."""
+
+    losses: tuple[float, ...]
+    """Of each step; empty in `infer`."""
+    outputs: Mapping[str, Tensor]
+    """Of the last step."""
+    instructions: int
+    modelled_ns: float
+    """Entry to the phase included, as is the energy."""
+    modelled_pj: float
+
+
+def run_phase(
+    bundle: Bundle,
+    phase: Phase,
+    *,
+    steps: int,
+    inputs: DataFile | None,
+    seed: int,
+    numerics: str = "ideal",
+) -> PhaseRun:
+    """Run `steps` steps of a phase on the same inputs, seeded ones if None are given."""
+    graph = bundle.phases[phase].graph
+    if inputs is None:
+        values = seeded_inputs(graph, seed)
+    else:
+        values = dict(load_inputs(inputs, graph, input_aliases(bundle)).values)
+    computes = device_numerics(bundle, phase, numerics)
+    session = Session(bundle, phase, initial_state(bundle, phase), computes)
+    lr = float(str(bundle.options["lr"]))
+    results = [session.step(values, lr) for _ in range(steps)]
+    return PhaseRun(
+        losses=tuple(r.outputs["loss"].item() for r in results if "loss" in r.outputs),
+        outputs=results[-1].outputs,
+        instructions=sum(result.instructions for result in results),
+        modelled_ns=session.entry_charge.time_ns + steps * session.step_charge.time_ns,
+        modelled_pj=session.entry_charge.energy_pj + steps * session.step_charge.energy_pj,
+    )
+
+
 def run_phases(
     bundle: Bundle,
     phase: str | None,
     *,
     steps: int,
-    inputs: Path | None,
+    inputs: DataFile | None,
     seed: int,
     numerics: str = "ideal",
 ) -> dict[str, object]:
-    """Run `steps` steps of each phase on the same inputs; returns losses and modelled costs."""
+    """Run one phase or all; returns the object of `run --json`: losses and modelled costs."""
     found = {}
     for item in chosen_phases(bundle, phase):
-        graph = bundle.phases[item].graph
-        if inputs is None:
-            values = seeded_inputs(graph, seed)
-        else:
-            values = dict(load_inputs(inputs, graph, input_aliases(bundle)).values)
-        computes = device_numerics(bundle, item, numerics)
-        session = Session(bundle, item, initial_state(bundle, item), computes)
-        lr = float(str(bundle.options["lr"]))
-        results = [session.step(values, lr) for _ in range(steps)]
+        run = run_phase(bundle, item, steps=steps, inputs=inputs, seed=seed, numerics=numerics)
         found[item.value] = {
             "steps": steps,
-            "losses": [r.outputs["loss"].item() for r in results if "loss" in r.outputs],
-            "instructions": sum(result.instructions for result in results),
-            "modelled_ns": session.entry_charge.time_ns + steps * session.step_charge.time_ns,
-            "modelled_pj": session.entry_charge.energy_pj + steps * session.step_charge.energy_pj,
+            "losses": list(run.losses),
+            "instructions": run.instructions,
+            "modelled_ns": run.modelled_ns,
+            "modelled_pj": run.modelled_pj,
         }
     return {"phases": found}

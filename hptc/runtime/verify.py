@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from math import inf, isnan
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -19,6 +18,7 @@ from hptc.errors import UsageError
 from hptc.frontend.recipe import Loss
 from hptc.ir.graph import Graph, Phase
 from hptc.ir.names import LR, STEP, TARGET, batch_name
+from hptc.runtime.arrays import DataFile
 from hptc.runtime.data import RunInputs, input_aliases, load_inputs, seeded_inputs
 from hptc.runtime.execute import Machine, StepResult
 from hptc.runtime.reference import (
@@ -63,7 +63,7 @@ class PhaseCheck:
 
 
 def verify_phases(
-    bundle: Bundle, phase: str | None = None, *, inputs: Path | None = None, seed: int = 0
+    bundle: Bundle, phase: str | None = None, *, inputs: DataFile | None = None, seed: int = 0
 ) -> dict[str, object]:
     """Run and compare one step of each phase; returns the object of `run --verify --json`.
 
