@@ -54,7 +54,7 @@ class PartitionPass(PassBase):
         >>> import torch
         >>> from torch.fx.passes.infra.pass_manager import PassManager
         >>> net = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.ReLU())
-        >>> place = PartitionPass((torch.zeros(4, 8),), phase="low", time_limit_s=1)
+        >>> place = PartitionPass((torch.zeros(4, 8),), phase="low", adapt="lora:r=2")
         >>> placed = PassManager([place])(torch.fx.symbolic_trace(net)).graph_module
         >>> [node.meta["hptc_tag"] for node in placed.graph.nodes if "hptc_tag" in node.meta]
         ['static', 'dynamic']
