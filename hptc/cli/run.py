@@ -15,6 +15,8 @@ from hptc.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hptc.runtime.single import PhaseRun
+
 
 @guarded
 def run_bundle(
@@ -34,39 +36,43 @@ def run_bundle(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Execute a bundle's schedules instruction by instruction."""
-    from hptc.runtime.single import run_phases
-    from hptc.runtime.verify import verify_phases
-    from hptc.schedule.bundle import load_bundle
+    from hptc.program import Program
 
     if verify and numerics != "ideal":
         raise UsageError("--numerics", expected="ideal with --verify", found=repr(numerics))
-    loaded = load_bundle(bundle)
+    program = Program.load(bundle)
     if not verify:
-        report = run_phases(loaded, phase, steps=steps, inputs=inputs, seed=seed, numerics=numerics)
-        print_json(report) if as_json else _print_run(report)
+        phases = [item.value for item in program.bundle.phases] if phase is None else [phase]
+        runs = {
+            name: program.run(name, inputs, steps=steps, seed=seed, numerics=numerics)
+            for name in phases
+        }
+        print_json({"phases": _run_object(runs)}) if as_json else _print_run(runs)
         return
-    found = verify_phases(loaded, phase, inputs=inputs, seed=seed)
+    found = program.verify(phase, inputs, seed=seed)
     print_json(found) if as_json else _print_checks(found)
     if not found["ok"]:
         raise typer.Exit(1)
 
 
-def _print_run(report: Mapping[str, object]) -> None:
-    phases: Mapping[str, Mapping[str, object]] = report["phases"]  # type: ignore[assignment]
-    table = new_table(
-        "run", "phase", "steps", "first loss", "last loss", "instructions", "modelled"
-    )
-    for name, figures in phases.items():
-        losses: list[float] = figures["losses"]  # type: ignore[assignment]
-        shown = [f"{loss:.6g}" for loss in losses] or ["-"]
-        table.add_row(
-            name,
-            str(figures["steps"]),
-            shown[0],
-            shown[-1],
-            str(figures["instructions"]),
-            human_time(float(str(figures["modelled_ns"]))),
-        )
+def _run_object(runs: Mapping[str, PhaseRun]) -> dict[str, object]:
+    return {
+        name: {
+            "losses": list(run.losses),
+            "instructions": run.instructions,
+            "modelled_ns": run.modelled_ns,
+            "modelled_pj": run.modelled_pj,
+        }
+        for name, run in runs.items()
+    }
+
+
+def _print_run(runs: Mapping[str, PhaseRun]) -> None:
+    table = new_table("run", "phase", "first loss", "last loss", "instructions", "modelled")
+    for name, run in runs.items():
+        shown = [f"{loss:.6g}" for loss in run.losses] or ["-"]
+        time = human_time(run.modelled_ns)
+        table.add_row(name, shown[0], shown[-1], str(run.instructions), time)
     print_table(table)
 
 

@@ -10,7 +10,6 @@ import typer
 from hptc.cli.arguments import MAX_SEED
 from hptc.cli.guard import guarded, warn
 from hptc.cli.output import human_energy, human_time, print_json, say
-from hptc.errors import UsageError
 
 if TYPE_CHECKING:
     from hptc.runtime.train import TrainResult
@@ -42,24 +41,26 @@ def train_bundle(
     """Train a bundle through the switch from full to low, by its schedules."""
     from hptc.cli.progress import training_progress
     from hptc.files import check_outputs
-    from hptc.runtime.data import input_aliases, load_training_data
-    from hptc.runtime.options import TrainOptions
-    from hptc.runtime.switch import DEFAULT_WINDOW, parse_switch
-    from hptc.runtime.train import save_weights, train
-    from hptc.schedule.bundle import load_bundle
+    from hptc.program import Program
+    from hptc.runtime.switch import parse_switch
+    from hptc.runtime.train import save_weights
 
     log = log or bundle.with_suffix(".train.jsonl")
     check_outputs((log, *([out] if out else [])), inputs=(bundle, data), force=force)
-    policy = parse_switch(switch, window or DEFAULT_WINDOW)
-    loaded = load_bundle(bundle)
-    rate = float(str(loaded.options["lr"])) if lr is None else lr
-    options = TrainOptions(steps=steps, switch=policy, lr=rate, low_lr=low_lr, seed=seed)
-    first = next(iter(loaded.phases.values()), None)
-    if first is None:
-        raise UsageError(str(bundle), expected="a bundle with a phase", found="none")
-    samples = load_training_data(data, first.graph, input_aliases(loaded))
+    parse_switch(switch)  # a wrong word is told before the bundle is read
+    program = Program.load(bundle)
     with training_progress(steps) as show:
-        result = train(loaded, samples, options, log, show)
+        result = program.train(
+            data,
+            steps=steps,
+            switch=switch,
+            window=window,
+            lr=lr,
+            low_lr=low_lr,
+            seed=seed,
+            log=log,
+            progress=show,
+        )
     if out is not None:
         save_weights(result.weights, out)
     if result.is_interrupted:

@@ -80,26 +80,3 @@ def run_phase(
         modelled_ns=session.entry_charge.time_ns + steps * session.step_charge.time_ns,
         modelled_pj=session.entry_charge.energy_pj + steps * session.step_charge.energy_pj,
     )
-
-
-def run_phases(
-    bundle: Bundle,
-    phase: str | None,
-    *,
-    steps: int,
-    inputs: DataFile | None,
-    seed: int,
-    numerics: str = "ideal",
-) -> dict[str, object]:
-    """Run one phase or all; returns the object of `run --json`: losses and modelled costs."""
-    found = {}
-    for item in chosen_phases(bundle, phase):
-        run = run_phase(bundle, item, steps=steps, inputs=inputs, seed=seed, numerics=numerics)
-        found[item.value] = {
-            "steps": steps,
-            "losses": list(run.losses),
-            "instructions": run.instructions,
-            "modelled_ns": run.modelled_ns,
-            "modelled_pj": run.modelled_pj,
-        }
-    return {"phases": found}
