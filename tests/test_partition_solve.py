@@ -104,6 +104,17 @@ def test_a_wanted_gap_ends_the_search_without_claiming_more() -> None:
     assert found.status is Status.FEASIBLE
 
 
+def test_of_equal_latencies_the_one_of_less_energy_is_taken() -> None:
+    devices = (Device("lean"), Device("hot", static_power_pj_per_ns=5.0))
+    links = (Link(0, 1, 1.0, 0), Link(1, 0, 1.0, 0))
+    tasks = tuple(Task(n, (Mode(1, 10, 50), Mode(0, 10, 50))) for n in ("x", "y"))
+    found = solve(Problem(devices, links, tasks, (Value(0, (1,), 1),)), limits=QUICK)
+    assert [
+        task.modes[p.mode].device
+        for task, p in zip(tasks, found.assignment.placements, strict=True)
+    ] == [0, 0]
+
+
 def test_no_tasks_take_no_time() -> None:
     found = solve(Problem((Device("gpu"),), (), (), ()))
     assert (found.value, found.lower_bound_ns, found.status) == (0, 0, Status.OPTIMAL)

@@ -33,6 +33,8 @@ class Incumbent:
         self.bound_ns = 0
         self._is_optimal = False
         self._progress = progress
+        self._frugal: tuple[float, Schedule] | None = None
+        """Of the schedules of the best value, the one of least energy in pJ."""
 
     @property
     def schedule(self) -> Schedule:
@@ -67,16 +69,25 @@ class Incumbent:
     def offer(self, schedule: Schedule, stage: str) -> bool:
         """Take a schedule if it is better, and say so."""
         value = self.measure(schedule)
-        if value >= self.value:
+        if value > self.value:
             return False
-        self.best, self.value = schedule, value
-        self.tell(stage)
-        return True
+        is_better = value < self.value
+        if is_better:
+            self.best, self.value, self._frugal = schedule, value, None
+            self.tell(stage)
+        self._spare(schedule)
+        return is_better
 
     def replace(self, schedule: Schedule, stage: str) -> None:
         """Take a schedule of the same value too: another place to search from."""
         if not self.offer(schedule, stage) and self.measure(schedule) == self.value:
             self.best = schedule
+
+    def _spare(self, schedule: Schedule) -> None:
+        """Remember a schedule of the best value if it takes less energy than the others."""
+        energy = energy_pj(self.instance.problem, to_assignment(self.instance, schedule))
+        if self._frugal is None or energy < self._frugal[0]:
+            self._frugal = (energy, schedule)
 
     def raise_bound(self, bound: float, bound_ns: int = 0) -> None:
         """Take proven bounds on the objective and on the makespan."""
@@ -107,8 +118,9 @@ class Incumbent:
         )
 
     def solution(self) -> Solution:
-        """Return the checked answer."""
-        assignment = to_assignment(self.instance, self.schedule)
+        """Return the checked answer; of several of the same value, that of least energy."""
+        schedule = self.schedule if self._frugal is None else self._frugal[1]
+        assignment = to_assignment(self.instance, schedule)
         check(self.instance.problem, assignment)
         bound = min(self.bound, self.value)
         if self.objective is Objective.LATENCY:
