@@ -2,7 +2,7 @@
 
 Stations are tokens; each carries its past hours of wind speed, and the model predicts the next
 hour at every station. The shape follows the wind application of HpT (57 stations, 12 past hours;
-Dahal et al., IEEE TPDS 2025) at a small width. `python examples/make_wind.py` writes the file again.
+Dahal et al., IEEE TPDS 2025) at a small width. `python examples/make_wind.py` writes it again.
 """
 
 import math

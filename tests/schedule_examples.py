@@ -98,7 +98,13 @@ TASKS = tasks_of(STEP)
 DEVICES = ("gpu", "xbar", "sys")
 
 MATRIX = CrossbarUse(
-    "w0", crossbars=2, copies=1, cells=40, program_ns=Ns(99.5), program_pj=Pj(7.0), writes_per_step=0
+    "w0",
+    crossbars=2,
+    copies=1,
+    cells=40,
+    program_ns=Ns(99.5),
+    program_pj=Pj(7.0),
+    writes_per_step=0,
 )
 
 
