@@ -59,25 +59,24 @@ def rows_of(path: Path) -> Iterator[dict[str, str]]:
 def gemm_rows(data: Path, device: str) -> list[GemmRow]:
     """Return the fp32 products measured on a device."""
     return [
-        GemmRow(
-            row["op"], *(int(row[key]) for key in ("B", "M", "K", "N")), 4,
-            float(row["time_ms"]) * NS_PER_MS,
-        )
+        _gemm_row(row, row["op"], int(row["B"]), item_bytes=4)
         for row in rows_of(data / "gpu_kernels_fp32.csv")
         if row["device"] == device and row["op"] in GEMM_OPS
-    ]  # fmt: skip
+    ]
 
 
 def half_rows(data: Path, device: str) -> list[GemmRow]:
     """Return the fp16 projections that Vidur measured on `a100`, `a40` or `h100`."""
     return [
-        GemmRow(
-            "fp16", 1, *(int(row[key]) for key in ("M", "K", "N")), 2,
-            float(row["time_ms"]) * NS_PER_MS,
-        )
+        _gemm_row(row, "fp16", 1, item_bytes=2)
         for row in rows_of(data / "gpu_vidur_gemm_fp16.csv")
         if row["device"] == device
-    ]  # fmt: skip
+    ]
+
+
+def _gemm_row(row: dict[str, str], op: str, batch: int, *, item_bytes: int) -> GemmRow:
+    m, k, n = (int(row[key]) for key in ("M", "K", "N"))
+    return GemmRow(op, batch, m, k, n, item_bytes, float(row["time_ms"]) * NS_PER_MS)
 
 
 def stream_rows(data: Path, device: str) -> list[StreamRow]:
