@@ -49,37 +49,28 @@ def run(
         clock: says when the whole solve is over, and gives the seed.
         time_s: limit of this run in s.
         workers: threads; one is deterministic.
-        effort: limit in CP-SAT's deterministic time, which is about 1 s a unit.
+        effort: limit in CP-SAT's deterministic time.
         report: called in the calling thread with (objective, bound) at each solution.
     """
     solver = cp_model.CpSolver()
     solver.parameters.max_time_in_seconds = max(0.01, min(time_s, clock.left_s))
     solver.parameters.num_workers = workers
     solver.parameters.random_seed = clock.limits.seed
+    solver.parameters.relative_gap_limit = max(clock.limits.gap, 0.0)
+    solver.parameters.catch_sigint_signal = False
     if effort is not None:
         solver.parameters.max_deterministic_time = effort
-    solver.parameters.catch_sigint_signal = False
-    solver.parameters.relative_gap_limit = max(clock.limits.gap, 0.0)
     watch, outcome = _Watch(), list[cp_model.CpSolverStatus]()
-    thread = threading.Thread(
-        target=lambda: outcome.append(solver.solve(model, watch)), daemon=True
-    )
-    thread.start()
-    interrupted, told = False, None
-    try:
-        while thread.is_alive():
-            try:
-                thread.join(POLL_S)
-                if report is not None and watch.seen not in (None, told):
-                    told = watch.seen
-                    report(*told)
-            except KeyboardInterrupt:
-                interrupted = True
-            if interrupted or clock.is_over():
-                solver.stop_search()
-    finally:
-        solver.stop_search()
-        thread.join()
+    finished = threading.Event()
+
+    def search() -> None:
+        try:
+            outcome.append(solver.solve(model, watch))
+        finally:
+            finished.set()
+
+    threading.Thread(target=search).start()
+    interrupted = _attend(solver, clock, finished, watch, report)
     if not outcome:
         raise RuntimeError("CP-SAT ended without a status")
     status = outcome[0]
@@ -89,3 +80,33 @@ def run(
         is_proven=status in (cp_model.OPTIMAL, cp_model.INFEASIBLE),
         was_interrupted=interrupted,
     )
+
+
+def _attend(
+    solver: cp_model.CpSolver,
+    clock: Clock,
+    finished: threading.Event,
+    watch: _Watch,
+    report: Callable[[float, float], None] | None,
+) -> bool:
+    """Wait for a search, pass on its solutions, stop it in time; return whether Ctrl-C came.
+
+    An event is waited for, not the thread: Python 3.11 takes a join that Ctrl-C interrupts for the
+    end of the thread.
+    """
+    interrupted, told = False, None
+    try:
+        while not finished.is_set():
+            try:
+                finished.wait(POLL_S)
+                if report is not None and watch.seen not in (None, told):
+                    told = watch.seen
+                    report(*told)
+            except KeyboardInterrupt:
+                interrupted = True
+            if interrupted or clock.is_over():
+                solver.stop_search()
+    finally:
+        solver.stop_search()
+        finished.wait()
+    return interrupted

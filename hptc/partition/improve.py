@@ -12,37 +12,40 @@ from hptc.partition.problem import Objective
 from hptc.partition.scope import Scope, Split, split, window
 from hptc.partition.search import Incumbent
 
-SMALLEST, LARGEST = 8, 80
+SMALLEST, FIRST_SIZE, LARGEST = 8, 10, 80
 """Sizes of windows, in tasks."""
-FIRST_SIZE = 30
 GROWTH = 1.07
-SHORTEST_S, LONGEST_S = 0.1, 0.5
-"""Limits of the search of one window, in units of deterministic time (about 1 s)."""
-SLACK = 4
-"""How much longer than its effort a window may take by the clock."""
-WINDOWS = 30
-"""Windows that fit into the time limit even if none is finished."""
+FIRST_S, LONGEST_S = 0.05, 2.0
+"""Limits in s of the search of one window, as it should take on an idle machine."""
+PROGRESS = 0.005
+"""Relative gain of a sweep below which its windows had too little time."""
+EFFORT_PER_S = 0.25
+"""CP-SAT's deterministic time, which ends a window, per s of wall time (measured on windows)."""
+SLACK = 2
+"""How much longer than meant a window may take by the clock."""
 
 
 def improve(search: Incumbent, until_s: float, between: Callable[[], None]) -> None:
     """Re-optimise windows of the incumbent until the time `until_s` of the clock (in s).
 
     Windows sweep over the schedule in steps of half their size. The size follows what CP-SAT
-    finishes: it grows with each window that is solved and shrinks with each that is not. `between`
-    is called before each window.
+    finishes: it grows with each window that is solved and shrinks with each that is not. A sweep
+    without success doubles the time of a window. `between` is called before each window.
     """
     rng = random.Random(search.clock.limits.seed)
-    size = float(FIRST_SIZE)
-    window_s = min(LONGEST_S, max(SHORTEST_S, search.clock.limits.time_s / WINDOWS))
+    size, time_s = float(FIRST_SIZE), FIRST_S
     while not search.is_done and search.clock.elapsed_s < until_s:
+        before = search.value
         for first in _sweep(search.instance.tasks, int(size), rng):
             if search.is_done or search.clock.elapsed_s >= until_s:
                 return
             between()
-            outcome = _improve_window(search, first, int(size), window_s, until_s)
+            outcome = _improve_window(search, first, int(size), time_s, until_s)
             if outcome is not None:
                 size *= GROWTH if outcome else 1 / GROWTH
                 size = min(max(size, SMALLEST), LARGEST)
+        if search.value > before * (1 - PROGRESS):
+            time_s = min(2 * time_s, LONGEST_S)
 
 
 def _sweep(tasks: int, size: int, rng: random.Random) -> list[int]:
@@ -54,7 +57,7 @@ def _sweep(tasks: int, size: int, rng: random.Random) -> list[int]:
 
 
 def _improve_window(
-    search: Incumbent, first: int, size: int, effort_s: float, until_s: float
+    search: Incumbent, first: int, size: int, time_s: float, until_s: float
 ) -> bool | None:
     """Search one window; return whether CP-SAT finished it, None if it cannot help."""
     instance, schedule = search.instance, search.schedule
@@ -73,7 +76,8 @@ def _improve_window(
     _minimise(search, built)
     built.hint(schedule)
     left_s = until_s - search.clock.elapsed_s
-    done = run(built.model, search.clock, min(SLACK * effort_s, left_s), effort=effort_s)
+    effort = EFFORT_PER_S * time_s
+    done = run(built.model, search.clock, min(SLACK * time_s, left_s), effort=effort)
     if done.found:
         better = _merge(instance, schedule, parts, scope, built.read(done.solver))
         search.replace(better, "window")

@@ -69,20 +69,23 @@ class Solving:
         self._found: list[mathopt.SolveResult] = []
         model = mathopt.Model.from_model_proto(_proto(rows, self._scale, self._unit))
         limit = mathopt.SolveParameters(time_limit=timedelta(seconds=max(time_s, 0.01)))
-        self._thread = threading.Thread(target=self._run, args=(model, limit))
-        self._thread.start()
+        self._finished = threading.Event()
+        threading.Thread(target=self._run, args=(model, limit)).start()
 
     def _run(self, model: mathopt.Model, limit: mathopt.SolveParameters) -> None:
-        self._found.append(mathopt.solve(model, mathopt.SolverType.HIGHS, params=limit))
+        try:
+            self._found.append(mathopt.solve(model, mathopt.SolverType.HIGHS, params=limit))
+        finally:
+            self._finished.set()
 
     @property
     def is_running(self) -> bool:
         """Whether the result is still to come."""
-        return self._thread.is_alive()
+        return not self._finished.is_set()
 
     def wait(self, time_s: float) -> None:
         """Wait for the end, at most `time_s` s."""
-        self._thread.join(max(time_s, 0.0))
+        self._finished.wait(max(time_s, 0.0))
 
     def optimum(self) -> Optimum | None:
         """Return the result; None if the limit came first or while still running."""
