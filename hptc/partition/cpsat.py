@@ -52,14 +52,7 @@ def run(
         effort: limit in CP-SAT's deterministic time.
         report: called in the calling thread with (objective, bound) at each solution.
     """
-    solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = max(0.01, min(time_s, clock.left_s))
-    solver.parameters.num_workers = workers
-    solver.parameters.random_seed = clock.limits.seed
-    solver.parameters.relative_gap_limit = max(clock.limits.gap, 0.0)
-    solver.parameters.catch_sigint_signal = False
-    if effort is not None:
-        solver.parameters.max_deterministic_time = effort
+    solver = _configured(clock, time_s, workers, effort)
     watch, outcome = _Watch(), list[cp_model.CpSolverStatus]()
     finished = threading.Event()
 
@@ -80,6 +73,20 @@ def run(
         is_proven=status in (cp_model.OPTIMAL, cp_model.INFEASIBLE),
         was_interrupted=interrupted,
     )
+
+
+def _configured(
+    clock: Clock, time_s: float, workers: int, effort: float | None
+) -> cp_model.CpSolver:
+    solver = cp_model.CpSolver()
+    solver.parameters.max_time_in_seconds = max(0.01, min(time_s, clock.left_s))
+    solver.parameters.num_workers = workers
+    solver.parameters.random_seed = clock.limits.seed
+    solver.parameters.relative_gap_limit = max(clock.limits.gap, 0.0)
+    solver.parameters.catch_sigint_signal = False
+    if effort is not None:
+        solver.parameters.max_deterministic_time = effort
+    return solver
 
 
 def _attend(

@@ -1,6 +1,6 @@
 """Constructive seeds: single devices, HEFT, PEFT and their restrictions to sets of devices."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
 from hptc.partition.decode import (
@@ -40,12 +40,14 @@ def seeds(instance: Instance) -> Iterator[Schedule]:
 
 
 def device_sets(instance: Instance) -> Iterator[frozenset[int]]:
-    """Yield sets of devices: single ones, then larger, the whole last."""
+    """Yield sets of devices: single ones, the whole, then those between, small ones first."""
     used = sorted({device for row in instance.device for device in row})
-    small = len(used) <= MAX_SUBSET_DEVICES
-    sizes = range(1, len(used) + 1) if small else (1, len(used))
-    for size in sizes:
-        yield from map(frozenset, combinations(used, size))
+    yield from (frozenset({device}) for device in used)
+    if len(used) > 1:
+        yield frozenset(used)
+    if len(used) <= MAX_SUBSET_DEVICES:
+        for size in range(2, len(used)):
+            yield from map(frozenset, combinations(used, size))
 
 
 def local_choices(instance: Instance) -> Iterator[list[int]]:
@@ -229,10 +231,3 @@ class _Greedy:
             for reader in values[v].readers:
                 if self._at[reader] >= 0:
                     yield v, device * count + self._at[reader]
-
-
-def allowed_on(instance: Instance, devices: Collection[int]) -> list[list[int]]:
-    """Return the modes of each task on the given devices."""
-    return [
-        [mode for mode, device in enumerate(row) if device in devices] for row in instance.device
-    ]

@@ -52,8 +52,11 @@ class Relaxation:
             cost[sent] += transfer_energy(instance, v, pair)
 
 
-def relaxation(instance: Instance, horizon: int) -> Relaxation:
-    """Build the rows for schedules of makespan at most `horizon` ns, without a cost."""
+def relaxation(instance: Instance, horizon: int, *, has_values: bool = True) -> Relaxation:
+    """Build the rows for schedules of makespan at most `horizon` ns, without a cost.
+
+    Without the values only the loads of devices are left: a weaker bound, found at once.
+    """
     rows = Rows()
     makespan = rows.variable(horizon, is_time=True)
     start = tuple(rows.variable(horizon, is_time=True) for _ in range(instance.tasks))
@@ -68,7 +71,7 @@ def relaxation(instance: Instance, horizon: int) -> Relaxation:
         work = zip(lits, instance.duration[task], strict=True)
         rows.add(last | {lit: -length for lit, length in work}, 0, is_time=True)
     wires: dict[int, dict[int, int]] = defaultdict(dict)
-    for v in range(len(instance.problem.values)):
+    for v in range(len(instance.problem.values) if has_values else 0):
         _add_value(instance, built, v, wires)
     for load in wires.values():
         rows.add({makespan: 1} | load, 0, is_time=True)

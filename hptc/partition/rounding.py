@@ -15,6 +15,8 @@ from hptc.partition.search import Incumbent
 FLOOR = 0.02
 """A mode with a smaller share in the relaxation is not considered."""
 POLL_S = 0.02
+LOADS_SHARE = 0.1
+"""Share of the time left that the bound from loads may take."""
 LONGEST_S = 30.0
 """Longest solve of one relaxation in s: it cannot be cancelled when the search ends early."""
 MAX_POWERED = 4
@@ -77,6 +79,16 @@ class Relaxing:
             if not self._waiting:
                 search.raise_bound(min(self._bounds) / ENERGY_SCALE)
         self._start_next()
+
+
+def load_bound(search: Incumbent) -> int:
+    """Return the bound in ns that the loads of the devices alone prove, 0 if it takes too long."""
+    relaxed = relaxation(search.instance, search.schedule.makespan, has_values=False)
+    relaxed.minimise_makespan()
+    solving = Solving(relaxed.rows, LOADS_SHARE * search.clock.left_s)
+    solving.wait(search.clock.left_s)
+    optimum = solving.optimum()
+    return 0 if optimum is None else optimum.bound
 
 
 def powered_sets(instance: Instance) -> list[frozenset[int] | None]:

@@ -17,7 +17,7 @@ from hptc.partition.limits import Clock, Limits, Progress
 from hptc.partition.objective import fits
 from hptc.partition.pool import is_pool, prove_pool, work_bound
 from hptc.partition.problem import Objective, Problem, Solution
-from hptc.partition.rounding import Relaxing
+from hptc.partition.rounding import Relaxing, load_bound
 from hptc.partition.search import Incumbent
 
 __all__ = ["Limits", "Progress", "restrict", "solve"]
@@ -29,6 +29,8 @@ LP_SHARE = 0.3
 """Share of the time limit until which the search waits for the relaxation."""
 ALONE_SHARE = 0.6
 """Share of the time left in which CP-SAT searches the whole problem with one worker."""
+LOADS_TASKS = 800
+"""Beyond it the relaxation may not come in time, and the loads are bounded first."""
 EXACT_TASKS = 80
 """Up to here the whole problem goes to CP-SAT at once."""
 
@@ -103,6 +105,8 @@ def _climb(search: Incumbent) -> None:
     if pooled and is_small:
         _prove(search, prove_pool)
         return
+    if instance.tasks > LOADS_TASKS and search.objective is Objective.LATENCY:
+        search.raise_bound(0, load_bound(search))
     relaxed = Relaxing(search)
     relaxed.collect(LP_SHARE * search.clock.limits.time_s - search.clock.elapsed_s)
     if not search.is_done and is_small:
