@@ -34,7 +34,7 @@ from passes import PIPELINE, run_passes
 REPORT_SCHEMA = 1
 DEFAULT_STEPS = 10_000
 """Steps of a phase where --steps does not say; they count against endurance."""
-LEAST_SOLVE_S = 0.5
+LEAST_SOLVE_S = 1.0
 """Solver time of a phase even where capture has used up the limit."""
 
 

@@ -29,8 +29,6 @@ LP_SHARE = 0.3
 """Share of the time limit until which the search waits for the relaxation."""
 ALONE_SHARE = 0.6
 """Share of the time left in which CP-SAT searches the whole problem with one worker."""
-LOADS_TASKS = 800
-"""Beyond it the relaxation may not come in time, and the loads are bounded first."""
 EXACT_TASKS = 80
 """Up to here the whole problem goes to CP-SAT at once."""
 
@@ -105,7 +103,7 @@ def _climb(search: Incumbent) -> None:
     if pooled and is_small:
         _prove(search, prove_pool)
         return
-    if instance.tasks > LOADS_TASKS and search.objective is Objective.LATENCY:
+    if search.objective is Objective.LATENCY:
         search.raise_bound(0, load_bound(search))
     relaxed = Relaxing(search)
     relaxed.collect(LP_SHARE * search.clock.limits.time_s - search.clock.elapsed_s)
