@@ -1,11 +1,14 @@
 """Writing files whole or not at all."""
 
 import os
-import tempfile
+import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from hptc.errors import UsageError
+
+_STEM = 40  # file systems end names at 255 bytes, which a long name and its suffix would pass
 
 
 def check_outputs(outputs: Sequence[Path], *, inputs: Sequence[Path], force: bool) -> None:
@@ -31,7 +34,7 @@ def check_output(path: Path, *, force: bool) -> None:
     folder = path.parent
     if path.is_dir():
         raise UsageError(str(path), expected="a file name to write", found="a folder")
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:
         raise UsageError(
             str(path),
             expected="a name that is not taken",
@@ -49,22 +52,17 @@ def write_file(path: Path, data: bytes | str, *, force: bool = True) -> None:
     Raises UsageError if the file cannot be written, or exists and not `force`.
     """
     check_output(path, force=force)
-    content = data.encode() if isinstance(data, str) else data
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    part = path.with_name(f".{path.name[:_STEM]}.{secrets.token_hex(4)}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        with part.open("xb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
     except OSError as error:
         raise UsageError(
             str(path), expected="room and permission to write", found=str(error.strerror or error)
         ) from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        with suppress(OSError):  # a folder that cannot be written holds nothing to remove
+            part.unlink(missing_ok=True)

@@ -239,5 +239,5 @@ def test_saved_weights_load_again(tmp_path: Path) -> None:
     assert torch.equal(loaded["a"], tensor)
     assert torch.equal(loaded["b"], tensor.t())
     assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(UsageError, match="can be written"):
+    with pytest.raises(UsageError, match="no such folder"):
         save_weights({"a": tensor}, tmp_path / "absent" / "w.safetensors")

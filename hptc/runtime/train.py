@@ -1,8 +1,6 @@
 """Train a compiled program: the run, its log, a clean stop on Ctrl-C, and the weights it leaves."""
 
-import os
 import signal
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -10,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
-from hptc.errors import UsageError
+from hptc.files import write_file
 from hptc.ir.graph import Phase, ValueKind
 from hptc.runtime.data import TrainingData
 from hptc.runtime.log import Record, StepRecord, SwitchRecord, Totals, write_log
@@ -125,15 +123,7 @@ def save_weights(state: Mapping[str, Tensor], path: Path) -> None:
         UsageError: The file cannot be written.
     """
     tensors = {name: tensor.detach().clone().contiguous() for name, tensor in state.items()}
-    try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".hptc-") as folder:
-            draft = Path(folder) / path.name
-            save_file(tensors, draft)
-            os.replace(draft, path)
-    except OSError as error:
-        raise UsageError(
-            f"weights {path}", expected="a file that can be written", found=str(error)
-        ) from error
+    write_file(path, save(tensors))
 
 
 @contextmanager

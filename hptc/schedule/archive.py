@@ -8,12 +8,12 @@ import hashlib
 import io
 import json
 import os
-import secrets
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from hptc.errors import BundleError, UsageError
+from hptc.errors import BundleError
+from hptc.files import write_file
 
 SCHEMA_VERSION = 1
 """Of the manifest and of every entry; a reader refuses newer ones."""
@@ -40,27 +40,7 @@ def write_archive(
     Raises:
         UsageError: The file exists and `force` is false, or it cannot be written.
     """
-    if not force and os.path.lexists(path):
-        raise UsageError(
-            str(path), expected="no such file yet", found="one", hint="Use --force to replace it."
-        )
-    data = _packed(header, entries)
-    part = path.with_name(f".{path.name[:64]}.{secrets.token_hex(4)}.part")
-    try:
-        with part.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as err:
-        raise UsageError(
-            str(path),
-            expected="a file that can be written",
-            found=f"{err.strerror or err}",
-            hint="Choose another output.",
-        ) from err
-    finally:
-        _discard(part)
+    write_file(path, _packed(header, entries), force=force)
 
 
 def read_archive(path: Path) -> tuple[dict[str, object], dict[str, bytes]]:
@@ -100,13 +80,6 @@ def _packed(header: Mapping[str, object], entries: Mapping[str, bytes]) -> bytes
             info.external_attr = _MODE
             archive.writestr(info, data)
     return buffer.getvalue()
-
-
-def _discard(part: Path) -> None:
-    try:
-        part.unlink(missing_ok=True)
-    except OSError:
-        return  # the folder is not writable, so there is nothing to discard
 
 
 def _safe_entries(path: Path, archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
