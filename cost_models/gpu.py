@@ -95,9 +95,8 @@ class GpuModel:
 
     params: GpuParams
 
-    def device_costs(self, name: str, work: Sequence[TaskWork], steps: int) -> DeviceCosts:
+    def device_costs(self, name: str, work: Sequence[TaskWork]) -> DeviceCosts:
         """Return a price for every task: a GPU runs any operation."""
-        del steps  # a GPU does not wear
         return DeviceCosts(
             name=name,
             kind="gpu",

@@ -34,13 +34,12 @@ class DeviceParams(BaseModel):
 class CostModel(Protocol):
     """Prices tasks on one device."""
 
-    def device_costs(self, name: str, work: Sequence[TaskWork], steps: int) -> DeviceCosts:
+    def device_costs(self, name: str, work: Sequence[TaskWork]) -> DeviceCosts:
         """Return what the device called `name` charges for each task.
 
         Args:
             name: Name of the device in the target.
             work: Tasks to price, each as if it ran alone.
-            steps: Steps that the phase is expected to run, for wear.
 
         Returns:
             A cost in ns and pJ for each task, None where the device cannot run it.

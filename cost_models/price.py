@@ -10,15 +10,13 @@ from hptc.ir.tasks import Task
 from hptc.target import Target
 
 
-def price(graph: Graph, tasks: Sequence[Task], target: Target, *, steps: int) -> CostTable:
+def price(graph: Graph, tasks: Sequence[Task], target: Target) -> CostTable:
     """Return what each task costs on each device of `target`.
 
     Args:
         graph: The phase, with residencies (pass `tag-residency`).
         tasks: The groups of operations to price (`hptc.ir.tasks.tasks_of`).
         target: Devices, as loaded by `cost_models.load`.
-        steps: Steps that the phase is expected to run; a device that would wear out refuses tasks
-            that write it every step.
 
     Returns:
         Latencies in ns and energies in pJ; None where a device cannot run a task.
@@ -26,7 +24,7 @@ def price(graph: Graph, tasks: Sequence[Task], target: Target, *, steps: int) ->
     work = count_work(graph, tasks)
     return CostTable(
         tuple(
-            KINDS[spec.kind].build(spec.table).device_costs(spec.name, work, steps)
+            KINDS[spec.kind].build(spec.table).device_costs(spec.name, work)
             for spec in target.devices
         )
     )

@@ -3,7 +3,9 @@
 A device of this kind runs contractions only, and only those with a matrix that does not depend on
 the batch; every matrix computes in its own crossbars. Reads of one matrix follow each other: with
 `input_bits` bit-serial phases a long token sequence loses time here unless copies share it, which
-the latency shows (ceil(vectors / copies) * phases * phase time). The formulas are in `crossbar`.
+the latency shows (ceil(vectors / copies) * phases * phase time). Writes of a trained matrix are
+priced, whatever the endurance: `hptc.schedule.pose` counts them against it, and says so where none
+is left. The formulas are in `crossbar`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -110,14 +112,14 @@ class ReramModel:
 
     params: ReramParams
 
-    def device_costs(self, name: str, work: Sequence[TaskWork], steps: int) -> DeviceCosts:
+    def device_costs(self, name: str, work: Sequence[TaskWork]) -> DeviceCosts:
         """Return prices for the contractions whose matrix can be held, None for other tasks."""
         reads = self._reads(work)
         fixed = [read for read in reads if not read.trained and self._fits(read.held)]
         copies = allot_copies(self._demands(fixed), self.params.crossbars, self.params.max_copies)
         costs: dict[str, Cost | None] = {task.name: None for task in work}
         for read in reads:
-            costs[read.task] = self._cost(read, copies.get(read.matrix, 1), steps)
+            costs[read.task] = self._cost(read, copies.get(read.matrix, 1))
         return DeviceCosts(
             name=name,
             kind="reram",
@@ -206,10 +208,10 @@ class ReramModel:
             for name, group in by_matrix.items()
         }
 
-    def _cost(self, read: _Read, copies: int, steps: int) -> Cost | None:
+    def _cost(self, read: _Read, copies: int) -> Cost | None:
         p = self.params
         writes = 1 if read.trained else 0
-        if not self._fits(read.held) or writes * steps > p.endurance_writes:
+        if not self._fits(read.held):
             return None
         energy_pj = read.vectors * read.vector_pj
         reads_ns = -(-read.vectors // copies) * read.vector_ns

@@ -74,9 +74,8 @@ class SystolicModel:
 
     params: SystolicParams
 
-    def device_costs(self, name: str, work: Sequence[TaskWork], steps: int) -> DeviceCosts:
+    def device_costs(self, name: str, work: Sequence[TaskWork]) -> DeviceCosts:
         """Return a price for every task: the arrays with their vector units run any operation."""
-        del steps  # arrays do not wear
         sizes = {_sizes(op.gemm) for task in work for op in task.ops if op.gemm}
         products = {shape: self._product(*shape) for shape in sizes}
         return DeviceCosts(

@@ -136,7 +136,7 @@ def _compile_phase(
     steps = options.steps.get(graph.phase, DEFAULT_STEPS)
     graph = run_passes(graph, PIPELINE, hooks.after_pass)
     tasks = tasks_of(graph)
-    costs = price(graph, tasks, target, steps=steps)
+    costs = price(graph, tasks, target)
     posed = pose(graph, tasks, costs, target, steps=steps)
     left_s = max(LEAST_SOLVE_S, time_s - (time.monotonic() - started))
     progress = hooks.progress
@@ -160,7 +160,7 @@ def _gpu_baseline(graph: Graph, target: Target, steps: int) -> dict[str, Json]:
         return {}
     gpu = load_target("gpu")
     tasks = tasks_of(graph)
-    posed = pose(graph, tasks, price(graph, tasks, gpu, steps=steps), gpu, steps=steps)
+    posed = pose(graph, tasks, price(graph, tasks, gpu), gpu, steps=steps)
     return {gpu.name: next(iter(single_device_baselines(posed).values()))}
 
 

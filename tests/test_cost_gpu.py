@@ -23,7 +23,7 @@ RATES = GemmRates(
 def cost_of(task: str, *overrides: str, tokens: int = 4) -> Cost:
     table = load_target("gpu", [f"devices.gpu.{item}" for item in overrides]).device("gpu").table
     device = GpuModel(GpuParams.model_validate(table))
-    cost = device.device_costs("gpu", [work_of(layer(tokens))[task]], 1).tasks[task]
+    cost = device.device_costs("gpu", [work_of(layer(tokens))[task]]).tasks[task]
     assert cost is not None
     return cost
 

@@ -78,7 +78,7 @@ def model(*overrides: str) -> SystolicModel:
 
 def cost_of(task: str, *overrides: str, tokens: int = 4) -> Cost:
     work = work_of(layer(tokens, 64, 64))[task]
-    cost = model(*overrides).device_costs("systolic", [work], 1).tasks[task]
+    cost = model(*overrides).device_costs("systolic", [work]).tasks[task]
     assert cost is not None
     return cost
 
@@ -118,7 +118,7 @@ def test_a_fused_chain_moves_only_what_enters_and_leaves() -> None:
 
 def test_every_family_runs() -> None:
     work = work_of(every_family())
-    costs = model().device_costs("systolic", list(work.values()), 1).tasks
+    costs = model().device_costs("systolic", list(work.values())).tasks
     for name, cost in costs.items():
         assert cost is not None
         assert (cost.latency_ns > 0) == (name != "view"), name
