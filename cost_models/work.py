@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hptc.ir.graph import Graph, Op, Residency, Role
+from hptc.ir.graph import Graph, Op, Role
 from hptc.ir.layout import MatrixRead, is_alias, layout_of, matrix_read
 from hptc.ir.ops import Contraction, Family, bytes_read, bytes_written, contraction, family, flops
 from hptc.ir.tasks import Task
@@ -107,4 +107,4 @@ def _matrix(graph: Graph, op: Op) -> Matrix | None:
     if read is None:
         return None
     residency = graph.by_name[read.operand].residency
-    return Matrix(read, residency not in {Residency.CONSTANT, Residency.STATIC})
+    return Matrix(read, trained=residency is None or not residency.is_fixed)

@@ -8,7 +8,6 @@ from hptc.ir.graph import Graph, Op, Residency, Role
 from hptc.ir.tags import residencies
 
 _BACKWARD = frozenset({Role.INPUT_GRADIENT, Role.WEIGHT_GRADIENT})
-_FIXED = frozenset({Residency.CONSTANT, Residency.STATIC})
 
 _SUMS = frozenset(
     {
@@ -103,7 +102,7 @@ class _Roles:
 
     def _carries(self, op: Op) -> bool:
         """Say whether the operation adds nothing to a gradient but its own parts."""
-        moving = [name for name in op.inputs if self._residency[name] not in _FIXED]
+        moving = [name for name in op.inputs if not self._residency[name].is_fixed]
         kind = base_name(op.kind)
         if family(op.kind) is Family.VIEW or kind in _SUMS:
             makers = (self._graph.producer.get(name) for name in moving)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hptc.ir.contractions import contraction
 from hptc.ir.graph import Graph, Op, OperandTag, Residency, Role
-from hptc.ir.layout import layouts
+from hptc.ir.layout import aliases
 
 _SHARED = "optimizer"
 _OUTSIDE = ""
@@ -24,9 +24,8 @@ class Groups:
     @classmethod
     def of(cls, graph: Graph) -> "Groups":
         """Group the operations of a tagged graph; the groups can always be ordered."""
-        layout = layouts(graph)
         live = [op for op in graph.ops if op.tag is not OperandTag.FOLDED]
-        views = {op.name for op in live if layout[op.outputs[0]].root not in op.outputs}
+        views = aliases(graph) & {op.name for op in live}
         lead, titles = _optimizer_groups(graph, live)
         _join_readers(graph, live, views, lead)
         _join_viewed(graph, live, views - titles.keys(), lead)
@@ -74,7 +73,9 @@ def _served(graph: Graph, live: list[Op]) -> dict[str, frozenset[str]]:
     return served
 
 
-def _join_readers(graph: Graph, live: list[Op], views: set[str], lead: dict[str, str]) -> None:
+def _join_readers(
+    graph: Graph, live: list[Op], views: frozenset[str], lead: dict[str, str]
+) -> None:
     """Let operations join the one group that reads them, from the last to the first.
 
     A view joins any group; a contraction neither joins nor is joined.
@@ -93,7 +94,7 @@ def _join_readers(graph: Graph, live: list[Op], views: set[str], lead: dict[str,
         lead[op.name] = first.name if joins else op.name
 
 
-def _join_viewed(graph: Graph, live: list[Op], views: set[str], lead: dict[str, str]) -> None:
+def _join_viewed(graph: Graph, live: list[Op], views: frozenset[str], lead: dict[str, str]) -> None:
     """Let groups of views alone join the group of what they look at."""
     moved: dict[str, str] = {}
     for op in live:

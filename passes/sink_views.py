@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from hptc.ir.graph import Graph, Op, Value, ValueKind
-from hptc.ir.layout import layouts
+from hptc.ir.layout import aliases
 from hptc.ir.rename import renamed_inputs
 
 
@@ -21,10 +21,7 @@ class SinkViews:
 
     def __call__(self, graph: Graph) -> Graph:
         """Return the graph with its views sunk."""
-        layout = layouts(graph)
-        sinking = _Sinking(
-            graph, {op.name for op in graph.ops if layout[op.outputs[0]].root not in op.outputs}
-        )
+        sinking = _Sinking(graph, aliases(graph))
         for op in graph.ops:
             sinking.place(op)
         inputs = (value for value in graph.values if value.kind is not ValueKind.COMPUTED)
@@ -34,7 +31,7 @@ class SinkViews:
 class _Sinking:
     """The new operations, and the names already taken."""
 
-    def __init__(self, graph: Graph, views: set[str]) -> None:
+    def __init__(self, graph: Graph, views: frozenset[str]) -> None:
         self._graph = graph
         self._views = views
         self._kept = graph.kept | {gradient.value for gradient in graph.gradients}
@@ -69,13 +66,17 @@ class _Sinking:
         if view.name not in self._placed and self._kept.isdisjoint(view.outputs):
             self._placed.add(view.name)
             return view
-        for number in self._copies[view.name]:
-            name = f"{view.name}^{number}"
-            outputs = tuple(f"{output}^{number}" for output in view.outputs)
-            if self._taken.isdisjoint((name, *outputs)):
-                self._taken.update((name, *outputs))
-                return replace(view, name=name, outputs=outputs)
-        raise AssertionError("count() does not end")
+        copies = (
+            replace(
+                view,
+                name=f"{view.name}^{number}",
+                outputs=tuple(f"{output}^{number}" for output in view.outputs),
+            )
+            for number in self._copies[view.name]
+        )
+        copy = next(op for op in copies if self._taken.isdisjoint((op.name, *op.outputs)))
+        self._taken.update((copy.name, *copy.outputs))
+        return copy
 
     def _append(self, op: Op, originals: tuple[str, ...]) -> None:
         self.ops.append(op)

@@ -67,6 +67,10 @@ class ValueKind(Enum):
     COMPUTED = "op"  # result of an operation
 
 
+STEP_INPUTS = frozenset({ValueKind.BATCH, ValueKind.HYPER})
+"""Kinds of values that the driver hands over at every step, to whichever device reads them."""
+
+
 class Residency(Enum):
     """How long a value stays fixed, seen from one phase; listed from least to most volatile."""
 
@@ -74,6 +78,14 @@ class Residency(Enum):
     STATIC = "static"
     TRAINABLE = "trainable"
     TRANSIENT = "transient"
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the value stays as it is for the whole phase."""
+        return self in _FIXED
+
+
+_FIXED = frozenset({Residency.CONSTANT, Residency.STATIC})
 
 
 class OperandTag(Enum):

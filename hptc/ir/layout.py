@@ -85,6 +85,12 @@ def is_alias(graph: Graph, op: Op) -> bool:
     return layout_of(graph, op.outputs[0]).root != op.outputs[0]
 
 
+def aliases(graph: Graph) -> frozenset[str]:
+    """Return the names of all operations that move no data (see `is_alias`)."""
+    found = layouts(graph)
+    return frozenset(op.name for op in graph.ops if found[op.outputs[0]].root not in op.outputs)
+
+
 def matrix_read(graph: Graph, op: Op) -> MatrixRead | None:
     """Return the matrix that a contraction reads from a non-transient operand.
 

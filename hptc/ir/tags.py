@@ -7,7 +7,6 @@ from hptc.ir.families import is_random
 from hptc.ir.graph import Graph, Op, OperandTag, Residency, ValueKind
 
 _VOLATILITY = {residency: level for level, residency in enumerate(Residency)}
-_FIXED = frozenset({Residency.CONSTANT, Residency.STATIC})
 
 
 def residencies(graph: Graph) -> dict[str, Residency]:
@@ -41,11 +40,11 @@ def operand_tag(
         updates: The values that state takes at the end of the step.
     """
     random = is_random(op.kind)
-    if not random and _FIXED.issuperset(residency[name] for name in op.inputs):
+    if not random and all(residency[name].is_fixed for name in op.inputs):
         return OperandTag.FOLDED
     product = contraction(graph, op)
     if product is not None:
-        fixed = [residency[name] in _FIXED for name in (product.left, product.right)]
+        fixed = [residency[name].is_fixed for name in (product.left, product.right)]
         moving = [residency[name] is Residency.TRANSIENT for name in (product.left, product.right)]
         if any(fixed) and any(moving):
             return OperandTag.STATIC

@@ -5,8 +5,10 @@ the labels into groups with inputs and outputs. Folded operations belong to no t
 evaluates them once at phase entry.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hptc.errors import UsageError
 from hptc.ir.graph import Graph, Op, OperandTag
 
 
@@ -25,16 +27,22 @@ class Task:
 def tasks_of(graph: Graph) -> tuple[Task, ...]:
     """Return the tasks of a fused graph, in topological order of their first operations.
 
-    Raises KeyError if an operation that is not folded carries no task label.
+    Raises:
+        UsageError: An operation that is not folded carries no task label.
     """
     groups: dict[str, list[Op]] = {}
     for op in graph.ops:
         if op.tag is OperandTag.FOLDED:
             continue
         if op.task is None:
-            raise KeyError(f"operation {op.name} has no task: run the pass fuse-chains first")
+            raise UsageError(
+                f"operation {op.name}",
+                expected="a task",
+                found="none",
+                hint="Run the pass fuse-chains first.",
+            )
         groups.setdefault(op.task, []).append(op)
-    return tuple(_task(graph, name, tuple(ops)) for name, ops in groups.items())
+    return tuple(task_from(graph, name, ops) for name, ops in groups.items())
 
 
 def folded_ops(graph: Graph) -> tuple[Op, ...]:
@@ -42,7 +50,8 @@ def folded_ops(graph: Graph) -> tuple[Op, ...]:
     return tuple(op for op in graph.ops if op.tag is OperandTag.FOLDED)
 
 
-def _task(graph: Graph, name: str, ops: tuple[Op, ...]) -> Task:
+def task_from(graph: Graph, name: str, ops: Sequence[Op]) -> Task:
+    """Return operations as a task: what they read from outside, and what leaves them."""
     made = {value for op in ops for value in op.outputs}
     read = dict.fromkeys(value for op in ops for value in op.inputs if value not in made)
     members = {op.name for op in ops}
@@ -52,4 +61,4 @@ def _task(graph: Graph, name: str, ops: tuple[Op, ...]) -> Task:
         for value in op.outputs
         if value in graph.kept or any(reader.name not in members for reader in graph.readers[value])
     )
-    return Task(name, ops, tuple(read), leaves)
+    return Task(name, tuple(ops), tuple(read), leaves)

@@ -8,13 +8,12 @@ import torch
 from torch import Tensor
 
 from hptc.errors import InvalidInputError, UsageError, VerifyError
-from hptc.ir.graph import Graph, Value, ValueKind
+from hptc.ir.graph import STEP_INPUTS, Graph, Value
 from hptc.runtime.instructions import Context, compile_instruction
 from hptc.runtime.kernels import Memory, Numerics
 from hptc.runtime.transition import torch_dtype
 from hptc.schedule.model import InstructionKind, Schedule
 
-_STEP_INPUTS = frozenset({ValueKind.BATCH, ValueKind.HYPER})
 EXACT: Mapping[str, Numerics] = MappingProxyType({})
 """Every device computes exactly."""
 
@@ -134,7 +133,7 @@ class Machine:
                 raise UsageError(f"watch {name}", expected="a value of the graph", found="none")
 
     def _fed(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        known = {value.name: value for value in self._graph.values if value.kind in _STEP_INPUTS}
+        known = {value.name: value for value in self._graph.values if value.kind in STEP_INPUTS}
         for name in inputs:
             if name not in known:
                 raise InvalidInputError(

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from hptc.errors import VerifyError
 from hptc.ir.graph import Graph
+from hptc.ir.tasks import task_from
 from hptc.runtime.kernels import Kernel, Memory, Numerics, compile_kernel
 from hptc.schedule.model import Instruction, InstructionKind
 
@@ -63,21 +64,14 @@ def _compile_run(graph: Graph, instruction: Instruction, numerics: Numerics | No
     if unknown:
         raise VerifyError(instruction.label, expected="operations of the graph", found=unknown[0])
     ops = [graph.op_by_name[name] for name in instruction.ops]
-    made = {name for op in ops for name in op.outputs}
-    members = set(instruction.ops)
-    leaves = tuple(
-        name
-        for op in ops
-        for name in op.outputs
-        if name in graph.kept or any(r.name not in members for r in graph.readers[name])
-    )
+    task = task_from(graph, instruction.task, ops)
     return _Run(
         instruction,
         kernels=tuple(
             compile_kernel(op, numerics.function(graph, op) if numerics else None) for op in ops
         ),
-        inputs=tuple(dict.fromkeys(n for op in ops for n in op.inputs if n not in made)),
-        leaves=leaves,
+        inputs=task.inputs,
+        leaves=task.outputs,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
+from hptc.ir.families import base_name
 from hptc.ir.graph import DType, Graph, Op, Ref, ValueKind
 from hptc.ir.names import TARGET
 
@@ -64,7 +65,7 @@ def _indexed_extents(graph: Graph, start: str) -> Iterator[int]:
     while pending:
         name = pending.pop()
         for op in graph.readers[name]:
-            family = op.kind.split(".")[1]
+            family = base_name(op.kind)
             if family in _INDEXING:
                 yield from _INDEXING[family](graph, op, name)
             elif family in _SAME_NUMBERS:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hptc.ir.graph import Phase, ValueKind
+from hptc.ir.graph import STEP_INPUTS, Phase
 from hptc.ir.names import LR, STEP
 from hptc.runtime.execute import EXACT, Machine, StepResult
 from hptc.runtime.kernels import Numerics
@@ -71,8 +71,7 @@ class Session:
         """
         self._steps += 1
         inputs = {**batch, LR: torch.tensor(lr), STEP: torch.tensor(float(self._steps))}
-        handed = (ValueKind.BATCH, ValueKind.HYPER)
-        wanted = [value.name for value in self._graph.values if value.kind in handed]
+        wanted = [value.name for value in self._graph.values if value.kind in STEP_INPUTS]
         return self._machine.step({name: inputs[name] for name in wanted}, watch)
 
     def state(self) -> State:

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hptc.errors import BundleError, UsageError
-from hptc.ir.graph import DType, Graph, Phase, Value, ValueKind
+from hptc.ir.graph import STEP_INPUTS, DType, Graph, Phase, Value, ValueKind
 from hptc.schedule.model import Bundle, Initialise, Merge, Transition
 
 State = dict[str, Tensor]
 
-_STEP_INPUTS = frozenset({ValueKind.BATCH, ValueKind.HYPER, ValueKind.COMPUTED})
+_NO_STATE = STEP_INPUTS | {ValueKind.COMPUTED}
 
 
 def initial_state(bundle: Bundle, phase: Phase) -> State:
@@ -175,7 +175,7 @@ def graph_of(bundle: Bundle, phase: Phase) -> Graph:
 
 def held_values(graph: Graph) -> tuple[Value, ...]:
     """Return what a phase must be given before its first step, optimizer state aside."""
-    outside = _STEP_INPUTS | {ValueKind.STATE}
+    outside = _NO_STATE | {ValueKind.STATE}
     return tuple(value for value in graph.values if value.kind not in outside)
 
 
@@ -195,7 +195,7 @@ def torch_dtype(dtype: DType) -> torch.dtype:
 def _entered(graph: Graph, given: Mapping[str, Tensor], constants: Mapping[str, Tensor]) -> State:
     state: State = {}
     for value in graph.values:
-        if value.kind in _STEP_INPUTS:
+        if value.kind in _NO_STATE:
             continue
         dtype = torch_dtype(value.dtype)
         if value.name in given:

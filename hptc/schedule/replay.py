@@ -4,10 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from hptc.errors import VerifyError
-from hptc.ir.graph import Graph, ValueKind
+from hptc.ir.graph import STEP_INPUTS, Graph, ValueKind
 from hptc.schedule.model import Instruction, InstructionKind, Schedule
-
-_STEP_INPUTS = {ValueKind.BATCH, ValueKind.HYPER}
 
 
 class Replay:
@@ -15,7 +13,7 @@ class Replay:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
-        self._fed = {value.name for value in graph.values if value.kind in _STEP_INPUTS}
+        self._fed = {value.name for value in graph.values if value.kind in STEP_INPUTS}
         self._resident: set[tuple[str, str]] = set()
         self._from_ns: dict[tuple[str, str], int] = {}
         self._used_ns: dict[tuple[str, str], int] = {}

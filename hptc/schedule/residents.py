@@ -3,12 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hptc.ir.graph import Graph, Op, ValueKind
+from hptc.ir.graph import STEP_INPUTS, Graph, Op, ValueKind
 from hptc.ir.tasks import Task, folded_ops
 from hptc.schedule.pose import home_value
-
-STEP_INPUTS = frozenset({ValueKind.BATCH, ValueKind.HYPER})
-"""Kinds of values that the driver hands over at every step, to whichever device reads them."""
 
 
 @dataclass(frozen=True, slots=True)
