@@ -129,11 +129,12 @@ class Program:
         """
         from hptc.runtime.data import input_aliases, load_training_data  # noqa: PLC0415
         from hptc.runtime.options import TrainOptions  # noqa: PLC0415
+        from hptc.runtime.recorded import recorded  # noqa: PLC0415
         from hptc.runtime.switch import DEFAULT_WINDOW, parse_switch  # noqa: PLC0415
         from hptc.runtime.train import train  # noqa: PLC0415
 
         first = next(iter(self.bundle.phases.values()))
-        rate = float(str(self.bundle.options["lr"])) if lr is None else lr
+        rate = recorded(self.bundle).lr if lr is None else lr
         policy = parse_switch(switch, window or DEFAULT_WINDOW)
         options = TrainOptions(steps=steps, switch=policy, lr=rate, low_lr=low_lr, seed=seed)
         samples = load_training_data(_data_file(data), first.graph, input_aliases(self.bundle))

@@ -197,7 +197,17 @@ def tiny_bundle(phases: Sequence[Phase] = tuple(Phase)) -> Bundle:
     generator = np.random.default_rng(0)
     return Bundle(
         name="tiny",
-        options={"loss": "mse"},
+        options={
+            "loss": "mse",
+            "optimizer": "sgd",
+            "lr": 0.05,
+            "train": None,
+            "frozen": None,
+            "shape": {},
+            "inputs": [],
+            "output_index": 0,
+            "tied": {},
+        },
         phases={p: CompiledPhase(graphs[p], _schedule(graphs[p]), "") for p in phases},
         transitions=(
             TO_LOW,

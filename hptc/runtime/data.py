@@ -29,6 +29,7 @@ from hptc.runtime.arrays import (
     to_tensor,
 )
 from hptc.runtime.limits import INTEGERS, integer_limits
+from hptc.runtime.recorded import recorded
 from hptc.runtime.transition import torch_dtype
 from hptc.schedule.model import Bundle
 
@@ -128,11 +129,8 @@ def load_training_data(
 
 def input_aliases(bundle: Bundle) -> dict[str, str]:
     """Return the graph's name of each input by the model's own name, where those differ."""
-    names = bundle.options.get("inputs", [])
     graph_names = {value.name for item in bundle.phases.values() for value in item.graph.values}
-    if not isinstance(names, list):
-        return {}
-    pairs = {str(name): batch_name(index) for index, name in enumerate(names)}
+    pairs = {name: batch_name(index) for index, name in enumerate(recorded(bundle).inputs)}
     return {name: given for name, given in pairs.items() if name not in graph_names}
 
 

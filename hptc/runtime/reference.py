@@ -12,9 +12,11 @@ from onnx import numpy_helper
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from hptc.errors import UsageError
 from hptc.frontend.capture import Selection
 from hptc.frontend.recipe import OPTIMIZERS, AdamW, Loss
 from hptc.frontend.source import reference_module
+from hptc.runtime.recorded import recorded
 from hptc.schedule.model import Bundle, Merge
 
 Tensors = Mapping[str, Tensor]
@@ -83,17 +85,17 @@ class EagerModel:
 
 
 def eager_model(bundle: Bundle) -> EagerModel:
-    """Return the original model of a bundle that keeps one."""
+    """Return the original model of a bundle; raises UsageError if it keeps none."""
     if bundle.reference is None:
-        raise ValueError(f"bundle {bundle.name} keeps no reference model")
-    options = bundle.options
+        raise UsageError(bundle.name, expected="a bundle with its reference model", found="none")
+    options = recorded(bundle)
     module = reference_module(
         bundle.reference.format,
         bundle.reference.data,
-        dict(options["shape"]),  # type: ignore[call-overload]
-        Selection(options["train"], options["frozen"]),  # type: ignore[arg-type]
+        options.shape,
+        Selection(options.train, options.frozen),
     )
-    return EagerModel(module, dict(options["tied"]), int(str(options["output_index"])))  # type: ignore[call-overload]
+    return EagerModel(module, options.tied, options.output_index)
 
 
 def merged_weights(state: Tensors, merges: tuple[Merge, ...]) -> dict[str, Tensor]:
@@ -151,5 +153,5 @@ def onnxruntime_output(
     names = [item.name for item in session.get_inputs()]
     feeds = {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=False)}
     outputs = session.run(None, feeds)
-    result: NDArray[np.generic] = np.asarray(outputs[int(str(bundle.options["output_index"]))])
+    result: NDArray[np.generic] = np.asarray(outputs[recorded(bundle).output_index])
     return result

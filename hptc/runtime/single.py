@@ -13,6 +13,7 @@ from hptc.runtime.data import input_aliases, load_inputs, seeded_inputs
 from hptc.runtime.devices.reram import reram_numerics
 from hptc.runtime.execute import EXACT
 from hptc.runtime.kernels import Numerics
+from hptc.runtime.recorded import recorded
 from hptc.runtime.session import Session
 from hptc.runtime.transition import initial_state
 from hptc.schedule.model import Bundle
@@ -71,7 +72,7 @@ def run_phase(
         values = dict(load_inputs(inputs, graph, input_aliases(bundle)).values)
     computes = device_numerics(bundle, phase, numerics)
     session = Session(bundle, phase, initial_state(bundle, phase), computes)
-    lr = float(str(bundle.options["lr"]))
+    lr = recorded(bundle).lr
     results = [session.step(values, lr) for _ in range(steps)]
     return PhaseRun(
         losses=tuple(r.outputs["loss"].item() for r in results if "loss" in r.outputs),

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from hptc.errors import HptcError
-from hptc.frontend.recipe import Loss
 from hptc.ir.graph import Phase
 from hptc.ir.names import TARGET
 from hptc.runtime.data import TrainingData
@@ -22,6 +21,7 @@ from hptc.runtime.log import (
     ValidationRecord,
 )
 from hptc.runtime.options import TrainOptions, check_options, watched_values
+from hptc.runtime.recorded import recorded
 from hptc.runtime.session import Charge, Session
 from hptc.runtime.switch import (
     Observation,
@@ -178,7 +178,7 @@ class Trainer:
         batches = list(self._data.steps(self._data.validation))
         if not batches or Phase.INFER not in self._bundle.phases:
             return
-        loss = Loss(self._bundle.options["loss"])
+        loss = recorded(self._bundle).loss
         state = carry_state(self._bundle, self.phase, Phase.INFER, self.state())
         session = Session(self._bundle, Phase.INFER, state)
         losses = []
