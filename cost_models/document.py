@@ -108,7 +108,7 @@ def _target_error(
     model: type[BaseModel], problem: ErrorDetails, more: int, where: str
 ) -> TargetError:
     *path, last = [str(part) for part in problem["loc"]] or [""]
-    place = ".".join([where, *path]) if not path else f"{where}, {'.'.join(path)}"
+    place = f"{where}, {'.'.join(path)}" if path else where
     allowed = sorted(_fields_at(model, path))
     rest = f" ({more} more like this.)" if more else ""
     if problem["type"] == "extra_forbidden":

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> object:
     if name == "compile":
-        from hptc.compiler import compile_model  # noqa: PLC0415
+        from hptc.compiler import compile_model
 
         return compile_model
     if name == "load":
-        from hptc.program import Program  # noqa: PLC0415
+        from hptc.program import Program
 
         return Program.load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hptc.errors import UsageError
 from hptc.files import write_file
@@ -40,7 +40,7 @@ class Program:
         """Load a bundle; raises BundleError if it is damaged, unsafe or too new."""
         return cls(load_bundle(Path(path)))
 
-    def report(self) -> Mapping[str, object]:
+    def report(self) -> Mapping[str, Any]:
         """Return the object that `hptc compile --json` prints."""
         return self.bundle.report
 
@@ -74,7 +74,7 @@ class Program:
             UsageError: The program lacks the phase.
             InvalidInputError: The inputs do not fit the graph.
         """
-        from hptc.runtime.single import chosen_phases, run_phase  # noqa: PLC0415
+        from hptc.runtime.single import chosen_phases, run_phase
 
         if steps < 1:
             raise UsageError("steps", expected="at least 1", found=str(steps))
@@ -86,12 +86,12 @@ class Program:
 
     def verify(
         self, phase: str | None = None, inputs: Data | None = None, *, seed: int = 0
-    ) -> Mapping[str, object]:
+    ) -> Mapping[str, Any]:
         """Compare a step of one phase or all with the original model.
 
         Returns the object that `hptc run --verify --json` prints; its `ok` is the verdict.
         """
-        from hptc.runtime.verify import verify_phases  # noqa: PLC0415
+        from hptc.runtime.verify import verify_phases
 
         given = None if inputs is None else _data_file(inputs)
         return verify_phases(self.bundle, phase, inputs=given, seed=seed)
@@ -127,11 +127,11 @@ class Program:
             UsageError: An option does not fit the program.
             InvalidInputError: The data do not fit the graph.
         """
-        from hptc.runtime.data import input_aliases, load_training_data  # noqa: PLC0415
-        from hptc.runtime.options import TrainOptions  # noqa: PLC0415
-        from hptc.runtime.recorded import recorded  # noqa: PLC0415
-        from hptc.runtime.switch import DEFAULT_WINDOW, parse_switch  # noqa: PLC0415
-        from hptc.runtime.train import train  # noqa: PLC0415
+        from hptc.runtime.data import input_aliases, load_training_data
+        from hptc.runtime.options import TrainOptions
+        from hptc.runtime.recorded import recorded
+        from hptc.runtime.switch import DEFAULT_WINDOW, parse_switch
+        from hptc.runtime.train import train
 
         first = next(iter(self.bundle.phases.values()))
         rate = recorded(self.bundle).lr if lr is None else lr
@@ -143,6 +143,6 @@ class Program:
 
 
 def _data_file(given: Data) -> DataFile:
-    from hptc.runtime.arrays import in_memory  # noqa: PLC0415
+    from hptc.runtime.arrays import in_memory
 
     return Path(given) if isinstance(given, str | Path) else in_memory(given)

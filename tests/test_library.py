@@ -85,7 +85,7 @@ def test_inputs_that_do_not_fit(program: Program) -> None:
 def test_verify_compares_with_eager_torch(program: Program) -> None:
     found = program.verify()
     assert found["ok"]
-    assert set(found["phases"]) == {"full", "low", "infer"}  # type: ignore[call-overload]
+    assert set(found["phases"]) == {"full", "low", "infer"}
 
 
 def test_train_goes_through_the_switch(program: Program, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -162,10 +162,10 @@ def _report(program: Program, path: Path, emitted: Mapping[str, Path], *, as_jso
         f"{program.bundle.name} on {report['target']}",
         *("phase", "latency", "bound", "gap", "energy", "all-GPU", "speed-up", "static MACs"),
     )
-    for name, figures in report["phases"].items():  # type: ignore[attr-defined]
+    for name, figures in report["phases"].items():
         table.add_row(name, *_row(figures))
     print_table(table)
-    for name, figures in report["phases"].items():  # type: ignore[attr-defined]
+    for name, figures in report["phases"].items():
         placed = ", ".join(f"{d} {f['ops']}" for d, f in figures["devices"].items())
         folded = figures["tags"]["folded"]["ops"]
         macs = sum(tag["macs"] for tag in figures["tags"].values())
@@ -178,18 +178,16 @@ def _report(program: Program, path: Path, emitted: Mapping[str, Path], *, as_jso
     say(f"wrote {', '.join(str(file) for file in (path, *emitted.values()))}")
 
 
-def _row(figures: Mapping[str, object]) -> tuple[str, ...]:
-    baselines: Mapping[str, Mapping[str, float]] = figures["baselines"]  # type: ignore[assignment]
+def _row(figures: Mapping[str, Any]) -> tuple[str, ...]:
+    baselines, tags, latency_ns = figures["baselines"], figures["tags"], figures["latency_ns"]
     gpu = next((item for name, item in baselines.items() if name.startswith("gpu")), None)
-    latency_ns = float(str(figures["latency_ns"]))
-    tags: Mapping[str, Mapping[str, float]] = figures["tags"]  # type: ignore[assignment]
     macs = sum(tag["macs"] for tag in tags.values())
     static = tags["static"]["macs"]
     return (
         human_time(latency_ns),
-        human_time(float(str(figures["lower_bound_ns"]))),
-        f"{float(str(figures['gap'])):.1%}",
-        human_energy(float(str(figures["energy_nj"]))),
+        human_time(figures["lower_bound_ns"]),
+        f"{figures['gap']:.1%}",
+        human_energy(figures["energy_nj"]),
         human_time(gpu["latency_ns"]) if gpu else "-",
         f"{gpu['latency_ns'] / latency_ns:.2f}x" if gpu and latency_ns else "-",
         f"{static / macs:.0%}" if macs else "-",

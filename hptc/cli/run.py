@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -76,14 +76,13 @@ def _print_run(runs: Mapping[str, PhaseRun]) -> None:
     print_table(table)
 
 
-def _print_checks(found: Mapping[str, object]) -> None:
-    phases: Mapping[str, Mapping[str, object]] = found["phases"]  # type: ignore[assignment]
-    oracles = ", ".join(found["reference"])  # type: ignore[arg-type]
+def _print_checks(found: Mapping[str, Any]) -> None:
+    oracles = ", ".join(found["reference"])
     table = new_table(
         f"against {oracles}", "phase", "loss", "gradients", "updates", "outputs", "names", "result"
     )
     keys = ("loss_abs_err", "grad_max_rel_err", "update_max_rel_err", "output_max_abs_err")
-    for name, figures in phases.items():
+    for name, figures in found["phases"].items():
         errors = ["-" if figures[key] is None else f"{figures[key]:.1e}" for key in keys]
         names = "match" if figures["trained_names_match"] else "DIFFER"
         table.add_row(name, *errors, names, "ok" if figures["ok"] else "FAILED")

@@ -1,1 +1,1 @@
-"""hptc inside other compilers: torch.fx and torch.compile."""
+"""hptc inside other compilers: a pass of torch.fx."""

@@ -121,15 +121,15 @@ class _NamingInterpreter(Interpreter):
         self._name = n.name
         return super().run_node(n)
 
-    def call_function(self, target, args, kwargs):  # type: ignore[no-untyped-def]
+    def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
         with fx_traceback.annotate({SOURCE: self._name}):
             return super().call_function(target, args, kwargs)
 
-    def call_method(self, target, args, kwargs):  # type: ignore[no-untyped-def]
+    def call_method(self, target: Any, args: Any, kwargs: Any) -> Any:
         with fx_traceback.annotate({SOURCE: self._name}):
             return super().call_method(target, args, kwargs)
 
-    def call_module(self, target, args, kwargs):  # type: ignore[no-untyped-def]
+    def call_module(self, target: Any, args: Any, kwargs: Any) -> Any:
         with fx_traceback.annotate({SOURCE: self._name}):
             return super().call_module(target, args, kwargs)
 

@@ -29,7 +29,7 @@ class Proof:
 def prove(search: Incumbent, time_s: float, workers: int) -> Proof:
     """Search the whole problem from the incumbent for at most `time_s` s.
 
-    The problem has to be small enough for `model.LARGEST_NS`.
+    The problem has to be small enough for CP-SAT (`objective.fits`).
     """
     instance, objective, hint = search.instance, search.objective, search.schedule
     horizon = hint.makespan if objective is Objective.LATENCY else latest_end(instance)

@@ -1,8 +1,7 @@
 // Header, summary cards, baselines and the division of work.
 
 function drawHeader(host, data) {
-  const facts = [{ label: 'target', text: data.target }, ...data.facts,
-    ...data.versions.map(({ label, text }) => ({ label: label, text: text }))];
+  const facts = [{ label: 'target', text: data.target }, ...data.facts, ...data.versions];
   host.replaceChildren(
     node('div', { class: 'title' }, node('h1', { class: 'name' }, data.model), node('span', { class: 'dim' }, 'compiled by hptc')),
     node('div', { class: 'facts' }, ...facts.map(({ label, text }) => node('span', {}, `${label} `, node('b', { class: 'name' }, text)))),
