@@ -1,5 +1,7 @@
 """Which initializers are trained: by their use, by their data, and by the user's word."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,11 +21,20 @@ def noise(*shape: int) -> NDArray[np.float32]:
     return RNG.normal(size=shape).astype(np.float32)
 
 
-def build(nodes: str, weights: dict[str, NDArray[np.float32]], **options: Any) -> ImportedModel:
-    """Import nodes that turn x [2, 8, 4] into y."""
+def build(
+    nodes: str,
+    weights: dict[str, NDArray[np.float32]],
+    declared: Mapping[str, str] = MappingProxyType({}),
+    **options: Any,
+) -> ImportedModel:
+    """Import nodes that turn x [2, 8, 4] into y; `declared` is what torch's exporter notes."""
     header = '<ir_version: 8, opset_import: ["" : 20]> g (float[2,8,4] x) => (float[A,B,C] y) '
     model = onnx.parser.parse_model(header + "{" + nodes + "}")
     model.graph.initializer.extend(numpy_helper.from_array(w, n) for n, w in weights.items())
+    for name, kind in declared.items():
+        value = onnx.ValueInfoProto(name=name)
+        value.metadata_props.add(key="pkg.torch.export.graph_signature.InputSpec.kind", value=kind)
+        model.graph.value_info.append(value)
     return from_model_proto(model, where="model.onnx", **options)
 
 
@@ -32,7 +43,8 @@ def trained(imported: ImportedModel) -> set[str]:
 
 
 def frozen(imported: ImportedModel) -> set[str]:
-    return {name for name, p in imported.module.named_parameters() if not p.requires_grad}
+    held = (*imported.module.named_parameters(), *imported.module.named_buffers())
+    return {name for name, tensor in held if not tensor.requires_grad}
 
 
 def test_uses_that_settle_it() -> None:
@@ -70,14 +82,43 @@ def test_added_table_is_a_guess() -> None:
     assert [(g.name, g.trained) for g in imported.guesses] == [("table", True)]
 
 
-def test_adjacency_matrix_is_frozen_and_stays_a_parameter() -> None:
+def test_adjacency_matrix_is_a_buffer() -> None:
     matrix = np.abs(noise(8, 8))
     matrix /= matrix.sum(1, keepdims=True)
     imported = build('y = Einsum <equation = "nm,bmc->bnc"> (adj, x)', {"adj": matrix})
     assert not trained(imported)
-    assert frozen(imported) == {"adj"}
+    assert [name for name, _ in imported.module.named_buffers()] == ["adj"]
     assert not imported.guesses[0].trained
     assert "no initializer is trained" in imported.warnings[0]
+
+
+def test_the_exporter_knows_parameters_from_buffers() -> None:
+    nodes = """a = MatMul (x, w)  b = Add (a, shift)  c = Mul (b, scale)
+    d = Add (c, table)  e = Add (d, symmetric)  y = Add (e, waves)"""
+    weights = {
+        "w": noise(4, 4),
+        "shift": noise(4),
+        "scale": noise(1),
+        "table": noise(8, 4),
+        "symmetric": np.eye(8, 4, dtype=np.float32),
+        "waves": sinusoids(8, 4, halves=True),
+    }
+    assert trained(build(nodes, weights)) == {"w", "shift", "table"}
+    declared = dict.fromkeys(weights, "PARAMETER") | {"shift": "BUFFER", "table": "BUFFER"}
+    imported = build(nodes, weights, declared)
+    assert trained(imported) == {"w", "scale", "symmetric"}
+    assert [guess.name for guess in imported.guesses] == ["waves"]
+    assert "shift" in trained(build(nodes, weights, declared, train="shift"))
+
+
+def test_a_bias_is_followed_through_a_sequence() -> None:
+    imported = build(
+        """a = MatMul (x, w)  two = Constant <value_int = 4> ()
+        parts = SplitToSequence <axis = 0> (bias, two)  zero = Constant <value_int = 0> ()
+        b = SequenceAt (parts, zero)  y = Add (a, b)""",
+        {"w": noise(4, 4), "bias": noise(8)},
+    )
+    assert trained(imported) == {"w", "bias"}
 
 
 def test_user_overrules() -> None:
@@ -155,6 +196,7 @@ LEARNED = {
     "zeros": np.zeros((1, 8, 4), dtype=np.float32),
     "ones": np.ones(8, dtype=np.float32),
     "vector": noise(7),
+    "alike channels": np.tile(np.log(np.arange(1, 5, dtype=np.float32)), (32, 1)),
     "two columns": noise(40, 2),
     "pruned": noise(12, 4) * (noise(12, 4) > 1),
     "mostly zero": np.pad(noise(2, 4), ((0, 6), (0, 0))),

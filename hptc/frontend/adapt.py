@@ -66,10 +66,10 @@ def choose_adapters(
     `match=auto` takes the query and value projections of attention, else the weight of every
     linear map and convolution. Raises UsageError if an explicit pattern matches nothing.
     """
-    uses = {use.parameter: use for use in weight_uses(program, canonical)}
-    able = {name: use for name, use in uses.items() if _is_adaptable(program, use)}
+    uses = weight_uses(program, canonical)
+    able = {use.parameter: use for use in uses if _is_adaptable(program, use)}
     if spec.match == "auto":
-        names = [name for name in attention_weights(program, tuple(uses.values())) if name in able]
+        names = [name for name in attention_weights(program, uses) if name in able]
         names = names or list(able)
     else:
         aliases = [name for name, kept_name in canonical.items() if kept_name in able]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hptc.errors import UsageError
+from hptc.errors import ModelError, UsageError
 from hptc.frontend.adapt import AdapterSpec, choose_adapters
 from hptc.frontend.dtypes import to_array
 from hptc.frontend.lower import lower
@@ -16,6 +16,7 @@ from hptc.frontend.torch import Model
 from hptc.frontend.training import StepPlan, trace_step
 from hptc.ir.adapter import Adapter
 from hptc.ir.graph import Graph, Phase
+from hptc.ir.names import TARGET, batch_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ def capture(
 
     Raises ModelError, UnsupportedOpError or UsageError (a pattern that matches nothing).
     """
+    _check_names(model)
     names = list(model.parameters)
     frozen = _search(selection.frozen, names, "--frozen")
     trained = [n for n in names if n not in frozen and model.parameters[n].requires_grad]
@@ -70,6 +72,18 @@ def capture(
         weights={name: to_array(tensor) for name, tensor in tensors.items()},
         adapters=adapters,
     )
+
+
+def _check_names(model: Model) -> None:
+    batch = {TARGET, *(batch_name(index) for index in range(len(model.inputs)))}
+    clashes = sorted(batch.intersection((*model.parameters, *model.buffers)))
+    if clashes:
+        raise ModelError(
+            f"parameter or buffer {clashes[0]}",
+            expected="a name that is not that of an input of the step, as target and in_0 are",
+            found=", ".join(clashes),
+            hint="Rename it in the model.",
+        )
 
 
 def _search(pattern: str | None, names: Sequence[str], option: str) -> frozenset[str]:

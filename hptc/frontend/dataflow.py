@@ -66,8 +66,20 @@ def parameter_nodes(program: ExportedProgram, canonical: dict[str, str]) -> dict
 def weight_uses(program: ExportedProgram, canonical: dict[str, str]) -> tuple[WeightUse, ...]:
     """Return every contraction of a parameter with data, in graph order."""
     parameters = parameter_nodes(program, canonical)
-    uses = (_weight_use(node, parameters) for node in program.graph.nodes)
+    data = _data_nodes(program)
+    uses = (_weight_use(node, parameters) for node in program.graph.nodes if node in data)
     return tuple(use for use in uses if use is not None)
+
+
+def _data_nodes(program: ExportedProgram) -> set[Node]:
+    """Return the nodes that depend on an input of the model."""
+    inputs = set(program.graph_signature.user_inputs)
+    found: set[Node] = set()
+    for node in program.graph.nodes:
+        is_input = node.op == "placeholder" and node.name in inputs
+        if is_input or any(source in found for source in node.all_input_nodes):
+            found.add(node)
+    return found
 
 
 def attention_weights(program: ExportedProgram, uses: Sequence[WeightUse]) -> tuple[str, ...]:
@@ -76,7 +88,10 @@ def attention_weights(program: ExportedProgram, uses: Sequence[WeightUse]) -> tu
     A fused QKV projection is found as the weight of both.
     """
     by_node = {use.node: use.parameter for use in uses}
-    operands = [operand for node in program.graph.nodes for operand in _query_value(node, by_node)]
+    mixing = {
+        node for node in _data_nodes(program) if node.target in CONTRACTIONS and node not in by_node
+    }
+    operands = [operand for node in program.graph.nodes for operand in _query_value(node, mixing)]
     found = [
         by_node[source]
         for operand in operands
@@ -85,19 +100,19 @@ def attention_weights(program: ExportedProgram, uses: Sequence[WeightUse]) -> tu
     return tuple(dict.fromkeys(found))
 
 
-def _query_value(node: Node, weighted: dict[Node, str]) -> Iterator[Node]:
+def _query_value(node: Node, mixing: set[Node]) -> Iterator[Node]:
+    """Yield query and value of a softmax; `mixing` are the contractions of data with data."""
     if node.target in FUSED_ATTENTION:
         yield _node(node.args[0])
         yield _node(node.args[2])
     if node.target not in SOFTMAX:
         return
-
-    def mixes_data(candidate: Node) -> bool:
-        return candidate.target in CONTRACTIONS and candidate not in weighted
-
-    for scores in _first_upstream(_node(node.args[0]), mixes_data):
+    all_scores = _first_upstream(_node(node.args[0]), mixing.__contains__)
+    if not all_scores:  # e.g. an adjacency matrix of node embeddings
+        return
+    for scores in all_scores:
         yield _operands(scores)[0]
-    for context, probabilities in _first_downstream(node, mixes_data):
+    for context, probabilities in _first_downstream(node, mixing.__contains__):
         yield from (item for item in _operands(context) if item is not probabilities)
 
 

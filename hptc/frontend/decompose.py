@@ -3,9 +3,10 @@
 Trap (torch 2.13): with the stock table the loss is exact and gradients are silently wrong, through
 the backward entry of the CPU flash attention; that entry is dropped. Batch norms with statistics
 are kept whole as well, since their decompositions assume strides that differ between fake and real
-tensors. Three entries are ours: `addmm` becomes mm and add, so that a trained bias does not colour
-a frozen matrix, `convolution_backward` becomes one operation per matrix gradient and a sum, and the
-bilinear form and its gradients become matrix products.
+tensors. Entries of ours: `addmm` becomes mm and add, so that a trained bias does not colour a
+frozen matrix, `convolution_backward` becomes one operation per matrix gradient and a sum, the
+bilinear form and its gradients become matrix products, and the gradients of a weight norm products
+and sums.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,6 +41,9 @@ def decompositions() -> dict[Any, Callable[..., Any]]:
     table[aten.addmm.default] = _addmm
     table[aten.convolution_backward.default] = _convolution_backward
     table[aten._trilinear.default] = _trilinear
+    table[aten._weight_norm_interface_backward.default] = (
+        aten._weight_norm_differentiable_backward.default
+    )
     return table
 
 

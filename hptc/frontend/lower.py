@@ -62,6 +62,8 @@ class _Builder:
 
     module: GraphModule
     phase: Phase
+    taken: frozenset[str]
+    """Names of the step's inputs."""
     names: dict[Node, str | tuple[str, ...]] = field(default_factory=dict)
     values: list[Value] = field(default_factory=list)
     computed: list[Value] = field(default_factory=list)
@@ -71,7 +73,7 @@ class _Builder:
 
 def lower(traced: Traced, phase: Phase) -> Lowered:
     """Return the graph of a traced step; raises UnsupportedOpError naming what has no form."""
-    build = _Builder(traced.module, phase)
+    build = _Builder(traced.module, phase, frozenset(traced.inputs.tensors))
     placeholders = [node for node in traced.module.graph.nodes if node.op == "placeholder"]
     for node, (name, tensor) in zip(placeholders, traced.inputs.tensors.items(), strict=True):
         build.names[node] = name
@@ -145,7 +147,8 @@ def _operation(build: _Builder, node: Node) -> None:
     result = node.meta.get("val")
     several = isinstance(result, list | tuple)
     tensors = list(result or ()) if several else [result]
-    outputs = tuple(f"{node.name}.{i}" if several else node.name for i in range(len(tensors)))
+    names = (f"{node.name}.{i}" if several else node.name for i in range(len(tensors)))
+    outputs = tuple(_free_name(build, name) for name in names)
     _refuse_random(node)
     _refuse_unknown(node)
     for name, tensor in zip(outputs, tensors, strict=True):
@@ -170,6 +173,13 @@ def _operation(build: _Builder, node: Node) -> None:
         )
     )
     build.names[node] = outputs if several else outputs[0]
+
+
+def _free_name(build: _Builder, name: str) -> str:
+    """Return the name, extended where an input of the step, e.g. a parameter `mul`, has it."""
+    while name in build.taken:
+        name += ".op"
+    return name
 
 
 def _place(node: Node) -> str:

@@ -118,7 +118,9 @@ def from_model_proto(
     choices = overrule(choices, frozen, trained=False)
     weights = _sort_weights(graph, choices, given)
     evaluation, examples = _evaluate_on_examples(graph, weights, inputs, given, where)
-    module = _build_module(evaluation, weights, inputs)
+    module = OnnxModule(
+        evaluation, _stored(evaluation, weights, choices), tuple(item.name for item in inputs)
+    )
     used = dict(module.named_parameters())
     _check_finite(used, where)
     guesses = [(name, choice) for name, choice in choices.items() if not choice.certain]
@@ -156,18 +158,24 @@ def _evaluate_on_examples(
     return evaluation, {**sampled, **given.examples}
 
 
-def _build_module(
-    evaluation: Evaluation, weights: Weights, inputs: tuple[Input, ...]
-) -> OnnxModule:
+def _stored(
+    evaluation: Evaluation, weights: Weights, choices: Mapping[str, Choice]
+) -> dict[str, torch.Tensor]:
+    """Return the weights that the steps read.
+
+    Those that are no weight by nature, e.g. a running mean or an adjacency matrix, are buffers;
+    those that the user froze stay parameters.
+    """
     read = {name for step in evaluation.steps for name in step.reads}
     read.update(evaluation.outputs)
-    parameters = {
-        name: (value, is_trained)
-        for group, is_trained in ((weights.trained, True), (weights.kept, False))
-        for name, value in group.items()
-        if name in read
+    stored: dict[str, torch.Tensor] = {
+        name: torch.nn.Parameter(value) for name, value in weights.trained.items() if name in read
     }
-    return OnnxModule(evaluation, parameters, tuple(item.name for item in inputs))
+    for name, value in weights.kept.items():
+        if name in read:
+            named = choices[name].named
+            stored[name] = torch.nn.Parameter(value, requires_grad=False) if named else value
+    return stored
 
 
 def _check_finite(parameters: Mapping[str, torch.nn.Parameter], where: str) -> None:

@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +13,7 @@ from hptc.errors import ModelError, UsageError
 from hptc.frontend.onnx_ops.types import to_torch, torch_dtype, type_name
 
 _SCOPES_KEY = "pkg.torch.onnx.name_scopes"
-
+_KIND_KEY = "pkg.torch.export.graph_signature.InputSpec.kind"
 
 _PLAIN_KINDS = frozenset(
     {
@@ -72,6 +72,8 @@ class Graph:
     inputs: tuple[onnx.ValueInfoProto, ...]
     """Without those that only declare an initializer."""
     outputs: tuple[str, ...]
+    declared: Mapping[str, str] = field(default_factory=dict)
+    """What an initializer was in torch, e.g. `PARAMETER` or `BUFFER`, where the exporter says."""
 
 
 def read_graph(graph: onnx.GraphProto, opsets: Mapping[str, int], where: str) -> Graph:
@@ -93,6 +95,14 @@ def read_graph(graph: onnx.GraphProto, opsets: Mapping[str, int], where: str) ->
         initializers=MappingProxyType(initializers),
         inputs=tuple(value for value in graph.input if value.name not in initializers),
         outputs=tuple(value.name for value in graph.output),
+        declared=MappingProxyType(
+            {
+                value.name: entry.value
+                for value in graph.value_info
+                for entry in value.metadata_props
+                if entry.key == _KIND_KEY
+            }
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""The imported model as a torch module: parameters under their ONNX names, steps in order."""
+"""The imported model as a torch module: weights under their ONNX names, steps in order."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -32,44 +32,46 @@ class OnnxModule(Scope):
     def __init__(
         self,
         evaluation: Evaluation,
-        parameters: Mapping[str, tuple[Tensor, bool]],
+        weights: Mapping[str, Tensor],
         input_names: tuple[str, ...],
     ) -> None:
-        """Store the steps; `parameters` gives each tensor and whether it is trained."""
+        """Store the steps; of the `weights`, those that are no parameters become buffers."""
         super().__init__()
         self._program = evaluation
         self._input_names = input_names
         computed = {name for step in evaluation.steps for name in step.outputs}
         read = {name for step in evaluation.steps for name in step.reads}
         read.update(evaluation.outputs)
-        known = sorted(read.intersection(evaluation.known) - computed - parameters.keys())
+        known = sorted(read.intersection(evaluation.known) - computed - weights.keys())
         self._known = {name: evaluation.known[name] for name in known}
         self._homes: dict[str, tuple[nn.Module, str]] = {}
-        for name, (value, trained) in parameters.items():
-            parameter = nn.Parameter(value, requires_grad=trained)
-            self._homes[name] = place_parameter(self, name, parameter)
+        for name, weight in weights.items():
+            self._homes[name] = place_weight(self, name, weight)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Return the outputs in graph order."""
         values: dict[str, Value] = dict(zip(self._input_names, inputs, strict=True))
         values.update(self._known)
         for name, (home, leaf) in self._homes.items():
-            values[name] = home._parameters[leaf]
+            values[name] = (home._buffers if leaf in home._buffers else home._parameters)[leaf]
         for step in self._program.steps:
             with fx_traceback.annotate({SOURCE: step.source}):
                 values.update(step(values))
         return tuple(cast(Tensor, values[name]) for name in self._program.outputs)
 
 
-def place_parameter(root: nn.Module, name: str, parameter: nn.Parameter) -> tuple[nn.Module, str]:
-    """Register a parameter under a dotted name; return the module that holds it, and its key."""
+def place_weight(root: nn.Module, name: str, weight: Tensor) -> tuple[nn.Module, str]:
+    """Register a weight under a dotted name; return the module that holds it, and its key."""
     *path, leaf = registered_name(name).split(".")
     home = root
     for part in path:
         if part not in home._modules:
             home._modules[part] = Scope()
         home = cast(nn.Module, home._modules[part])
-    home._parameters[leaf] = parameter
+    if isinstance(weight, nn.Parameter):
+        home._parameters[leaf] = weight
+    else:
+        home._buffers[leaf] = weight
     return home, leaf
 
 

@@ -1,4 +1,4 @@
-"""Which initializers are parameters: decided by use, and where that is open, by their data."""
+"""Which initializers are parameters: by the exporter's word, their use, or their data."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import torch
 
 from hptc.errors import UsageError
 from hptc.frontend.onnx_graph import Graph
-from hptc.frontend.onnx_tables import fixed_table
+from hptc.frontend.onnx_tables import fixed_table, is_series
 from hptc.frontend.onnx_uses import Use, Uses
 
 
@@ -20,6 +20,8 @@ class Choice:
     trained: bool
     reason: str
     certain: bool
+    named: bool = False
+    """Whether the user said so."""
 
 
 _BY_USE = {
@@ -44,7 +46,7 @@ def choose_trained(graph: Graph) -> dict[str, Choice]:
     """Return the choice for every initializer of a floating type."""
     uses = Uses(graph)
     return {
-        name: _choose(name, value, uses.of(name))
+        name: _declared(graph.declared.get(name, ""), value) or _choose(name, value, uses.of(name))
         for name, value in graph.initializers.items()
         if value.is_floating_point()
     }
@@ -73,8 +75,19 @@ def overrule(
             found="none that matches",
             hint=f"Near names: {', '.join(near)}.",
         )
-    chosen = Choice(trained, f"named by {option}", certain=True)
+    chosen = Choice(trained, f"named by {option}", certain=True, named=True)
     return {name: chosen if name in found else choice for name, choice in choices.items()}
+
+
+def _declared(kind: str, value: torch.Tensor) -> Choice | None:
+    """Return the choice that follows from what torch held; it does not say what was frozen."""
+    if kind == "PARAMETER":
+        if is_series(value):
+            return Choice(False, "its data is made of sinusoids or series", certain=False)
+        return Choice(True, "a parameter of the torch module", certain=True)
+    if kind in {"BUFFER", "CONSTANT_TENSOR"}:
+        return Choice(False, "no parameter of the torch module", certain=True)
+    return None
 
 
 def _choose(name: str, value: torch.Tensor, use: Use) -> Choice:

@@ -24,6 +24,12 @@ def fixed_table(value: Tensor) -> str | None:
     return next((name for name, holds in _PATTERNS if holds(table)), None)
 
 
+def is_series(value: Tensor) -> bool:
+    """Tell whether the table is made of sinusoids or series, which nobody trains."""
+    table = value.detach().double()
+    return table.numel() > 1 and _varies(table) and _is_recurrent(table)
+
+
 def _varies(table: Tensor) -> bool:
     return bool((table != table.reshape(-1)[0]).any())
 
@@ -93,10 +99,18 @@ def _is_recurrent(table: Tensor) -> bool:
 
 
 def _columns(table: Tensor) -> Iterator[Tensor]:
-    """Yield the table with each long enough axis brought first, the others flattened."""
+    """Yield the table with each long enough axis first, the others flattened, each column once."""
     for axis, extent in enumerate(table.shape):
         if extent > _SURPLUS:
-            yield table.movedim(axis, 0).reshape(extent, -1)
+            yield _distinct(table.movedim(axis, 0).reshape(extent, -1))
+
+
+def _distinct(columns: Tensor) -> Tensor:
+    """Return the columns without repetitions, which prove nothing."""
+    found, which = torch.unique(columns, dim=1, return_inverse=True)
+    places = torch.full((found.shape[1],), columns.shape[1])
+    places.scatter_reduce_(0, which, torch.arange(columns.shape[1]), "amin")
+    return columns[:, places.sort().values]
 
 
 def _groups(steps: Tensor) -> Iterator[Tensor]:

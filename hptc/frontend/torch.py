@@ -79,6 +79,7 @@ def load_module(
         with warnings.catch_warnings(), preserve_node_meta(), sdpa_kernel(SDPBackend.MATH):
             warnings.simplefilter("ignore")
             program = torch.export.export(module, tuple(inputs), strict=False)
+            _drop_markers(program)
     except HptcError:
         raise
     except Exception as error:  # torch.export raises many unrelated types
@@ -89,6 +90,13 @@ def load_module(
             hint="Run torch.export.export(module, inputs, strict=False) for the full story.",
         ) from error
     return load_program(program, inputs, input_names=input_names, output_names=output_names)
+
+
+def _drop_markers(program: ExportedProgram) -> None:
+    """Remove what torch notes on inputs, over which its own decompositions stumble."""
+    for node in program.graph.nodes:
+        if node.op == "placeholder":
+            node.meta.pop("custom", None)
 
 
 def load_program(

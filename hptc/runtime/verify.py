@@ -40,6 +40,7 @@ LIMITS: Mapping[str, float] = {
     "output_max_abs_err": 1e-4,
 }
 _FACTOR_SPREAD = 0.1
+"""Of a factor that starts at zero, times the scale of the adapter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,8 @@ def _starting_state(bundle: Bundle, phase: Phase, merges: tuple[Merge, ...], see
     state = initial_state(bundle, phase)
     generator = torch.Generator().manual_seed(seed)
     for merge in merges:
-        state[merge.b] = _FACTOR_SPREAD * torch.randn(state[merge.b].shape, generator=generator)
+        noise = torch.randn(state[merge.b].shape, generator=generator)
+        state[merge.b] = _FACTOR_SPREAD / merge.scale * noise
     return state
 
 
