@@ -22,7 +22,6 @@ from benchmarks.gpu_tables import rows_of
 from benchmarks.score import Score, score
 from benchmarks.stamp import stamp
 from cost_models.crossbar import Geometry, Held, SliceLayout, program_time_ns
-from cost_models.link import transfer_ns
 from cost_models.systolic_gemm import (
     Array,
     Dataflow,
@@ -35,14 +34,15 @@ from cost_models.systolic_gemm import (
     overall_utilisation,
     sram_words,
 )
-from hptc.target import LinkSpec
+from hptc.partition.instance import transfer_ns
+from hptc.partition.problem import Link
 from hptc.units import NS_PER_MS
 
 Pairs = dict[str, list[tuple[float, float]]]
 ENVIRONMENT_DIR = "HPTC_REFERENCE_DIR"
 PUBLISHED_LINKS = {
-    "h100_dgx": LinkSpec("a", "b", 62.6, 3_000.0, 0.0),  # reference README section 4, on Vidur
-    "a100_dgx": LinkSpec("a", "b", 195.0, 10_000.0, 0.0),  # Calculon: 300 GB/s x 0.65, 10 us
+    "h100_dgx": Link(0, 1, 62.6, 3_000),  # reference README section 4, on Vidur
+    "a100_dgx": Link(0, 1, 195.0, 10_000),  # Calculon: 300 GB/s x 0.65, 10 us
 }
 """Constants read elsewhere for links that Vidur measured."""
 
@@ -123,7 +123,7 @@ def link_scores(data: Path) -> list[Score]:
     for row in rows_of(data / "interconnect_vidur.csv"):
         link = PUBLISHED_LINKS.get(row["cluster"])
         if link and row["collective"] == "send_recv":
-            guess = transfer_ns(link, float(row["bytes"]))
+            guess = transfer_ns(link, int(row["bytes"]))
             pairs[row["cluster"]].append((guess, float(row["time_ms"]) * NS_PER_MS))
     note = "published constants, not fitted"
     return [

@@ -33,7 +33,7 @@ from benchmarks.gpu_tables import (
 from cost_models.gpu import GpuParams
 from cost_models.gpu_kernels import GemmRates, gemm_ns
 from cost_models.load import load_target
-from hptc.units import NS_PER_MS
+from hptc.units import FLOP_PER_NS_PER_TFLOPS, NS_PER_MS
 
 FIT_SHARE = 0.6
 MIN_ROWS = 12
@@ -121,14 +121,14 @@ def fit_device(data: Path, target: str) -> dict[str, object]:
     """Fit everything that the tables show of one built-in GPU."""
     params = GpuParams.model_validate(load_target(target).device("gpu").table)
     device, bw = DEVICE_NAMES[target], params.memory_bandwidth_bytes_per_ns
-    peak = params.fp32_peak_tflops * 1e3
+    peak = params.fp32_peak_tflops * FLOP_PER_NS_PER_TFLOPS
     found: dict[str, object] = {
         "gemm_fp32": asdict(fit_gemm(gemm_rows(data, device), params.sm_count, peak, bw)),
         "issue_ns": round(issue_ns(data, device)),
     }
     half = half_rows(data, target.removeprefix("gpu-"))
     if half and params.bf16_peak_tflops:
-        peak = params.bf16_peak_tflops * 1e3
+        peak = params.bf16_peak_tflops * FLOP_PER_NS_PER_TFLOPS
         found["gemm_fp16"] = asdict(fit_gemm(half, params.sm_count, peak, bw))
     streams = stream_rows(data, device) or forward_rows(data, device)
     for group in sorted({row.group for row in streams}):

@@ -13,9 +13,7 @@ an array of its own. A read with the transpose drives the columns and converts a
 from dataclasses import dataclass
 from enum import Enum
 
-from hptc.units import Ns, Pj
-
-_BITS_PER_BYTE = 8
+from hptc.units import BITS_PER_BYTE, Ns, Pj, pj_from_power
 
 
 class SliceLayout(Enum):
@@ -159,7 +157,7 @@ def buffer_bytes(held: Held, input_bits: int, output_bits: int, transposed: bool
     inputs, outputs = held.rows, held.cols
     if transposed:
         inputs, outputs = outputs, inputs
-    return held.batch * (inputs * input_bits + outputs * output_bits) / _BITS_PER_BYTE
+    return held.batch * (inputs * input_bits + outputs * output_bits) / BITS_PER_BYTE
 
 
 def program_time_ns(held: Held, geometry: Geometry, row_ns: float) -> Ns:
@@ -168,8 +166,8 @@ def program_time_ns(held: Held, geometry: Geometry, row_ns: float) -> Ns:
 
 
 def capped_ns(time_ns: float, energy_pj: float, power_cap_w: float) -> Ns:
-    """Return the time stretched so that the energy stays under a power (1 W = 1,000 pJ/ns)."""
-    return Ns(max(time_ns, energy_pj / (power_cap_w * 1_000.0)))
+    """Return the time stretched so that the energy stays under a power."""
+    return Ns(max(time_ns, energy_pj / pj_from_power(power_cap_w, 1.0)))
 
 
 def read_energy_pj(

@@ -19,9 +19,8 @@ from cost_models.work import OpWork, TaskWork
 from hptc.cost import Cost, DeviceCosts
 from hptc.ir.families import Family
 from hptc.ir.graph import Role
-from hptc.units import Ns, Pj
+from hptc.units import FLOP_PER_NS_PER_TFLOPS, Ns, Pj
 
-_FLOP_PER_NS_PER_TFLOPS = 1_000.0
 _FP32_BYTES, _BF16_BYTES = 4, 2
 
 
@@ -126,7 +125,7 @@ class GpuModel:
             half, fill = p.tensor_half_intensity or 0.0, p.tensor_fill_k or 0.0
         return GemmRates(
             sm_count=p.sm_count,
-            peak_flop_per_ns=peak * _FLOP_PER_NS_PER_TFLOPS,
+            peak_flop_per_ns=peak * FLOP_PER_NS_PER_TFLOPS,
             memory_bytes_per_ns=p.memory_bandwidth_bytes_per_ns * p.gemm_memory_efficiency,
             efficiency=efficiency,
             half_intensity=half,

@@ -9,9 +9,6 @@ from pydantic import BaseModel, ConfigDict
 
 from cost_models.model import NonNegative, Positive
 from hptc.target import LinkSpec
-from hptc.units import Ns, Pj
-
-_BITS_PER_BYTE = 8
 
 
 class WireTable(BaseModel):
@@ -44,16 +41,6 @@ class TopologyTable(WireTable):
     """
 
     kind: Literal["bus", "mesh", "all-to-all"]
-
-
-def transfer_ns(link: LinkSpec, size_bytes: float) -> Ns:
-    """Return the time to send a message: latency plus bytes over bandwidth."""
-    return Ns(link.latency_ns + size_bytes / link.bandwidth_bytes_per_ns)
-
-
-def transfer_pj(link: LinkSpec, size_bytes: float) -> Pj:
-    """Return the energy to send a message."""
-    return Pj(size_bytes * _BITS_PER_BYTE * link.energy_pj_per_bit)
 
 
 def links_of(

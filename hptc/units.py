@@ -8,10 +8,11 @@ from typing import NewType
 Ns = NewType("Ns", float)
 Pj = NewType("Pj", float)
 
+BITS_PER_BYTE = 8
+FLOP_PER_NS_PER_TFLOPS = 1_000.0
 PJ_PER_NJ = 1_000.0
 NS_PER_US = 1_000.0
 NS_PER_MS = 1e6
-NS_PER_S = 1e9
 
 
 def pj_from_power(power_w: float, time_ns: float) -> Pj:

@@ -9,11 +9,13 @@ from hptc.cost import CostTable
 from hptc.errors import InfeasibleError, VerifyError
 from hptc.ir.graph import Graph, Update, ValueKind
 from hptc.ir.tasks import tasks_of
+from hptc.partition.instance import transfer_ns
 from hptc.partition.problem import Assignment, Placement
 from hptc.schedule.build import build_schedule
 from hptc.schedule.check import check_schedule
 from hptc.schedule.model import InstructionKind, Schedule
 from hptc.schedule.pose import home_value, pose
+from hptc.target import LinkSpec
 from hptc.units import Ns
 from tests import schedule_examples as ex
 
@@ -50,6 +52,17 @@ def test_pose_names_the_task_that_nothing_runs() -> None:
         InfeasibleError, match=r"task loss \(aten\.mean\.default, .*none among xbar"
     ):
         pose(ex.STEP, ex.TASKS, CostTable((xbar,)), replace(ex.target(), links=()))
+
+
+def test_transfers_by_hand() -> None:
+    link = LinkSpec(
+        "gpu", "xbar", bandwidth_bytes_per_ns=2.0, latency_ns=10.0, energy_pj_per_bit=0.5
+    )
+    posed = pose(ex.STEP, ex.TASKS, ex.costs(), replace(ex.target(), links=(link,)))
+    (wire,) = posed.problem.links
+    assert transfer_ns(wire, 100) == 60
+    assert transfer_ns(wire, 101) == 61
+    assert wire.energy_pj_per_byte * 100 == 400.0
 
 
 def test_pose_counts_rewrites_against_the_endurance() -> None:

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from cost_models.link import transfer_ns, transfer_pj
 from cost_models.load import (
     builtin_targets,
     check_target,
@@ -13,7 +12,6 @@ from cost_models.load import (
 )
 from cost_models.registry import KINDS
 from hptc.errors import TargetError
-from hptc.target import LinkSpec
 
 CHILD = """
 schema_version = 1
@@ -190,12 +188,6 @@ def test_missing_pairs_are_warned_about() -> None:
     warnings = check_target(target_from_toml(four_systolic(chain), "t"))
     assert "links: none from d0 to d2" in warnings
     assert "links: d0 - d1 has no source" in warnings
-
-
-def test_transfers_by_hand() -> None:
-    link = LinkSpec("a", "b", bandwidth_bytes_per_ns=2.0, latency_ns=10.0, energy_pj_per_bit=0.5)
-    assert transfer_ns(link, 100) == 60.0
-    assert transfer_pj(link, 100) == 400.0
 
 
 def test_the_schema_lists_every_key_with_its_kind() -> None:

@@ -10,9 +10,8 @@ from hptc.ir.graph import Graph
 from hptc.ir.tasks import Task
 from hptc.partition import problem as pb
 from hptc.target import Target
-from hptc.units import pj_from_power
+from hptc.units import BITS_PER_BYTE, pj_from_power
 
-_BITS_PER_BYTE = 8
 _NOISE_DIGITS = 6  # float noise below 1e-6 ns must not cost a whole nanosecond
 
 
@@ -97,7 +96,7 @@ def _links(target: Target, device_index: Mapping[str, int]) -> tuple[pb.Link, ..
             device_index[link.dst],
             link.bandwidth_bytes_per_ns,
             _whole_ns(link.latency_ns),
-            _BITS_PER_BYTE * link.energy_pj_per_bit,
+            BITS_PER_BYTE * link.energy_pj_per_bit,
         )
         for link in target.links
     )
