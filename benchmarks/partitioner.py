@@ -19,8 +19,9 @@ from rich.table import Table
 
 from hptc.errors import InfeasibleError
 from hptc.partition.files import read_problem
+from hptc.partition.limits import Limits
 from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Task, Value
-from hptc.partition.solve import Limits, restrict, solve
+from hptc.partition.solve import restrict, solve
 
 
 @dataclass(frozen=True, slots=True)

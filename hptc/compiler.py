@@ -20,7 +20,8 @@ from hptc.frontend.source import ModelLike, Source, read_source
 from hptc.ir.graph import Graph, Phase
 from hptc.ir.tasks import tasks_of
 from hptc.options import Options, make_options
-from hptc.partition.solve import Limits, Progress, solve
+from hptc.partition.limits import Limits, Progress
+from hptc.partition.solve import solve
 from hptc.program import Program
 from hptc.schedule.build import build_schedule
 from hptc.schedule.check import check_schedule

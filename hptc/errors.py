@@ -2,6 +2,9 @@
 
 from typing import ClassVar
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it (128 + SIGINT)."""
+
 
 class HptcError(Exception):
     """Base of every error hptc raises on purpose.

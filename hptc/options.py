@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import TypeVar
 
@@ -19,23 +19,23 @@ Choice = TypeVar("Choice", bound=Enum)
 
 @dataclass(frozen=True)
 class Options:
-    """How to compile; the defaults are those of the command line."""
+    """How to compile, as `make_options` returns it."""
 
     targets: Mapping[Phase, str]
     phases: tuple[Phase, ...]
-    overrides: tuple[str, ...] = ()
-    adapter: AdapterSpec = field(default_factory=AdapterSpec)
-    loss: Loss = Loss.MSE
-    optimizer: str = "adamw"
-    output: str | None = None
-    selection: Selection = field(default_factory=Selection)
-    dimensions: Mapping[str, int] = field(default_factory=dict)
-    objective: Objective = Objective.LATENCY
-    time_limit_s: float = 10.0
-    gap: float = 0.0
-    seed: int = 0
-    steps: Mapping[Phase, int] = field(default_factory=dict)
-    lr: float = 1e-3
+    overrides: tuple[str, ...]
+    adapter: AdapterSpec
+    loss: Loss
+    optimizer: str
+    output: str | None
+    selection: Selection
+    dimensions: Mapping[str, int]
+    objective: Objective
+    time_limit_s: float
+    gap: float
+    seed: int
+    steps: Mapping[Phase, int]
+    lr: float
 
     def to_json(self) -> dict[str, object]:
         """Return the options as JSON values, for the record in a bundle."""
@@ -78,7 +78,10 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
     overrides: Sequence[str] = (),
     lr: float = 1e-3,
 ) -> Options:
-    """Return checked options; raises UsageError naming the one at fault and the choices."""
+    """Return checked options, by default those of the command line.
+
+    Raises UsageError naming the option at fault and the choices.
+    """
     chosen = tuple(dict.fromkeys(_choice("--phases", Phase, phase) for phase in phases))
     if not chosen:
         raise UsageError("--phases", expected="at least one of full, low, infer", found="none")

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from hptc.errors import InfeasibleError, ProblemError, UsageError
 from hptc.partition.files import read_problem, solution_json
-from hptc.partition.solve import Limits, solve
+from hptc.partition.limits import Limits
+from hptc.partition.solve import solve
 
 GOOD: dict[str, Any] = {
     "devices": ["reram", "gpu"],

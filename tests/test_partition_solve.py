@@ -14,10 +14,11 @@ from hptc.partition.check import check, energy_pj
 from hptc.partition.decode import retime, to_assignment
 from hptc.partition.heuristics import seeds
 from hptc.partition.instance import prepare
+from hptc.partition.limits import Limits, Progress
 from hptc.partition.lp import Solving, dual_bound
 from hptc.partition.problem import Device, Link, Mode, Objective, Problem, Status, Task, Value
 from hptc.partition.relax import relaxation
-from hptc.partition.solve import Limits, Progress, restrict, solve
+from hptc.partition.solve import restrict, solve
 from tests.partition_cases import brute_force, chain_of_blocks, problems
 
 QUICK = Limits(time_s=10.0, workers=1)

@@ -2,9 +2,7 @@
 
 import sys
 
-__all__ = ["main"]
-
-_INTERRUPTED = 130
+from hptc.errors import INTERRUPTED
 
 
 def main() -> None:
@@ -14,4 +12,4 @@ def main() -> None:
 
         app(args=[argument for argument in sys.argv[1:] if argument != "-vv"])
     except KeyboardInterrupt:  # before a command could guard itself
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)

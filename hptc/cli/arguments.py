@@ -1,10 +1,14 @@
-"""Small grammars of option values."""
+"""Options that several commands share, and small grammars of option values."""
 
 from collections.abc import Sequence
+from typing import Annotated
+
+import typer
 
 from hptc.errors import UsageError
 
-MAX_SEED = 2**31 - 1
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 
 
 def parse_counts(option: str, texts: Sequence[str]) -> dict[str, int]:

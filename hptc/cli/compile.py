@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hptc.cli.arguments import parse_counts, parse_names
+from hptc.cli.arguments import AsJson, Force, parse_counts, parse_names
 from hptc.cli.guard import guarded, warn
 from hptc.cli.output import (
     human_count,
@@ -71,8 +71,8 @@ def compile_model(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Bundle to write; default MODEL.hptc.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compile a model for training on a target."""
     path = out or Path(Path(model).stem + ".hptc")

@@ -11,12 +11,10 @@ from typing import Any, ParamSpec, Self
 
 import typer
 
-from hptc.errors import HptcError
+from hptc.errors import INTERRUPTED, HptcError
 
 P = ParamSpec("P")
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it (128 + SIGINT)."""
 INTERNAL = 1
 
 

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hptc.cli.arguments import MAX_SEED
+from hptc.cli.arguments import AsJson
 from hptc.cli.guard import guarded
 from hptc.cli.output import human_time, new_table, print_json, print_table
 from hptc.errors import UsageError
+from hptc.partition.limits import MAX_SEED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +34,7 @@ def run_bundle(
     verify: Annotated[
         bool, typer.Option("--verify", help="Compare one step with the original model.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Execute a bundle's schedules instruction by instruction."""
     from hptc.program import Program

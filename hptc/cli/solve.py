@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from hptc.cli.arguments import AsJson
 from hptc.cli.guard import guarded, warn
 from hptc.cli.output import human_time, new_table, print_json, print_table
 
@@ -18,11 +19,12 @@ def solve_problem(
     time_limit: Annotated[float, typer.Option(help="In s.")] = 10.0,
     gap: Annotated[float, typer.Option(help="Relative gap at which to stop.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Place and order the tasks of a bare graph for the least makespan, with a proven bound."""
     from hptc.partition.files import read_problem, solution_json
-    from hptc.partition.solve import Limits, solve
+    from hptc.partition.limits import Limits
+    from hptc.partition.solve import solve
 
     limits = Limits(time_s=time_limit, gap=gap, seed=seed)
     read = read_problem(problem, processors=processors)

@@ -1,14 +1,13 @@
 """`hptc passes` and `hptc doctor`: what this installation consists of."""
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated
 
 import typer
 
+from hptc.cli.arguments import AsJson
 from hptc.cli.guard import guarded
 from hptc.cli.output import new_table, print_json, print_table, say
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 PACKAGES = ("torch", "onnx", "onnxruntime", "ortools", "numpy", "networkx", "pydantic")
 
 

@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
+from hptc.cli.arguments import AsJson
 from hptc.cli.guard import guarded, warn
 from hptc.cli.output import new_table, print_json, print_table, say
 
 target_app = typer.Typer(help="Built-in and own targets.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A built-in name or a .toml file.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="devices.NAME.KEY=VALUE")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
 @target_app.command("list")

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hptc.cli.arguments import MAX_SEED
+from hptc.cli.arguments import AsJson, Force
 from hptc.cli.guard import guarded, warn
 from hptc.cli.output import human_energy, human_time, print_json, say
+from hptc.partition.limits import MAX_SEED
+from hptc.units import PJ_PER_NJ
 
 if TYPE_CHECKING:
     from hptc.runtime.train import TrainResult
@@ -35,8 +37,8 @@ def train_bundle(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Write the weights (.safetensors).")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    force: Force = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train a bundle through the switch from full to low, by its schedules."""
     from hptc.cli.progress import training_progress
@@ -85,10 +87,11 @@ def _print(result: TrainResult, log: Path, out: Path | None, *, as_json: bool) -
             }
         )
         return
+    spent = result.totals
     switched = "no switch" if result.switched_at is None else f"switched after {result.switched_at}"
     say(
         f"{result.steps} steps, {switched}; last loss {result.loss:.6g} in {result.phase.value}; "
-        f"modelled {human_time(result.totals.total_ns)}, "
-        f"{human_energy(result.totals.total_pj / 1000)}, {result.totals.cell_writes} cell writes"
+        f"modelled {human_time(spent.total_ns)}, {human_energy(spent.total_pj / PJ_PER_NJ)}, "
+        f"{spent.cell_writes} cell writes"
     )
     say(f"wrote {', '.join(str(path) for path in (log, out) if path)}")

@@ -12,7 +12,7 @@ from rich.console import Console
 from hptc.errors import UsageError
 from hptc.ir.graph import Graph, Phase
 from hptc.ir.text import to_text
-from hptc.partition.solve import Progress
+from hptc.partition.limits import Progress
 from passes import PIPELINE
 
 

@@ -20,8 +20,6 @@ from hptc.partition.problem import Objective, Problem, Solution
 from hptc.partition.rounding import Relaxing, load_bound
 from hptc.partition.search import Incumbent
 
-__all__ = ["Limits", "Progress", "restrict", "solve"]
-
 SEED_SHARE = 0.25
 """Share of the time limit after which no further constructive seed is tried."""
 
