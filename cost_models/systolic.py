@@ -23,7 +23,7 @@ from cost_models.systolic_gemm import (
 )
 from cost_models.work import OpWork, TaskWork
 from hptc.cost import Cost, DeviceCosts
-from hptc.ir.ops import Contraction
+from hptc.ir.contractions import Contraction
 from hptc.units import Ns, Pj
 
 _BYTES_PER_KIB = 1024

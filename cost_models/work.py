@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hptc.ir.contractions import Contraction, contraction
+from hptc.ir.families import Family, family
 from hptc.ir.graph import Graph, Op, Role
 from hptc.ir.layout import MatrixRead, is_alias, layout_of, matrix_read
-from hptc.ir.ops import Contraction, Family, bytes_read, bytes_written, contraction, family, flops
+from hptc.ir.ops import bytes_read, bytes_written, flops
 from hptc.ir.tasks import Task
 
 

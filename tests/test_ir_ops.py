@@ -4,8 +4,10 @@ from pathlib import Path
 import pytest
 
 from hptc.errors import UnsupportedOpError, VerifyError
+from hptc.ir.contractions import contraction
+from hptc.ir.families import Family, family
 from hptc.ir.graph import Graph
-from hptc.ir.ops import Family, bytes_read, bytes_written, contraction, family, flops, macs
+from hptc.ir.ops import bytes_read, bytes_written, flops, macs
 from hptc.ir.text import from_text
 
 CONVOLUTION = """\

@@ -48,20 +48,12 @@ def _timed(compiled: CompiledPhase) -> Iterator[tuple[str, Instruction]]:
     for prefix, instructions in stages:
         kept = [item for item in instructions if item.kind is not InstructionKind.FREE]
         for item in sorted(kept, key=_resource_order):
-            yield prefix + _resource(item), item
+            yield prefix + item.place, item
 
 
 def _resource_order(instruction: Instruction) -> tuple[bool, str, int]:
     link = instruction.kind is InstructionKind.TRANSFER
-    return link, _resource(instruction), instruction.start_ns
-
-
-def _resource(instruction: Instruction) -> str:
-    if instruction.resource:
-        return instruction.resource
-    if instruction.source:
-        return f"{instruction.source}->{instruction.device}"
-    return instruction.device
+    return link, instruction.place, instruction.start_ns
 
 
 def _metadata(pid: int, tid: int, name: str, args: dict[str, object]) -> Event:
@@ -74,7 +66,7 @@ def _complete(pid: int, tid: int, instruction: Instruction, ops: list[Op]) -> Ev
         "ph": "X",
         "pid": pid,
         "tid": tid,
-        "name": instruction.task or instruction.value or ", ".join(instruction.ops[:3]),
+        "name": instruction.subject,
         "cat": ",".join((instruction.kind.value, *tags[:1])),
         "ts": instruction.start_ns / NS_PER_US,
         "dur": (instruction.end_ns - instruction.start_ns) / NS_PER_US,

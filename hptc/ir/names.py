@@ -3,11 +3,13 @@
 LR = "hyper/lr"
 STEP = "hyper/step"
 TARGET = "target"
+BATCH_PREFIX = "in_"
+"""Of the model inputs, which are numbered."""
 
 
 def batch_name(index: int) -> str:
     """Return the name of the model input at `index`."""
-    return f"in_{index}"
+    return f"{BATCH_PREFIX}{index}"
 
 
 def state_name(slot: str, parameter: str) -> str:

@@ -1,23 +1,9 @@
 """What an operation does, in numbers: family, GEMM sizes, arithmetic and memory traffic."""
 
-from hptc.ir.contractions import Contraction, contraction, data_inputs
-from hptc.ir.families import Family, base_name, family, is_random
+from hptc.ir.contractions import contraction, data_inputs
+from hptc.ir.families import Family, base_name, family
 from hptc.ir.graph import Graph, Op
 from hptc.ir.layout import is_alias, layout_of
-
-__all__ = [
-    "Contraction",
-    "Family",
-    "base_name",
-    "bytes_read",
-    "bytes_written",
-    "contraction",
-    "data_inputs",
-    "family",
-    "flops",
-    "is_random",
-    "macs",
-]
 
 
 def macs(graph: Graph, op: Op) -> int:

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from hptc.errors import InvalidInputError
+from hptc.frontend.dtypes import to_array
 from hptc.ir.graph import DType, Graph, Value, ValueKind
-from hptc.ir.names import TARGET
+from hptc.ir.names import BATCH_PREFIX, TARGET, batch_name
 from hptc.runtime.limits import INTEGERS
-from hptc.runtime.transition import torch_dtype
 
 Array = NDArray[Any]
 
@@ -39,14 +38,12 @@ DataFile = Path | InMemory
 
 def in_memory(tensors: Mapping[str, Array | Tensor]) -> InMemory:
     """Return tensors and arrays as a data file; bfloat16, which numpy lacks, becomes float32."""
-    return InMemory({name: _array(item) for name, item in tensors.items()})
-
-
-def _array(item: Array | Tensor) -> Array:
-    if not isinstance(item, Tensor):
-        return np.asarray(item)
-    host = item.detach().cpu()
-    return np.asarray((host.float() if host.dtype is torch.bfloat16 else host).numpy())
+    return InMemory(
+        {
+            name: to_array(item) if isinstance(item, Tensor) else np.asarray(item)
+            for name, item in tensors.items()
+        }
+    )
 
 
 def read_arrays(path: DataFile) -> dict[str, Array]:
@@ -94,7 +91,7 @@ def rename(
     Raises:
         InvalidInputError: A name is unknown, or given twice.
     """
-    known, prefixes = {TARGET}, ["in_"]
+    known, prefixes = {TARGET}, [BATCH_PREFIX]
     for name in other:
         if name.endswith("*"):
             prefixes.append(name[:-1])
@@ -104,7 +101,7 @@ def rename(
     for name, array in arrays.items():
         key = aliases.get(name, name)
         if key not in known and not key.startswith(tuple(prefixes)):
-            allowed = ["in_0", "in_1", "...", TARGET, *other, *aliases]
+            allowed = [batch_name(0), batch_name(1), "...", TARGET, *other, *aliases]
             raise InvalidInputError(
                 f"data file {path}", expected=f"arrays named {', '.join(allowed)}", found=repr(name)
             )
@@ -168,8 +165,3 @@ class NumberRule:
     def _error(self, expected: str, found: str) -> InvalidInputError:
         where = f"data file {self.path}, array {self.value.name!r}"
         return InvalidInputError(where, expected=expected, found=found)
-
-
-def to_tensor(array: Array, dtype: DType) -> Tensor:
-    """Return a tensor of the graph's element type that shares no memory with the array."""
-    return torch.from_numpy(np.array(array)).to(torch_dtype(dtype))

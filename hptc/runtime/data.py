@@ -26,11 +26,10 @@ from hptc.runtime.arrays import (
     read_arrays,
     rename,
     require,
-    to_tensor,
 )
 from hptc.runtime.limits import INTEGERS, integer_limits
 from hptc.runtime.recorded import recorded
-from hptc.runtime.transition import torch_dtype
+from hptc.runtime.tensors import TORCH_DTYPES, to_tensor
 from hptc.schedule.model import Bundle
 
 Indices = NDArray[np.int64]
@@ -186,7 +185,7 @@ def seeded_inputs(
 
 
 def _drawn(value: Value, limits: Mapping[str, int], generator: torch.Generator) -> Tensor:
-    dtype = torch_dtype(value.dtype)
+    dtype = TORCH_DTYPES[value.dtype]
     if value.dtype in INTEGERS and value.name in limits:
         numbers = torch.randint(limits[value.name], value.shape, generator=generator)
         return numbers.to(dtype)

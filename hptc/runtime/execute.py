@@ -11,7 +11,7 @@ from hptc.errors import InvalidInputError, UsageError, VerifyError
 from hptc.ir.graph import STEP_INPUTS, Graph, Value
 from hptc.runtime.instructions import Context, compile_instruction
 from hptc.runtime.kernels import Memory, Numerics
-from hptc.runtime.transition import torch_dtype
+from hptc.runtime.tensors import TORCH_DTYPES
 from hptc.schedule.model import InstructionKind, Schedule
 
 EXACT: Mapping[str, Numerics] = MappingProxyType({})
@@ -149,7 +149,7 @@ class Machine:
         tensor = tensors.get(name)
         if tensor is None:
             raise InvalidInputError(f"input {name}", expected=_spelled(value), found="none")
-        if tuple(tensor.shape) != value.shape or tensor.dtype != torch_dtype(value.dtype):
+        if tuple(tensor.shape) != value.shape or tensor.dtype != TORCH_DTYPES[value.dtype]:
             dtype = str(tensor.dtype).removeprefix("torch.")
             found = f"{dtype}{list(tensor.shape)}"
             raise InvalidInputError(f"input {name}", expected=_spelled(value), found=found)

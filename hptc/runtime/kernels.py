@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hptc.errors import UnsupportedOpError, VerifyError
 from hptc.ir.graph import Arg, DTypeArg, Graph, Op, Ref
-from hptc.runtime.transition import torch_dtype
+from hptc.runtime.tensors import TORCH_DTYPES
 
 Memory = dict[str, Tensor]
 """Tensors by value name. They are never written in place, so copies may share storage."""
@@ -135,7 +135,7 @@ def _filled(arg: Arg, memory: Mapping[str, Tensor]) -> object:
     if isinstance(arg, Ref):
         return memory[arg.ref]
     if isinstance(arg, DTypeArg):
-        return torch_dtype(arg.dtype)
+        return TORCH_DTYPES[arg.dtype]
     if isinstance(arg, tuple):
         return [_filled(item, memory) for item in arg]
     return arg

@@ -16,8 +16,9 @@ from hptc.ir.graph import Phase, ValueKind
 from hptc.runtime.data import TrainingData
 from hptc.runtime.log import Record, StepRecord, SwitchRecord, Totals, write_log
 from hptc.runtime.options import TrainOptions
+from hptc.runtime.tensors import host_tensor
 from hptc.runtime.trainer import Trainer
-from hptc.runtime.transition import State, host_tensor, merge_state
+from hptc.runtime.transition import State, merge_state
 from hptc.schedule.model import Bundle
 
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from hptc.errors import BundleError, UsageError
-from hptc.ir.graph import STEP_INPUTS, DType, Graph, Phase, Value, ValueKind
+from hptc.ir.graph import STEP_INPUTS, Graph, Phase, Value, ValueKind
+from hptc.runtime.tensors import TORCH_DTYPES, host_tensor
 from hptc.schedule.model import Bundle, Initialise, Merge, Transition
 
 State = dict[str, Tensor]
@@ -179,25 +179,12 @@ def held_values(graph: Graph) -> tuple[Value, ...]:
     return tuple(value for value in graph.values if value.kind not in outside)
 
 
-def host_tensor(array: NDArray[np.generic]) -> Tensor:
-    """Return a tensor that shares no memory with the array."""
-    return torch.from_numpy(np.array(array))
-
-
-def torch_dtype(dtype: DType) -> torch.dtype:
-    """Return torch's element type of the same name."""
-    found = getattr(torch, dtype.value)
-    if not isinstance(found, torch.dtype):
-        raise TypeError(f"torch.{dtype.value} is not an element type")
-    return found
-
-
 def _entered(graph: Graph, given: Mapping[str, Tensor], constants: Mapping[str, Tensor]) -> State:
     state: State = {}
     for value in graph.values:
         if value.kind in _NO_STATE:
             continue
-        dtype = torch_dtype(value.dtype)
+        dtype = TORCH_DTYPES[value.dtype]
         if value.name in given:
             tensor = given[value.name]
         elif value.kind is ValueKind.STATE:

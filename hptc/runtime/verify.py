@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from hptc.errors import UsageError
-from hptc.frontend.recipe import Loss
 from hptc.ir.graph import Graph, Phase
 from hptc.ir.names import LR, STEP, TARGET, batch_name
 from hptc.runtime.arrays import DataFile
 from hptc.runtime.data import RunInputs, input_aliases, load_inputs, seeded_inputs
 from hptc.runtime.execute import Machine, StepResult
+from hptc.runtime.recorded import recorded
 from hptc.runtime.reference import (
     EagerModel,
     EagerStep,
@@ -138,12 +138,13 @@ def _run_case(
     held = _starting_state(bundle, phase, merges, seed)
     state = {**held, **model.weights()}
     values = dict(given.values) if given is not None else seeded_inputs(graph, seed)
+    options = recorded(bundle)
     count = sum(name in values for name in map(batch_name, range(len(values))))
     inputs = tuple(values[batch_name(i)] for i in range(count))
     loss = None
     if phase is not Phase.INFER:
-        loss = (Loss(str(bundle.options["loss"])), values[TARGET])
-        values |= {LR: torch.tensor(_rate(bundle)), STEP: torch.tensor(1.0)}
+        loss = (options.loss, values[TARGET])
+        values |= {LR: torch.tensor(options.lr), STEP: torch.tensor(1.0)}
     read = {value.name for value in graph.values}
     machine = Machine(graph, bundle.phases[phase].schedule)
     machine.enter(held)
@@ -183,10 +184,6 @@ def _merges(bundle: Bundle) -> tuple[Merge, ...]:
     return next((item.merges for item in outgoing), ())
 
 
-def _rate(bundle: Bundle) -> float:
-    return float(str(bundle.options["lr"]))
-
-
 def _loss_error(case: _Case) -> float:
     loss = case.result.outputs["loss"].item()
     known = [case.eager.loss, case.given.ref_loss if case.given else None]
@@ -205,8 +202,8 @@ def _gradient_error(case: _Case) -> float:
 
 def _update_error(case: _Case) -> float:
     """Compare trained parameters with torch's optimizer, and buffers with eager torch."""
-    optimizer = str(case.bundle.options["optimizer"])
-    expected = optimizer_update(optimizer, case.state, case.gradients, _rate(case.bundle))
+    options = recorded(case.bundle)
+    expected = optimizer_update(options.optimizer, case.state, case.gradients, options.lr)
     buffers = {n: t for n, t in case.eager.buffers.items() if n in case.new_state}
     return max(_relative(case.new_state, expected), _relative(case.new_state, buffers))
 
@@ -228,8 +225,8 @@ def _trainable(bundle: Bundle, phase: Phase, model: EagerModel) -> tuple[str, ..
     able = model.trainable()
     if phase is Phase.FULL:
         return able
-    pattern = bundle.options["train"]
-    kept = tuple(name for name in able if pattern and re.search(str(pattern), name))
+    pattern = recorded(bundle).train
+    kept = tuple(name for name in able if pattern and re.search(pattern, name))
     return (*kept, *(name for merge in _merges(bundle) for name in (merge.a, merge.b)))
 
 
@@ -268,7 +265,7 @@ def _peak(tensor: Tensor) -> float:
 
 def _distance(found: Tensor, expected: Tensor) -> float:
     if tuple(found.shape) != tuple(expected.shape):
-        return float("inf")
+        return inf
     return _peak(found.double() - expected.double())
 
 

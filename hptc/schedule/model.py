@@ -60,12 +60,22 @@ class Instruction:
     """ReRAM cells written: by a PROGRAM once, by an EXEC (a trained operand) in every step."""
 
     @property
+    def subject(self) -> str:
+        """What it is about: the task, the value, or the first operations."""
+        return self.task or self.value or ", ".join(self.ops[:3])
+
+    @property
+    def place(self) -> str:
+        """What is occupied, or where it takes effect if it occupies nothing."""
+        link = f"{self.source}->{self.device}"
+        return self.resource or (link if self.kind is InstructionKind.TRANSFER else self.device)
+
+    @property
     def label(self) -> str:
         """The words by which messages name the instruction."""
-        what = self.task or self.value or ", ".join(self.ops[:3])
         source = f"{self.source} to " if self.source else ""
         times = f"{self.start_ns}-{self.end_ns} ns"
-        return f"{self.kind.name} {what} ({source}{self.device}, {times})"
+        return f"{self.kind.name} {self.subject} ({source}{self.device}, {times})"
 
 
 @dataclass(frozen=True, slots=True)

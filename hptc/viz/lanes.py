@@ -10,15 +10,14 @@ _KINDS = ("device", "matrix", "link")
 
 def lane_of(instruction: Instruction) -> LaneRow:
     """Return the lane on which an instruction is drawn."""
-    device = instruction.device
+    device, place = instruction.device, instruction.place
     if instruction.kind is InstructionKind.TRANSFER:
-        return LaneRow(instruction.resource or f"{instruction.source}->{device}", "", "link")
-    resource = instruction.resource or device
-    if resource.startswith(f"{device}/"):
-        return LaneRow(resource, device, "matrix")
-    if resource == device:
-        return LaneRow(resource, device, "device")
-    return LaneRow(resource, "", "link")
+        return LaneRow(place, "", "link")
+    if place.startswith(f"{device}/"):
+        return LaneRow(place, device, "matrix")
+    if place == device:
+        return LaneRow(place, device, "device")
+    return LaneRow(place, "", "link")
 
 
 def lanes(instructions: Iterable[Instruction], devices: Iterable[str]) -> tuple[LaneRow, ...]:

@@ -3,13 +3,13 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from hptc.ir.graph import Graph
+from hptc.ir.graph import Graph, Role
 from hptc.ir.ops import macs
 from hptc.viz.data import CellRow, InstructionRow, OpRow, WorkRow
 
 UNTAGGED = "untagged"
 TAGS = ("static", "trainable", "dynamic", "folded", UNTAGGED)
-ROLES = ("forward", "input-gradient", "weight-gradient", "optimizer")
+ROLES = tuple(role.value for role in Role)
 
 
 def op_rows(graph: Graph) -> tuple[OpRow, ...]:
