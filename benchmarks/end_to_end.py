@@ -101,7 +101,7 @@ def _placement(figures: dict[str, Any]) -> tuple[str, ...]:
     tags = figures["tags"]
     macs = "/".join(f"{tags[tag]['macs'] / 1e6:.2f}M" for tag in ("static", "trainable", "dynamic"))
     devices = " ".join(f"{name}:{item['ops']}" for name, item in figures["devices"].items())
-    gpu = next((b for name, b in figures["baselines"].items() if name.startswith("gpu")), None)
+    gpu = figures["baselines"].get(figures["all_gpu"])
     return (
         str(figures["ops"]),
         str(figures["tasks"]),

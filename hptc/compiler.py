@@ -26,7 +26,7 @@ from hptc.program import Program
 from hptc.schedule.build import build_schedule
 from hptc.schedule.check import check_schedule
 from hptc.schedule.model import Bundle, CompiledPhase, Reference
-from hptc.schedule.pose import pose
+from hptc.schedule.pose import Posed, pose
 from hptc.schedule.report import Json, phase_report, single_device_baselines
 from hptc.schedule.transitions import transitions
 from hptc.target import Target
@@ -109,21 +109,14 @@ def compile_source(
                 captured.graphs[phase], targets[phase], options, hooks, share_s
             )
     graphs = {phase: item.compiled.graph for phase, item in compiled.items()}
+    times = {"capture_s": capture_s, "solve_s": time.monotonic() - started - capture_s}
     bundle = Bundle(
         name=source.name,
         options=_record(options, source),
         phases={phase: item.compiled for phase, item in compiled.items()},
         transitions=transitions(graphs, captured.adapters, options.seed),
         weights=captured.weights,
-        report={
-            "schema_version": REPORT_SCHEMA,
-            "bundle": None,
-            "target": _target_name(targets),
-            "capture_s": capture_s,
-            "solve_s": time.monotonic() - started - capture_s,
-            "trained": {phase.value: list(graph.trained) for phase, graph in graphs.items()},
-            "phases": {phase.value: item.report for phase, item in compiled.items()},
-        },
+        report=_report(compiled, targets) | times,
         reference=Reference(source.format, source.data),
         versions=_versions(),
     )
@@ -150,19 +143,35 @@ def _compile_phase(
     )
     schedule = build_schedule(graph, tasks, costs, posed, solution.assignment)
     check_schedule(graph, schedule)
-    baselines = single_device_baselines(posed) | _gpu_baseline(graph, target, steps)
-    report = phase_report(graph, posed, solution, schedule, baselines)
+    report = phase_report(graph, posed, solution, schedule)
+    report |= _baselines(graph, posed, target, steps)
     return _Phase(CompiledPhase(graph, schedule, target.toml), report)
 
 
-def _gpu_baseline(graph: Graph, target: Target, steps: int) -> dict[str, Json]:
-    """Price the phase on the default GPU where the target has none."""
-    if any(device.kind == "gpu" for device in target.devices):
-        return {}
+def _baselines(graph: Graph, posed: Posed, target: Target, steps: int) -> Json:
+    """Return the phase on single devices, and which of them is the all-GPU mapping.
+
+    Where the target has no GPU, that is the default one.
+    """
+    found = single_device_baselines(posed)
+    own = next((device.name for device in target.devices if device.kind == "gpu"), None)
+    if own is not None:
+        return {"baselines": found, "all_gpu": own}
     gpu = load_target("gpu")
     tasks = tasks_of(graph)
-    posed = pose(graph, tasks, price(graph, tasks, gpu), gpu, steps=steps)
-    return {gpu.name: next(iter(single_device_baselines(posed).values()))}
+    alone = pose(graph, tasks, price(graph, tasks, gpu), gpu, steps=steps)
+    found[gpu.name] = next(iter(single_device_baselines(alone).values()))
+    return {"baselines": found, "all_gpu": gpu.name}
+
+
+def _report(compiled: Mapping[Phase, _Phase], targets: Mapping[Phase, Target]) -> Json:
+    return {
+        "schema_version": REPORT_SCHEMA,
+        "bundle": None,
+        "target": _target_name(targets),
+        "trained": {p.value: list(item.compiled.graph.trained) for p, item in compiled.items()},
+        "phases": {phase.value: item.report for phase, item in compiled.items()},
+    }
 
 
 @contextmanager

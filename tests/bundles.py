@@ -195,6 +195,7 @@ def _report(schedule: Schedule) -> dict[str, object]:
         "status": "feasible",
         "crossbars_used": 640 if schedule.prologue else 0,
         "devices": {name: {"ops": 1, "busy_ns": 1} for name in ("xbar", "systolic", "gpu")},
+        "all_gpu": "gpu",
         "baselines": {
             "systolic": {"latency_ns": latency_ns * 0.8, "energy_nj": energy_nj * 1.7},
             "gpu": {"latency_ns": latency_ns * 2.31, "energy_nj": energy_nj * 11.6},

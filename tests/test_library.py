@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import hptc
+from cost_models.load import load_target
 from hptc.errors import InvalidInputError, UsageError
 from hptc.program import Program
 from tests.tiny_program import tiny_bundle
@@ -38,7 +39,7 @@ def test_importing_loads_neither_torch_nor_onnx(code: str) -> None:
 
 def test_an_unknown_attribute() -> None:
     with pytest.raises(AttributeError, match="'hptc' has no attribute 'compyle'"):
-        getattr(hptc, "compyle")  # noqa: B009
+        getattr(hptc, "compyle")  # noqa: B009  (mypy knows that it is not there)
 
 
 def test_compile_reports_every_phase(program: Program) -> None:
@@ -47,6 +48,16 @@ def test_compile_reports_every_phase(program: Program) -> None:
         "low": [f"{i}.weight.lora_{f}" for i in (0, 2) for f in "ab"],
         "infer": [],
     }
+
+
+def test_the_gpu_is_known_by_its_kind(model: nn.Module, tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(load_target("gpu").toml.replace("devices.gpu", "devices.a100"))
+    for target, name in ((str(own), "a100"), ("systolic", load_target("gpu").name)):
+        made = hptc.compile(model, INPUTS, target=target, phases=("infer",), time_limit_s=2)
+        figures = made.report()["phases"]["infer"]
+        assert figures["all_gpu"] == name
+        assert name in figures["baselines"]
 
 
 def test_options_are_checked(model: nn.Module) -> None:

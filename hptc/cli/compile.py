@@ -180,7 +180,7 @@ def _report(program: Program, path: Path, emitted: Mapping[str, Path], *, as_jso
 
 def _row(figures: Mapping[str, Any]) -> tuple[str, ...]:
     baselines, tags, latency_ns = figures["baselines"], figures["tags"], figures["latency_ns"]
-    gpu = next((item for name, item in baselines.items() if name.startswith("gpu")), None)
+    gpu = baselines.get(figures["all_gpu"])
     macs = sum(tag["macs"] for tag in tags.values())
     static = tags["static"]["macs"]
     return (

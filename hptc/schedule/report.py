@@ -1,7 +1,7 @@
 """The report of a compiled phase: the figures that `hptc compile --json` prints."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from hptc.ir.graph import Graph, Op, OperandTag, Role
 from hptc.ir.ops import macs
@@ -18,9 +18,8 @@ def phase_report(
     posed: Posed,
     solution: pb.Solution,
     schedule: Schedule,
-    baselines: Mapping[str, Json],
 ) -> Json:
-    """Return the report of one phase, with the keys of DESIGN section 9.
+    """Return the report of one phase, baselines aside, with the keys of DESIGN section 9.
 
     The schedule repeats step after step without overlap, so its period is its latency. The bound
     holds for the task graph as fused and the copies of each matrix as priced.
@@ -44,7 +43,6 @@ def phase_report(
         "program_ns": schedule.program_ns,
         "program_nj": schedule.program_pj / PJ_PER_NJ,
         "transfers": sum(i.kind is InstructionKind.TRANSFER for i in schedule.step),
-        "baselines": dict(baselines),
     }
 
 

@@ -59,9 +59,9 @@ def totals(report: Mapping[str, object], schedule: Schedule) -> Totals:
 
 
 def baselines(report: Mapping[str, object]) -> tuple[BaselineRow, ...]:
-    """Return the baselines of a phase, all-GPU ones first."""
+    """Return the baselines of a phase, the all-GPU mapping first."""
     table = mapping(report, "baselines")
-    names = sorted(table, key=lambda name: (not name.startswith("gpu"), name))
+    names = sorted(table, key=lambda name: (name != report.get("all_gpu"), name))
     return tuple(_baseline(name, mapping(table, name)) for name in names)
 
 
