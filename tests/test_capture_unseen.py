@@ -109,3 +109,13 @@ def test_a_parameter_named_as_the_target() -> None:
     module.register_parameter("target", nn.Parameter(torch.ones(2)))
     with pytest.raises(ModelError, match=r"target: expected a name .* Rename it"):
         captured(module, (torch.randn(3, 4),))
+
+
+def test_torch_is_quiet_where_it_fails(capfd: pytest.CaptureFixture[str]) -> None:
+    class Branching(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x if bool((x > 0).all()) else -x
+
+    with pytest.raises(ModelError, match=r"Branching: expected a module that torch\.export"):
+        captured(Branching(), (torch.ones(2),))
+    assert capfd.readouterr() == ("", "")

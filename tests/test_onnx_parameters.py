@@ -25,16 +25,21 @@ def build(
     nodes: str,
     weights: dict[str, NDArray[np.float32]],
     declared: Mapping[str, str] = MappingProxyType({}),
+    folded: Mapping[str, str] = MappingProxyType({}),
     **options: Any,
 ) -> ImportedModel:
-    """Import nodes that turn x [2, 8, 4] into y; `declared` is what torch's exporter notes."""
+    """Import nodes that turn x [2, 8, 4] into y; `declared` and `folded` are exporters' notes."""
     header = '<ir_version: 8, opset_import: ["" : 20]> g (float[2,8,4] x) => (float[A,B,C] y) '
     model = onnx.parser.parse_model(header + "{" + nodes + "}")
     model.graph.initializer.extend(numpy_helper.from_array(w, n) for n, w in weights.items())
-    for name, kind in declared.items():
-        value = onnx.ValueInfoProto(name=name)
-        value.metadata_props.add(key="pkg.torch.export.graph_signature.InputSpec.kind", value=kind)
-        model.graph.value_info.append(value)
+    kind, origin = "graph_signature.InputSpec.kind", "optimizer.folded_from"
+    for key, notes in (
+        (f"pkg.torch.export.{kind}", declared),
+        (f"pkg.onnxscript.{origin}", folded),
+    ):
+        for name, note in notes.items():
+            value = model.graph.value_info.add(name=name)
+            value.metadata_props.add(key=key, value=note)
     return from_model_proto(model, where="model.onnx", **options)
 
 
@@ -119,6 +124,24 @@ def test_a_bias_is_followed_through_a_sequence() -> None:
         {"w": noise(4, 4), "bias": noise(8)},
     )
     assert trained(imported) == {"w", "bias"}
+
+
+def test_matrices_transposed_by_the_exporter_are_the_weights_again() -> None:
+    nodes = """a = MatMul (x, val_1)  b = MatMul (a, val_2)  e = MatMul (b, val_3)
+    rows = Gather (table, ids)  t = MatMul (rows, val_3)  u = ReduceSum (t)  y = Add (e, u)"""
+    table, ids = noise(8, 4), np.array([0, 2])
+    weights = {
+        **{f"val_{i}": noise(4, 4) for i in (1, 2)},
+        "val_3": table.T.copy(),
+        "table": table,
+        "ids": ids,
+    }
+    origins = {"val_1": "['a.weight']", "val_2": "['b.weight', 'val_0']"}
+    imported = build(nodes, weights, folded=origins)
+    assert trained(imported) == {"a.weight", "val_2", "table"}
+    (value,) = (p for n, p in imported.module.named_parameters() if n == "a.weight")
+    assert torch.equal(value.detach(), torch.from_numpy(weights["val_1"].T))
+    assert imported.warnings[0].startswith("1 trained weights have names made up")
 
 
 def test_user_overrules() -> None:

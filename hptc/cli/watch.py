@@ -1,6 +1,7 @@
 """Watching a compilation: solver progress on stderr, Ctrl-C, and graphs after a pass."""
 
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
@@ -23,7 +24,7 @@ class SolverWatch:
     """
 
     def __init__(self) -> None:
-        self._status = Console(stderr=True).status("capturing the model")
+        self._status = Console(file=sys.stderr).status("capturing the model")
         self._has_incumbent = False
         self._stopped = False
         self._previous: object = None

@@ -24,6 +24,7 @@ from hptc.frontend.onnx_module import OnnxModule, registered_name
 from hptc.frontend.onnx_ops.rule import Value
 from hptc.frontend.onnx_parameters import Choice, choose_trained, is_anonymous, overrule
 from hptc.frontend.onnx_read import check_model, check_ops, check_trainable, read_model
+from hptc.frontend.onnx_restore import folded_from, restore_weights
 
 _NO_DIMENSIONS: Mapping[str, int] = MappingProxyType({})
 
@@ -105,7 +106,7 @@ def from_model_proto(
         given: Values for the inputs, for callers that know them.
     """
     opsets = check_model(model, where)
-    model = inline_functions(model, where)
+    model = restore_weights(inline_functions(model, where))
     graph = read_graph(model.graph, opsets, where)
     check_ops(graph, where)
     if given is None:
@@ -130,7 +131,11 @@ def from_model_proto(
         input_names=tuple(item.name for item in inputs),
         output_names=graph.outputs,
         guesses=tuple(Guess(name, choice.trained, choice.reason) for name, choice in guesses),
-        warnings=(*evaluation.warnings, *_naming_warnings(used), *_renaming_warnings(weights)),
+        warnings=(
+            *evaluation.warnings,
+            *_naming_warnings(used, set(folded_from(model.graph))),
+            *_renaming_warnings(weights),
+        ),
     )
 
 
@@ -198,11 +203,13 @@ def _renaming_warnings(weights: Weights) -> tuple[str, ...]:
     )
 
 
-def _naming_warnings(parameters: Mapping[str, torch.nn.Parameter]) -> tuple[str, ...]:
+def _naming_warnings(
+    parameters: Mapping[str, torch.nn.Parameter], folded: set[str]
+) -> tuple[str, ...]:
     trained = [name for name, value in parameters.items() if value.requires_grad]
     if not trained:
         return ("no initializer is trained: name some with --train REGEX",)
-    anonymous = [name for name in trained if is_anonymous(name)]
+    anonymous = [name for name in trained if is_anonymous(name) or name in folded]
     if not anonymous:
         return ()
     return (

@@ -1,7 +1,10 @@
 """torch models in: `nn.Module` or `ExportedProgram` to an exported program with named tensors."""
 
+import io
+import logging
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -76,8 +79,7 @@ def load_module(
 ) -> Model:
     """Export a module with the shapes of `inputs`; raises ModelError if torch cannot."""
     try:
-        with warnings.catch_warnings(), preserve_node_meta(), sdpa_kernel(SDPBackend.MATH):
-            warnings.simplefilter("ignore")
+        with quiet(), preserve_node_meta(), sdpa_kernel(SDPBackend.MATH):
             program = torch.export.export(module, tuple(inputs), strict=False)
             _drop_markers(program)
     except HptcError:
@@ -116,8 +118,7 @@ def load_program(
             found=", ".join(type(item).__name__ for item in flat) or "none",
             hint="Pass example_inputs as a flat tuple of tensors.",
         )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         # Functional form: buffers that the model writes become outputs.
         program = program.run_decompositions(_hiding_writes())
     outputs = [s for s in program.graph_signature.output_specs if s.kind.name == "USER_OUTPUT"]
@@ -140,6 +141,19 @@ def _example_inputs(program: ExportedProgram) -> tuple[Tensor, ...]:
         return ()
     args, kwargs = program.example_inputs
     return tuple(torch.utils._pytree.tree_leaves((args, kwargs)))
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep torch from warning, logging and printing: what goes wrong is raised, and said once."""
+    level = logging.root.manager.disable
+    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        logging.disable(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            logging.disable(level)
 
 
 def first_line(error: Exception) -> str:

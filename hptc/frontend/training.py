@@ -5,7 +5,6 @@ autograd for the gradients, and does the optimizer's arithmetic. `make_fx` recor
 operations on fake tensors; `hptc.frontend.lower` turns the record into a graph.
 """
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from hptc.frontend.dtypes import dtype_of
 from hptc.frontend.interpret import OriginInterpreter
 from hptc.frontend.provenance import SOURCE, STAGE
 from hptc.frontend.recipe import Recipe
-from hptc.frontend.torch import Model, first_line
+from hptc.frontend.torch import Model, first_line, quiet
 from hptc.ir.adapter import Adapter
 from hptc.ir.graph import Phase, ValueKind
 from hptc.ir.names import LR, STEP, TARGET, batch_name, state_name
@@ -102,10 +101,13 @@ def _trace(step: Callable[..., object], tensors: Sequence[Tensor], phase: Phase)
         _allow_non_fake_inputs=True,
     )
     try:
-        with warnings.catch_warnings(), fx_traceback.preserve_node_meta():
-            warnings.simplefilter("ignore")
-            with sdpa_kernel(SDPBackend.MATH), torch.backends.mkldnn.flags(enabled=False):
-                return tracer(*tensors)
+        with (
+            quiet(),
+            fx_traceback.preserve_node_meta(),
+            sdpa_kernel(SDPBackend.MATH),
+            torch.backends.mkldnn.flags(enabled=False),
+        ):
+            return tracer(*tensors)
     except HptcError:
         raise
     except Exception as error:  # torch raises many unrelated types

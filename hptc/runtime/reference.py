@@ -14,6 +14,7 @@ from torch.utils._pytree import tree_leaves
 
 from hptc.errors import UsageError
 from hptc.frontend.capture import Selection
+from hptc.frontend.onnx_restore import restore_weights
 from hptc.frontend.recipe import OPTIMIZERS, AdamW, Loss
 from hptc.frontend.source import reference_module
 from hptc.runtime.recorded import recorded
@@ -140,7 +141,7 @@ def onnxruntime_output(
     """Return the output that onnxruntime computes with `weights`, or None for no ONNX original."""
     if bundle.reference is None or bundle.reference.format != "onnx":
         return None
-    proto = onnx.load_model_from_string(bundle.reference.data)
+    proto = restore_weights(onnx.load_model_from_string(bundle.reference.data))
     for initializer in proto.graph.initializer:
         if initializer.name in weights:
             array = weights[initializer.name].detach().numpy()

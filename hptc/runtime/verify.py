@@ -233,7 +233,8 @@ def _trainable(bundle: Bundle, phase: Phase, model: EagerModel) -> tuple[str, ..
 def _names_match(case: _Case) -> bool:
     """Whether exactly the parameters that the loss depends on are trained.
 
-    A reference file may hold a tied weight under its other name: then its gradient tells.
+    A reference file may hold a tied weight under its other name, or a matrix as it was before an
+    exporter transposed it: then its gradient tells.
     """
     trained = set(case.graph.trained)
     matches = trained == set(case.eager.gradients)
@@ -249,7 +250,8 @@ def _names_match(case: _Case) -> bool:
 
 
 def _is_same(found: Tensor, expected: Tensor) -> bool:
-    return _relative({"": found}, {"": expected}) <= LIMITS["grad_max_rel_err"]
+    forms = (found, found.t()) if found.dim() == 2 else (found,)  # noqa: PLR2004  (a matrix)
+    return any(_relative({"": f}, {"": expected}) <= LIMITS["grad_max_rel_err"] for f in forms)
 
 
 def _relative(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:
