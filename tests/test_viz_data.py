@@ -27,8 +27,8 @@ def _op(tag: str, macs: int) -> OpRow:
     return OpRow("op", "aten.mm.default", "", "forward", tag, macs)
 
 
-def test_cells_count_operations_and_macs_where_they_run(low: PhaseData) -> None:
-    cells = {(cell.device, cell.tag): cell for cell in low.cells}
+def test_placement_counts_operations_and_macs_where_they_run(low: PhaseData) -> None:
+    cells = {(cell.device, cell.tag): cell for cell in low.placement}
     assert cells["xbar", "static"].ops == 4
     assert cells["xbar", "static"].macs == 4 * ROWS * WIDTH * WIDTH
     assert cells["systolic", "trainable"].macs == 8 * ROWS * WIDTH * RANK
@@ -37,9 +37,9 @@ def test_cells_count_operations_and_macs_where_they_run(low: PhaseData) -> None:
     assert len(cells) == 4
 
 
-def test_cells_add_up_to_the_graph(low: PhaseData) -> None:
-    assert sum(cell.ops for cell in low.cells) == len(low.ops)
-    assert sum(cell.macs for cell in low.cells) == sum(tag.macs for tag in low.tags)
+def test_placement_adds_up_to_the_graph(low: PhaseData) -> None:
+    assert sum(cell.ops for cell in low.placement) == len(low.ops)
+    assert sum(cell.macs for cell in low.placement) == sum(tag.macs for tag in low.tags)
 
 
 def test_row_ranges_of_one_operation_count_once() -> None:
@@ -52,7 +52,7 @@ def test_row_ranges_of_one_operation_count_once() -> None:
     )
     tiled = replace(compiled, schedule=replace(compiled.schedule, step=halves))
     phase = collect(replace(bundle, phases={Phase.LOW: tiled})).phases[0]
-    (cell,) = (cell for cell in phase.cells if cell.device == "xbar")
+    (cell,) = (cell for cell in phase.placement if cell.device == "xbar")
     assert (cell.ops, cell.busy_ns) == (1, 2 * 5_200)
     assert phase.instructions[1].rows == "32-63 accumulated"
 

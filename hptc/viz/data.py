@@ -55,7 +55,7 @@ class InstructionRow:
 
 
 @dataclass(frozen=True, slots=True)
-class CellRow:
+class PlacementRow:
     """What one device does for one tag."""
 
     device: str
@@ -107,7 +107,7 @@ class PhaseData:
     baselines: tuple[BaselineRow, ...]
     tags: tuple[WorkRow, ...]
     roles: tuple[WorkRow, ...]
-    cells: tuple[CellRow, ...]
+    placement: tuple[PlacementRow, ...]
     lanes: tuple[LaneRow, ...]
     ops: tuple[OpRow, ...]
     instructions: tuple[InstructionRow, ...]

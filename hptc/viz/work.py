@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from hptc.ir.graph import Graph, Role
 from hptc.ir.ops import macs
-from hptc.viz.data import CellRow, InstructionRow, OpRow, WorkRow
+from hptc.viz.data import InstructionRow, OpRow, PlacementRow, WorkRow
 
 UNTAGGED = "untagged"
 TAGS = ("static", "trainable", "dynamic", "folded", UNTAGGED)
@@ -51,7 +51,7 @@ def tally(
     return tuple(WorkRow(name, count[name], work[name]) for name in order if count[name])
 
 
-def cells(ops: Sequence[OpRow], rows: Iterable[InstructionRow]) -> tuple[CellRow, ...]:
+def placement(ops: Sequence[OpRow], rows: Iterable[InstructionRow]) -> tuple[PlacementRow, ...]:
     """Return what each device does for each tag.
 
     An operation that runs in several row ranges counts once on a device; the time of an
@@ -66,7 +66,7 @@ def cells(ops: Sequence[OpRow], rows: Iterable[InstructionRow]) -> tuple[CellRow
         for position in row.ops:
             placed[row.device, ops[position].tag].add(position)
     return tuple(
-        CellRow(
+        PlacementRow(
             device=device,
             tag=tag,
             ops=len(placed[device, tag]),
