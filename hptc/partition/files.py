@@ -5,6 +5,7 @@ per device in ns or null), `edges` (src, dst, bytes). Every edge is a value of i
 """
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from hptc.errors import InfeasibleError, ProblemError, UsageError
 from hptc.partition.instance import prepare
 from hptc.partition.json_graph import Reader, malformed
-from hptc.partition.problem import Device, Problem, Solution
+from hptc.partition.problem import Device, Problem, Solution, relative_gap
 from hptc.partition.stg_graph import stg_problem
 
 MAX_PROCESSORS = 1024
@@ -76,7 +77,7 @@ def solution_json(file_problem: FileProblem, solution: Solution) -> dict[str, An
     """Return the object that `hptc solve --json` prints; times in ns, wall time in s."""
     problem, ids = file_problem.problem, file_problem.task_ids
     makespan, bound = solution.assignment.makespan_ns, solution.lower_bound_ns
-    gap = 0.0 if makespan <= bound else makespan / bound - 1 if bound else None
+    gap = relative_gap(makespan, bound)
     assignment = [
         {
             "task": ids[t],
@@ -102,7 +103,7 @@ def solution_json(file_problem: FileProblem, solution: Solution) -> dict[str, An
     return {
         "makespan_ns": makespan,
         "lower_bound_ns": bound,
-        "gap": gap,
+        "gap": gap if math.isfinite(gap) else None,
         "status": solution.status.value,
         "wall_s": solution.wall_s,
         "assignment": assignment,

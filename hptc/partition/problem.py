@@ -4,6 +4,7 @@ Times are integer ns, energies integer pJ, sizes integer bytes. Tasks, devices, 
 matrices are referred to by their position.
 """
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 
@@ -148,6 +149,11 @@ class Solution:
     @property
     def gap(self) -> float:
         """Relative distance of the value from its bound (0 when proven optimal)."""
-        if self.value <= self.lower_bound:
-            return 0.0
-        return self.value / self.lower_bound - 1 if self.lower_bound > 0 else float("inf")
+        return relative_gap(self.value, self.lower_bound)
+
+
+def relative_gap(value: float, bound: float) -> float:
+    """Return value / bound - 1; 0 where they meet, infinite where nothing is proven."""
+    if value <= bound:
+        return 0.0
+    return value / bound - 1 if bound > 0 else math.inf
