@@ -135,7 +135,7 @@ class Program:
 
         first = next(iter(self.bundle.phases.values()))
         rate = recorded(self.bundle).lr if lr is None else lr
-        policy = parse_switch(switch, window or DEFAULT_WINDOW)
+        policy = parse_switch(switch, DEFAULT_WINDOW if window is None else window)
         options = TrainOptions(steps=steps, switch=policy, lr=rate, low_lr=low_lr, seed=seed)
         samples = load_training_data(_data_file(data), first.graph, input_aliases(self.bundle))
         path = None if log is None else Path(log)

@@ -142,6 +142,7 @@ def test_targets(tmp_path: Path) -> None:
     assert checked.code == 0, checked.err
     assert load(checked.out)["ok"] is True
     assert "properties" in load(hptc("target", "schema").out)
+    assert hptc("target", "schema", "--json").out == hptc("target", "schema").out
 
 
 def test_lists() -> None:

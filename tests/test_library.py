@@ -107,6 +107,11 @@ def test_train_goes_through_the_switch(program: Program, tmp_path: Path) -> None
     assert len(log.read_text().splitlines()) >= 8
 
 
+def test_a_window_of_no_steps_is_refused(program: Program) -> None:
+    with pytest.raises(UsageError, match="at least 2 steps"):
+        program.train({}, window=0)
+
+
 def test_a_program_without_reference_cannot_be_verified() -> None:
     with pytest.raises(UsageError, match="its reference model"):
         Program(tiny_bundle()).verify()

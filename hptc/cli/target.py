@@ -49,8 +49,9 @@ def show_target(name: Name, overrides: Overrides = None, as_json: AsJson = False
 
 @target_app.command("schema")
 @guarded
-def show_schema() -> None:
+def show_schema(as_json: AsJson = False) -> None:
     """Print the JSON Schema of target files."""
+    del as_json  # a schema is JSON either way
     from cost_models.load import target_schema
 
     print_json(target_schema())
