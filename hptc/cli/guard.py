@@ -1,17 +1,16 @@
 """How a command ends: its exit code, and one paragraph instead of a traceback."""
 
 import functools
-import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable
-from types import FrameType, TracebackType
-from typing import Any, ParamSpec, Self
+from types import FrameType
+from typing import ParamSpec
 
 import typer
 
 from hptc.errors import INTERRUPTED, HptcError
+from hptc.interrupts import on_interrupt
 
 P = ParamSpec("P")
 
@@ -19,51 +18,30 @@ INTERNAL = 1
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
-    """Turn what a command raises into a paragraph on stderr and an exit code."""
+    """Turn what a command raises into a paragraph on stderr and an exit code.
+
+    A Ctrl-C is remembered: C extensions that are being imported turn its KeyboardInterrupt into an
+    ImportError.
+    """
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        with _Interrupts() as interrupts:
+        interrupts: list[int] = []
+
+        def interrupt(number: int, frame: FrameType | None) -> None:
+            del frame
+            interrupts.append(number)
+            raise KeyboardInterrupt
+
+        with on_interrupt(interrupt):
             try:
                 command(*args, **kwargs)
             except (typer.Exit, typer.Abort, typer.BadParameter):
                 raise
             except (Exception, KeyboardInterrupt) as error:
-                _fail(error, is_interrupted=interrupts.seen)
+                _fail(error, is_interrupted=bool(interrupts))
 
     return run
-
-
-class _Interrupts:
-    """Remembers a Ctrl-C.
-
-    C extensions that are being imported turn the KeyboardInterrupt into an ImportError.
-    """
-
-    def __init__(self) -> None:
-        self.seen = False
-        self._previous: Any = None
-
-    def __enter__(self) -> Self:
-        """Take over SIGINT."""
-        if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGINT, self._interrupt)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Give SIGINT back."""
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
-
-    def _interrupt(self, signum: int, frame: FrameType | None) -> None:
-        del signum, frame
-        self.seen = True
-        raise KeyboardInterrupt
 
 
 def is_verbose() -> bool:

@@ -1,9 +1,8 @@
 """Watching a compilation: solver progress on stderr, Ctrl-C, and graphs after a pass."""
 
-import signal
 import sys
-import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -11,6 +10,7 @@ import typer
 from rich.console import Console
 
 from hptc.errors import UsageError
+from hptc.interrupts import Handler, on_interrupt
 from hptc.ir.graph import Graph, Phase
 from hptc.ir.text import to_text
 from hptc.partition.limits import Progress
@@ -27,13 +27,13 @@ class SolverWatch:
         self._status = Console(file=sys.stderr).status("capturing the model")
         self._has_incumbent = False
         self._stopped = False
-        self._previous: object = None
+        self._previous: Handler | None = None
+        self._entered = ExitStack()
 
     def __enter__(self) -> Self:
         """Start showing, and take over SIGINT."""
-        if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGINT, self._interrupt)
-        self._status.start()
+        self._previous = self._entered.enter_context(on_interrupt(self._interrupt))
+        self._entered.enter_context(self._status)
         return self
 
     def __exit__(
@@ -43,9 +43,7 @@ class SolverWatch:
         trace: TracebackType | None,
     ) -> None:
         """Give SIGINT back."""
-        self._status.stop()
-        if callable(self._previous):
-            signal.signal(signal.SIGINT, self._previous)
+        self._entered.close()
 
     def show(self, phase: Phase, seen: Progress) -> None:
         """Show an incumbent and its bound."""
@@ -61,7 +59,7 @@ class SolverWatch:
 
     def _interrupt(self, signum: int, frame: FrameType | None) -> None:
         if self._stopped or not self._has_incumbent:
-            if callable(self._previous):
+            if self._previous is not None:
                 self._previous(signum, frame)
             raise KeyboardInterrupt
         self._stopped = True

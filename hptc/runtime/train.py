@@ -1,7 +1,5 @@
 """Train a compiled program: the run, its log, a clean stop on Ctrl-C, and the weights it leaves."""
 
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from hptc.files import write_file
+from hptc.interrupts import on_interrupt
 from hptc.ir.graph import Phase, ValueKind
 from hptc.runtime.data import TrainingData
 from hptc.runtime.log import Record, StepRecord, SwitchRecord, Totals, write_log
@@ -129,10 +128,7 @@ def save_weights(state: Mapping[str, Tensor], path: Path) -> None:
 
 @contextmanager
 def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into the answer of the function given; a second one raises.
-
-    Signals reach the main thread only; elsewhere the answer stays no.
-    """
+    """Turn the first Ctrl-C into the answer of the function given; a second one raises."""
     asked: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
@@ -141,11 +137,5 @@ def _interrupts() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         asked.append(number)
 
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    before = signal.signal(signal.SIGINT, note)
-    try:
+    with on_interrupt(note):
         yield lambda: bool(asked)
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,25 @@
+"""Ctrl-C: who takes it, for how long, and who took it before."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+Handler = Callable[[int, FrameType | None], object]
+
+
+@contextmanager
+def on_interrupt(handler: Handler) -> Iterator[Handler | None]:
+    """Let `handler` take SIGINT while the context lasts; yields the handler before, if any.
+
+    Signals reach the main thread only: in any other nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield None
+        return
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield before if callable(before) else None
+    finally:
+        signal.signal(signal.SIGINT, before)
