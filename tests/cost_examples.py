@@ -1,11 +1,6 @@
 # ruff: noqa: E501 - graph text has one line per operation, however long
 """Small graphs whose costs are worked out by hand in the tests."""
 
-import os
-from pathlib import Path
-
-import pytest
-
 from cost_models.work import TaskWork, count_work
 from hptc.cost import CostTable
 from hptc.ir.graph import Graph
@@ -70,11 +65,3 @@ def latency_ns(table: CostTable, device: str, task: str) -> float:
     cost = table.device(device).tasks[task]
     assert cost is not None
     return cost.latency_ns
-
-
-def reference_dir() -> Path:
-    """The folder of the measured tables; skips the test where it is not given."""
-    folder = os.environ.get("HPTC_REFERENCE_DIR")
-    if folder is None:
-        pytest.skip("HPTC_REFERENCE_DIR is not set: no reference tables to compare with")
-    return Path(folder) / "cost_models"

@@ -8,7 +8,8 @@ from cost_models.gpu_kernels import GemmRates, Product, gemm_ns, stream_ns
 from cost_models.load import load_target
 from hptc.cost import Cost
 from hptc.errors import TargetError
-from tests.cost_examples import layer, reference_dir, work_of
+from tests.cost_examples import layer, work_of
+from tests.reference import reference_dir
 
 RATES = GemmRates(
     sm_count=10,
@@ -96,7 +97,7 @@ def test_a_precision_without_a_peak_is_refused() -> None:
 
 def test_measured_kernels_are_met() -> None:
     limits = {"bmm": 20.0, "linear": 15.0, "elementwise": 7.0, "softmax": 13.0, "projections": 12.0}
-    scores = [(line.family.split()[-1], line) for line in gpu_scores(reference_dir())]
+    scores = [(line.family.split()[-1], line) for line in gpu_scores(reference_dir("cost_models"))]
     assert limits.keys() <= {kind for kind, _ in scores}
     for kind, line in scores:
         if kind in limits:

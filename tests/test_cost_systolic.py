@@ -16,13 +16,14 @@ from cost_models.systolic_gemm import (
     sram_words,
 )
 from hptc.cost import Cost
-from tests.cost_examples import every_family, layer, reference_dir, work_of
+from tests.cost_examples import every_family, layer, work_of
+from tests.reference import reference_dir
 
 FOLDED_ARRAY = Array(4, 4)
 
 
 def test_counts_are_exactly_those_of_scale_sim() -> None:
-    scores = {line.family: line for line in scale_sim_scores(reference_dir())}
+    scores = {line.family: line for line in scale_sim_scores(reference_dir("cost_models"))}
     closed = ("cycles", "overall utilisation", "mapping efficiency", "compute utilisation")
     for family in (*closed, "SRAM ifmap", "SRAM filter", "SRAM ofmap", "DRAM ifmap"):
         assert scores[family].exact == scores[family].cases > 0, family

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from hptc.errors import InfeasibleError, ProblemError, UsageError
 from hptc.partition.files import read_problem, solution_json
 from hptc.partition.limits import Limits
 from hptc.partition.solve import solve
+from tests.reference import reference_dir
 
 GOOD: dict[str, Any] = {
     "devices": ["reram", "gpu"],
@@ -185,15 +185,8 @@ def test_nonsense_never_ends_in_a_traceback(
     assert found.value >= 0
 
 
-def _reference() -> Path:
-    folder = os.environ.get("HPTC_REFERENCE_DIR")
-    if folder is None:
-        pytest.skip("HPTC_REFERENCE_DIR is not set")
-    return Path(folder) / "scheduling"
-
-
 def test_reference_instances_reach_their_optimum() -> None:
-    folder = _reference() / "hetero"
+    folder = reference_dir("scheduling") / "hetero"
     with (folder / "BEST.csv").open() as rows:
         small = [row for row in csv.DictReader(rows) if "_n" in row["file"]]
     for row in small:
@@ -204,7 +197,7 @@ def test_reference_instances_reach_their_optimum() -> None:
 
 @pytest.mark.parametrize("processors", [2, 16])
 def test_standard_task_graphs_stay_between_bound_and_optimum(processors: int) -> None:
-    folder = _reference() / "stg"
+    folder = reference_dir("scheduling") / "stg"
     with (folder / "OPT_50.csv").open() as rows:
         known = {(r["file"], int(r["processors"])): r for r in csv.DictReader(rows)}
     for name in ("50_rand0000.stg", "50_rand0027.stg", "50_rand0144.stg"):
