@@ -4,6 +4,7 @@ from typing import ClassVar
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it (128 + SIGINT)."""
+INTERRUPTED_MESSAGE = "Interrupted: no unfinished file is left."
 
 
 class HptcError(Exception):

@@ -2,7 +2,7 @@
 
 import sys
 
-from hptc.errors import INTERRUPTED
+from hptc.errors import INTERRUPTED, INTERRUPTED_MESSAGE
 
 
 def main() -> None:
@@ -12,4 +12,5 @@ def main() -> None:
 
         app(args=[argument for argument in sys.argv[1:] if argument != "-vv"])
     except KeyboardInterrupt:  # before a command could guard itself
+        sys.stderr.write(f"hptc: {INTERRUPTED_MESSAGE}\n")
         sys.exit(INTERRUPTED)

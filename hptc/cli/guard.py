@@ -1,6 +1,7 @@
 """How a command ends: its exit code, and one paragraph instead of a traceback."""
 
 import functools
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import ParamSpec
 
 import typer
 
-from hptc.errors import INTERRUPTED, HptcError
+from hptc.errors import INTERRUPTED, INTERRUPTED_MESSAGE, HptcError
 from hptc.interrupts import on_interrupt
 
 P = ParamSpec("P")
@@ -20,8 +21,9 @@ INTERNAL = 1
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
     """Turn what a command raises into a paragraph on stderr and an exit code.
 
-    A Ctrl-C is remembered: C extensions that are being imported turn its KeyboardInterrupt into an
-    ImportError.
+    A Ctrl-C is remembered, since C extensions may turn its KeyboardInterrupt into another error.
+    During an import, when nothing is being written, it ends the process at once: raised inside
+    the initialisation of an extension it may abort the interpreter.
     """
 
     @functools.wraps(command)
@@ -29,8 +31,11 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         interrupts: list[int] = []
 
         def interrupt(number: int, frame: FrameType | None) -> None:
-            del frame
             interrupts.append(number)
+            if _is_importing(frame):
+                sys.stderr.write(f"hptc: {INTERRUPTED_MESSAGE}\n")
+                sys.stderr.flush()
+                os._exit(INTERRUPTED)
             raise KeyboardInterrupt
 
         with on_interrupt(interrupt):
@@ -42,6 +47,14 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
                 _fail(error, is_interrupted=bool(interrupts))
 
     return run
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def is_verbose() -> bool:
@@ -60,7 +73,7 @@ def _fail(error: BaseException, *, is_interrupted: bool) -> None:
 
 def _ending(error: BaseException, *, is_interrupted: bool) -> tuple[str, int]:
     if is_interrupted or isinstance(error, KeyboardInterrupt):
-        return "Interrupted: no unfinished file is left.", INTERRUPTED
+        return INTERRUPTED_MESSAGE, INTERRUPTED
     if isinstance(error, HptcError):
         notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
         return f"{error}{notes}", error.exit_code
