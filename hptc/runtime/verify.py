@@ -7,9 +7,8 @@ ONNX model.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import inf, isnan
 
 import torch
 from torch import Tensor
@@ -19,6 +18,7 @@ from hptc.ir.graph import Graph, Phase
 from hptc.ir.names import LR, STEP, TARGET, batch_name
 from hptc.runtime.arrays import DataFile
 from hptc.runtime.data import RunInputs, input_aliases, load_inputs, seeded_inputs
+from hptc.runtime.distance import distance, relative_error, worst
 from hptc.runtime.execute import Machine, StepResult
 from hptc.runtime.recorded import recorded
 from hptc.runtime.reference import (
@@ -187,7 +187,7 @@ def _merges(bundle: Bundle) -> tuple[Merge, ...]:
 def _loss_error(case: _Case) -> float:
     loss = case.result.outputs["loss"].item()
     known = [case.eager.loss, case.given.ref_loss if case.given else None]
-    return _worst(abs(loss - float(item)) for item in known if item is not None)
+    return worst(abs(loss - float(item)) for item in known if item is not None)
 
 
 def _gradient_error(case: _Case) -> float:
@@ -196,7 +196,8 @@ def _gradient_error(case: _Case) -> float:
         name: torch.from_numpy(array) for name, array in stored.items() if name in case.gradients
     }
     return max(
-        _relative(case.gradients, case.eager.gradients), _relative(case.gradients, from_file)
+        relative_error(case.gradients, case.eager.gradients),
+        relative_error(case.gradients, from_file),
     )
 
 
@@ -205,7 +206,7 @@ def _update_error(case: _Case) -> float:
     options = recorded(case.bundle)
     expected = optimizer_update(options.optimizer, case.state, case.gradients, options.lr)
     buffers = {n: t for n, t in case.eager.buffers.items() if n in case.new_state}
-    return max(_relative(case.new_state, expected), _relative(case.new_state, buffers))
+    return max(relative_error(case.new_state, expected), relative_error(case.new_state, buffers))
 
 
 def _output_error(case: _Case) -> float:
@@ -215,7 +216,7 @@ def _output_error(case: _Case) -> float:
     known += [] if other is None else [torch.from_numpy(other)]
     if case.given is not None and case.given.ref_out is not None:
         known.append(torch.from_numpy(case.given.ref_out))
-    return _worst(_distance(output, item) for item in known)
+    return worst(distance(output, item) for item in known)
 
 
 def _trainable(bundle: Bundle, phase: Phase, model: EagerModel) -> tuple[str, ...]:
@@ -251,26 +252,4 @@ def _names_match(case: _Case) -> bool:
 
 def _is_same(found: Tensor, expected: Tensor) -> bool:
     forms = (found, found.t()) if found.dim() == 2 else (found,)  # noqa: PLR2004  (a matrix)
-    return any(_relative({"": f}, {"": expected}) <= LIMITS["grad_max_rel_err"] for f in forms)
-
-
-def _relative(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:
-    """Return the largest difference, relative to the largest expected number of them all."""
-    scale = max((_peak(tensor) for tensor in expected.values()), default=0.0)
-    error = _worst(_distance(found[name], tensor) for name, tensor in expected.items())
-    return error / scale if scale > 0 else error
-
-
-def _peak(tensor: Tensor) -> float:
-    return float(tensor.abs().max()) if tensor.numel() else 0.0
-
-
-def _distance(found: Tensor, expected: Tensor) -> float:
-    if tuple(found.shape) != tuple(expected.shape):
-        return inf
-    return _peak(found.double() - expected.double())
-
-
-def _worst(errors: Iterable[float]) -> float:
-    """Return the largest error; one that is not a number counts as infinite."""
-    return max((inf if isnan(error) else error for error in errors), default=0.0)
+    return any(relative_error({"": f}, {"": expected}) <= LIMITS["grad_max_rel_err"] for f in forms)
