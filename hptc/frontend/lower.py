@@ -86,7 +86,7 @@ def lower(traced: Traced, phase: Phase) -> Lowered:
         values=(*build.values, *build.computed),
         ops=tuple(build.ops),
         outputs=tuple(Named(k, v) for k, v in results.items() if k in ("loss", "output")),
-        updates=_updates(results, traced),
+        updates=_updates(results),
         gradients=tuple(
             Named(k.removeprefix("grad/"), v) for k, v in results.items() if k.startswith("grad/")
         ),
@@ -105,7 +105,7 @@ def _results(build: _Builder, traced: Traced) -> dict[str, str]:
     return found
 
 
-def _updates(results: Mapping[str, str], traced: Traced) -> tuple[Update, ...]:
+def _updates(results: Mapping[str, str]) -> tuple[Update, ...]:
     labels = (label for label in results if label.startswith("new/"))
     pairs = ((label.removeprefix("new/"), results[label]) for label in labels)
     return tuple(Update(state, new) for state, new in pairs if state != new)

@@ -62,7 +62,7 @@ def read_source(
     return _from_model(type(model).__name__.lower(), exported)
 
 
-def imported(result: ImportedModel) -> Model:
+def _exported(result: ImportedModel) -> Model:
     """Export an imported ONNX model."""
     return load_module(
         result.module,
@@ -105,7 +105,7 @@ def _from_onnx(path: Path, dimensions: Mapping[str, int], selection: Selection) 
     )
     return Source(
         name=path.stem,
-        model=imported(result),
+        model=_exported(result),
         format="onnx",
         data=proto.SerializeToString(),
         warnings=result.warnings,

@@ -17,7 +17,7 @@ from hptc.runtime.log import Record, StepRecord, SwitchRecord, Totals, write_log
 from hptc.runtime.options import TrainOptions
 from hptc.runtime.tensors import host_tensor
 from hptc.runtime.trainer import Trainer
-from hptc.runtime.transition import State, merge_state
+from hptc.runtime.transition import State, merge_state, merges_out_of
 from hptc.schedule.model import Bundle
 
 
@@ -98,12 +98,9 @@ def final_weights(bundle: Bundle, phase: Phase, state: Mapping[str, Tensor]) -> 
     """
     kinds = {value.name: value.kind for c in bundle.phases.values() for value in c.graph.values}
     held = {name: host_tensor(array) for name, array in bundle.weights.items()} | dict(state)
-    factors: set[str] = set()
-    for transition in bundle.transitions:
-        if transition.src is phase and transition.merges:
-            held = merge_state(transition, held)
-            factors = {name for merge in transition.merges for name in (merge.a, merge.b)}
-            break
+    merges = merges_out_of(bundle, phase)
+    held = merge_state(merges, held)
+    factors = {name for merge in merges for name in (merge.a, merge.b)}
     outside = (ValueKind.STATE, ValueKind.CONSTANT)
     return {
         name: tensor

@@ -4,7 +4,7 @@ State is a mapping from value names to tensors on the host: everything a graph r
 computed nor handed over at every step.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import torch
@@ -83,7 +83,7 @@ def apply_transition(
     Raises:
         BundleError: A name or a shape does not fit.
     """
-    merged = merge_state(transition, state_src)
+    merged = merge_state(transition.merges, state_src)
     given = {
         dst: _pick(merged, src, f"copy of {src!r} to {dst!r}")
         for dst, src in transition.copies.items()
@@ -92,10 +92,10 @@ def apply_transition(
     return _entered(graph_dst, given, {**constants, **merged})
 
 
-def merge_state(transition: Transition, state: Mapping[str, Tensor]) -> State:
-    """Return `state` with the transition's low-rank updates folded in; the factors stay."""
+def merge_state(merges: Iterable[Merge], state: Mapping[str, Tensor]) -> State:
+    """Return `state` with low-rank updates folded in; the factors stay."""
     merged = dict(state)
-    for merge in transition.merges:
+    for merge in merges:
         where = f"merge into {merge.weight!r}"
         weight, a, b = (_pick(merged, name, where) for name in (merge.weight, merge.a, merge.b))
         merged[merge.weight] = merge_low_rank(weight, a, b, merge)
@@ -158,6 +158,12 @@ def find_transition(bundle: Bundle, src: Phase, dst: Phase) -> Transition | None
         if (transition.src, transition.dst) == (src, dst):
             return transition
     return None
+
+
+def merges_out_of(bundle: Bundle, phase: Phase) -> tuple[Merge, ...]:
+    """Return the low-rank updates that leaving `phase` folds in, the same whatever comes next."""
+    leaving = (item.merges for item in bundle.transitions if item.src is phase)
+    return next((merges for merges in leaving if merges), ())
 
 
 def graph_of(bundle: Bundle, phase: Phase) -> Graph:
