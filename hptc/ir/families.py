@@ -60,7 +60,7 @@ def is_random(kind: str) -> bool:
     return base_name(kind) in _RANDOM
 
 
-_NAMESPACES = frozenset({"aten", "prims"})
+_NAMESPACES = frozenset({"aten", "prims", "hptc"})
 
 _RANDOM_NAMES = """
     bernoulli exponential multinomial native_dropout normal normal_functional poisson rand rand_like

@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+import hptc.custom_ops  # noqa: F401  (registers torch.ops.hptc)
 from hptc.errors import UnsupportedOpError, VerifyError
 from hptc.ir.graph import Arg, DTypeArg, Graph, Op, Ref
 from hptc.runtime.tensors import TORCH_DTYPES
@@ -18,7 +19,7 @@ Memory = dict[str, Tensor]
 
 Function = Callable[..., object]
 
-_KIND = re.compile(r"(aten|prims)\.(\w+)\.(\w+)")
+_KIND = re.compile(r"(aten|prims|hptc)\.(\w+)\.(\w+)")
 _FORBIDDEN = frozenset({"from_file"})  # a bundle must not touch other files
 
 
