@@ -9,6 +9,7 @@ import onnx
 import torch
 
 from hptc.errors import ModelError
+from hptc.frontend.onnx_body import hoist_initializers
 from hptc.frontend.onnx_evaluate import Evaluation, Weights, evaluate
 from hptc.frontend.onnx_functions import inline_functions
 from hptc.frontend.onnx_graph import (
@@ -107,7 +108,7 @@ def from_model_proto(
     """
     opsets = check_model(model, where)
     model = restore_weights(inline_functions(model, where))
-    graph = read_graph(model.graph, opsets, where)
+    graph = hoist_initializers(read_graph(model.graph, opsets, where))
     check_ops(graph, where)
     if given is None:
         check_trainable(graph, where)

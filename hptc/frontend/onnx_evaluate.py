@@ -1,6 +1,6 @@
 """Partial evaluation: what is known at import is computed once, the rest becomes steps."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from hptc.errors import ModelError, VerifyError
-from hptc.frontend.onnx_branch import inline_branch
+from hptc.frontend.onnx_control import expand, is_control_flow
 from hptc.frontend.onnx_graph import Graph, Node
 from hptc.frontend.onnx_ops import find_rule
 from hptc.frontend.onnx_ops.rule import Rule, Value
@@ -51,6 +51,8 @@ class Step:
     args: tuple[Live | Bound, ...]
     attributes: Mapping[str, Any]
     outputs: tuple[str, ...]
+    whole: bool = False
+    """As in `Rule`."""
     source: str = ""
     """Provenance of the operations that it becomes."""
 
@@ -62,7 +64,9 @@ class Step:
     def __call__(self, values: Mapping[str, Value]) -> dict[str, Value]:
         """Return the named outputs."""
         args = [values[arg.name] if isinstance(arg, Live) else arg.value for arg in self.args]
-        return name_outputs(self.run(*args, **self.attributes), self.outputs)
+        result = self.run(*args, **self.attributes)
+        several = isinstance(result, tuple) and not self.whole
+        return name_outputs(result if several else (result,), self.outputs)
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class Evaluation:
     """Every value fixed at import, frozen weights included."""
     shapes: Mapping[str, tuple[int, ...]]
     nodes: tuple[Node, ...]
-    """All nodes, chosen branches in the place of their `If`."""
+    """All nodes, control flow replaced by what it comes to."""
     outputs: tuple[str, ...]
     warnings: tuple[str, ...]
 
@@ -90,11 +94,15 @@ class Weights:
     constant: Mapping[str, Value]
 
 
-def name_outputs(result: Any, names: tuple[str, ...]) -> dict[str, Value]:
-    """Return the outputs of a node by name; a tuple for one name is a sequence."""
-    if len(names) == 1:
-        return {names[0]: result}
-    return {name: value for name, value in zip(names, result, strict=False) if name}
+def name_outputs(results: tuple[Any, ...], names: tuple[str, ...]) -> dict[str, Value]:
+    """Return the outputs of a node by name, without those that nobody reads.
+
+    Raises:
+        ValueError: there are more names than results.
+    """
+    if any(names[len(results) :]):
+        raise ValueError(f"{len(names)} outputs are read, and there are {len(results)}")
+    return {name: value for name, value in zip(names, results, strict=False) if name}
 
 
 def evaluate(
@@ -123,29 +131,15 @@ class _Evaluator:
         self.steps: list[Step] = []
         self.nodes: list[Node] = []
         self.warnings: list[str] = []
+        self.iterations = 0
 
-    def run(self, nodes: tuple[Node, ...]) -> None:
+    def run(self, nodes: Sequence[Node]) -> None:
         for node in nodes:
-            if node.op == "If" and not node.domain:
-                self._branch(node)
+            if is_control_flow(node):
+                expand(node, self)
             else:
                 self.nodes.append(node)
                 self._node(node)
-
-    def _branch(self, node: Node) -> None:
-        condition = self.known.get(node.inputs[0])
-        if not isinstance(condition, torch.Tensor):
-            raise ModelError(
-                f"{self.where}, {node.label}",
-                expected="a condition known at import",
-                found="one that depends on the batch",
-                hint="Export the model for one branch, e.g. by fixing the flag that selects it.",
-            )
-        branch = node.attributes["then_branch" if bool(condition.all()) else "else_branch"]
-        inner = inline_branch(branch, node)
-        self.known.update(inner.initializers)
-        self.values.update(inner.initializers)
-        self.run(inner.nodes)
 
     def _node(self, node: Node) -> None:
         rule = find_rule(node.domain, node.op, node.opset)
@@ -163,9 +157,8 @@ class _Evaluator:
         keeps = node.op in VIEWS and any(name in self.kept for name in read)
         folds = known and not keeps
         args = tuple(self._argument(node, rule, i, folds) for i in range(len(node.inputs)))
-        step = Step(
-            node.label, rule.run, args, MappingProxyType(attributes), node.outputs, node.source
-        )
+        options = MappingProxyType(attributes)
+        step = Step(node.label, rule.run, args, options, node.outputs, rule.whole, node.source)
         results = self._call(step)
         self.values.update(results)
         if known:

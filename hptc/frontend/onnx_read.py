@@ -7,13 +7,15 @@ import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # no stubs
 
 from hptc.errors import ModelError, UnsupportedOpError
+from hptc.frontend.onnx_control import is_control_flow
 from hptc.frontend.onnx_graph import Graph, Node
 from hptc.frontend.onnx_ops import find_rule
 
-OPSETS = range(6, 29)
-"""Versions of the standard operator set whose operations the tables describe."""
+OPSETS = range(1, onnx.defs.onnx_opset_version() + 1)
+"""Versions of the standard operator set that can be imported."""
 
-_CONTROL_FLOW = frozenset({"Loop", "Scan", "SequenceMap"})
+_DOMAINS = frozenset({"", "ai.onnx.ml", "ai.onnx.preview.training"})
+"""Operator sets that a model can consist of."""
 
 
 def read_model(path: Path) -> onnx.ModelProto:
@@ -124,7 +126,7 @@ def check_model(model: onnx.ModelProto, where: str) -> Mapping[str, int]:
     """
     opsets = {("" if o.domain == "ai.onnx" else o.domain): o.version for o in model.opset_import}
     version = opsets.get("")
-    if version is None or version not in OPSETS:
+    if not _DOMAINS.intersection(opsets) or (version is not None and version not in OPSETS):
         raise ModelError(
             where,
             expected=f"an import of the standard opset, version {OPSETS[0]} to {OPSETS[-1]}",
@@ -166,21 +168,19 @@ def check_ops(graph: Graph, where: str) -> None:
     Raises:
         UnsupportedOpError: some have none.
     """
-    unknown: dict[str, str] = {}
+    unknown: set[str] = set()
     for node in all_nodes(graph):
-        if node.op == "If" and not node.domain:
+        if is_control_flow(node):
             continue
         if find_rule(node.domain, node.op, node.opset) is None:
             title = f"{node.domain}.{node.op}" if node.domain else node.op
-            unknown.setdefault(f"{title} (opset {node.opset})", node.op)
+            unknown.add(f"{title} (opset {node.opset})")
     if unknown:
-        loops = _CONTROL_FLOW.intersection(unknown.values())
-        advice = "Unroll the loop when exporting" if loops else "Replace them when exporting"
         raise UnsupportedOpError(
             where,
             expected="operations that hptc has a rule for",
             found=f"{', '.join(sorted(unknown))}",
-            hint=f"{advice}, or give the torch module instead of the ONNX file.",
+            hint="Replace them when exporting, or give the torch module instead of the ONNX file.",
         )
 
 

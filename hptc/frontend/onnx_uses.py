@@ -1,6 +1,7 @@
 """How a model uses each initializer, followed through the forms that it takes."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import IntEnum
 
 import torch
@@ -97,6 +98,22 @@ _SHAPING = frozenset(
 """Functions that a parameter may pass before it is used, e.g. exp of a logarithmic scale."""
 
 
+def _links(node: Node) -> list[Node]:
+    """Return what carries values into and out of the bodies of a node: identities.
+
+    Inputs and results of `If`, `Loop` and `Scan` end alike outside and inside, so they pair up from
+    the end.
+    """
+    links = []
+    for body in node.attributes.values():
+        if isinstance(body, Graph):
+            formal = [value.name for value in body.inputs]
+            pairs = [*zip(node.inputs[::-1], formal[::-1], strict=False)]
+            pairs += zip(body.outputs[::-1], node.outputs[::-1], strict=False)
+            links += [replace(node, op="Identity", inputs=(a,), outputs=(b,)) for a, b in pairs]
+    return links
+
+
 class Uses:
     """Finds the uses of initializers in a graph."""
 
@@ -105,7 +122,7 @@ class Uses:
         self.readers: dict[str, list[tuple[Node, int]]] = {}
         self.producer: dict[str, Node] = {}
         self.initializers = graph.initializers
-        for node in all_nodes(graph):
+        for node in [inner for outer in all_nodes(graph) for inner in (outer, *_links(outer))]:
             for place, name in enumerate(node.inputs):
                 self.readers.setdefault(name, []).append((node, place))
             for name in node.outputs:

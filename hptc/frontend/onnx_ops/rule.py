@@ -31,6 +31,8 @@ class Rule:
     """Positions handed over as a Python number where they hold one known element."""
     counts_outputs: bool = False
     """`run` wants to know how many outputs are read, as the keyword `outputs`."""
+    whole: bool = False
+    """The node has one output; a tuple is that output, a sequence, and not several outputs."""
     data_dependent: bool = False
     """The shape of the result depends on values: it can be run, but not captured unless known."""
     random: bool = False

@@ -71,7 +71,7 @@ def _get_element(value: Any) -> Any:
 RULES: tuple[Rule, ...] = (
     Rule("Col2Im", _col2im, static=(1, 2)),
     Rule("GridSample", _grid_sample),
-    Rule("Optional", _optional),
-    Rule("OptionalGetElement", _get_element),
+    Rule("Optional", _optional, whole=True),
+    Rule("OptionalGetElement", _get_element, whole=True),
     Rule("OptionalHasElement", _has_element, shape_only=True),
 )

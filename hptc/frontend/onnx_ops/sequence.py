@@ -60,10 +60,10 @@ def _length(items: Tensors) -> Tensor:
 RULES: tuple[Rule, ...] = (
     Rule("ConcatFromSequence", _concat_from_sequence),
     Rule("SequenceAt", _at, static=(1,)),
-    Rule("SequenceConstruct", _construct),
-    Rule("SequenceEmpty", _empty),
-    Rule("SequenceErase", _erase, static=(1,)),
-    Rule("SequenceInsert", _insert, static=(2,)),
+    Rule("SequenceConstruct", _construct, whole=True),
+    Rule("SequenceEmpty", _empty, whole=True),
+    Rule("SequenceErase", _erase, static=(1,), whole=True),
+    Rule("SequenceInsert", _insert, static=(2,), whole=True),
     Rule("SequenceLength", _length, shape_only=True),
-    Rule("SplitToSequence", _split_to_sequence, static=(1,)),
+    Rule("SplitToSequence", _split_to_sequence, static=(1,), whole=True),
 )

@@ -195,7 +195,7 @@ RULES: tuple[Rule, ...] = (
     Rule("DepthToSpace", _depth_to_space),
     Rule("Expand", _expand, static=(1,)),
     Rule("Flatten", _flatten),
-    Rule("Identity", _identity),
+    Rule("Identity", _identity, whole=True),
     Rule("Pad", _pad, static=(1, 3), soft=(2,)),
     Rule("Reshape", _reshape, static=(1,)),
     Rule("Slice", _slice, static=(1, 2, 3, 4)),
