@@ -22,10 +22,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.model_folder import FolderModel, default_folder, models_of
 from benchmarks.stamp import stamp
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "wind.onnx"
-LOSSES = {"mse": "mse", "ce": "cross_entropy"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,10 @@ class Result:
     checks: dict[str, Any]
 
 
-def find_models(folder: Path | None) -> Iterator[tuple[Path, str, Path | None]]:
-    """Yield model, loss and reference inputs."""
-    yield EXAMPLE, "mse", None
-    for model in sorted(folder.glob("*.onnx")) if folder else ():
-        about, inputs = model.with_suffix(".json"), model.with_suffix(".npz")
-        loss = json.loads(about.read_text())["loss"] if about.is_file() else "mse"
-        yield model, LOSSES[loss], inputs if inputs.is_file() else None
+def find_models(folder: Path | None) -> Iterator[FolderModel]:
+    yield FolderModel(EXAMPLE, "mse", None)
+    if folder:
+        yield from models_of(folder)
 
 
 def run_hptc(*arguments: object) -> tuple[float, subprocess.CompletedProcess[str]]:
@@ -60,7 +57,8 @@ def run_hptc(*arguments: object) -> tuple[float, subprocess.CompletedProcess[str
     return time.monotonic() - started, done
 
 
-def run_model(model: Path, loss: str, inputs: Path | None, options: argparse.Namespace) -> Result:
+def run_model(found: FolderModel, options: argparse.Namespace) -> Result:
+    model, loss, inputs = found.path, found.loss, found.data
     with tempfile.TemporaryDirectory() as folder:
         bundle = Path(folder) / "model.hptc"
         limits = ("--target", options.target, "--time-limit", options.time_limit)
@@ -123,15 +121,13 @@ def _errors(check: dict[str, Any]) -> tuple[str, ...]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    reference = os.environ.get("HPTC_REFERENCE_DIR")
-    models = Path(reference) / "models" if reference else None
-    parser.add_argument("--models", type=Path, default=models)
+    parser.add_argument("--models", type=Path, default=default_folder())
     parser.add_argument("--target", default="hybrid")
     parser.add_argument("--time-limit", type=float, default=10.0)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     console = Console(width=200)
-    results = [run_model(*found, options) for found in find_models(options.models)]
+    results = [run_model(found, options) for found in find_models(options.models)]
     print_results(console, results)
     if options.json:
         content = {**stamp(), "results": [asdict(result) for result in results]}

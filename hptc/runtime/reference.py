@@ -74,13 +74,15 @@ class EagerModel:
         buffers = {
             name: state.get(name, tensor).clone() for name, tensor in self.module.named_buffers()
         }
-        with torch.set_grad_enabled(loss is not None):
-            result = torch.func.functional_call(self.module, {**parameters, **buffers}, inputs)
-        output = tree_leaves(result)[self.output]
-        if loss is None:
-            return EagerStep(output, None, {}, {})
-        value = loss[0](output, loss[1])
-        found = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
+        # Batch statistics are saved for the backward pass before the module writes them.
+        with torch.autograd.graph.allow_mutation_on_saved_tensors():
+            with torch.set_grad_enabled(loss is not None):
+                result = torch.func.functional_call(self.module, {**parameters, **buffers}, inputs)
+            output = tree_leaves(result)[self.output]
+            if loss is None:
+                return EagerStep(output, None, {}, {})
+            value = loss[0](output, loss[1])
+            found = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
         gradients = {n: g for n, g in zip(leaves, found, strict=True) if g is not None}
         return EagerStep(output.detach(), value.detach(), gradients, buffers)
 

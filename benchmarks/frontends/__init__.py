@@ -1,0 +1,1 @@
+"""How well the frontends do on whole models: exactness in every phase and form, time and memory."""
