@@ -15,7 +15,7 @@ from cost_models.price import price
 from hptc import __version__
 from hptc.errors import HptcError
 from hptc.frontend.capture import capture
-from hptc.frontend.recipe import OPTIMIZERS, Recipe
+from hptc.frontend.recipe import Recipe
 from hptc.frontend.source import ModelLike, Source, read_source
 from hptc.ir.graph import Graph, Phase
 from hptc.ir.tasks import tasks_of
@@ -96,7 +96,10 @@ def compile_source(
     }
     source = read_source(model, example_inputs, options.dimensions, options.selection)
     recipe = Recipe(
-        options.loss, OPTIMIZERS[options.optimizer], source.model.output_index(options.output)
+        loss=options.loss,
+        optimizer=options.optimizer,
+        output=source.model.output_index(options.output),
+        clip_norm=options.clip_norm,
     )
     captured = capture(source.model, options.phases, recipe, options.adapter, options.selection)
     capture_s = time.monotonic() - started

@@ -9,7 +9,8 @@ from typing import TypeVar
 from hptc.errors import UsageError
 from hptc.frontend.adapt import AdapterSpec, parse_adapter
 from hptc.frontend.capture import Selection
-from hptc.frontend.recipe import OPTIMIZERS, Loss
+from hptc.frontend.losses import Loss, loss_text, parse_loss
+from hptc.frontend.optimizers import Optimizer, optimizer_text, parse_optimizer
 from hptc.ir.graph import Phase
 from hptc.partition.limits import Limits
 from hptc.partition.problem import Objective
@@ -26,7 +27,8 @@ class Options:
     overrides: tuple[str, ...]
     adapter: AdapterSpec
     loss: Loss
-    optimizer: str
+    optimizer: Optimizer
+    clip_norm: float | None
     output: str | None
     selection: Selection
     dimensions: Mapping[str, int]
@@ -44,8 +46,9 @@ class Options:
             "phases": [phase.value for phase in self.phases],
             "overrides": list(self.overrides),
             "adapter": asdict(self.adapter),
-            "loss": self.loss.value,
-            "optimizer": self.optimizer,
+            "loss": loss_text(self.loss),
+            "optimizer": optimizer_text(self.optimizer),
+            "clip_norm": self.clip_norm,
             "output": self.output,
             "train": self.selection.train,
             "frozen": self.selection.frozen,
@@ -66,6 +69,7 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
     adapt: str = "lora:r=8,alpha=64,match=auto",
     loss: str = "mse",
     optimizer: str = "adamw",
+    clip_norm: float | None = None,
     output: str | None = None,
     train: str | None = None,
     frozen: str | None = None,
@@ -85,18 +89,18 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
     chosen = tuple(dict.fromkeys(_choice("--phases", Phase, phase) for phase in phases))
     if not chosen:
         raise UsageError("--phases", expected="at least one of full, low, infer", found="none")
-    if optimizer not in OPTIMIZERS:
-        raise UsageError("--optimizer", expected=f"one of {', '.join(OPTIMIZERS)}", found=optimizer)
-    if not (math.isfinite(lr) and lr > 0):
-        raise UsageError("--lr", expected="a positive number", found=str(lr))
+    for option, number in (("--lr", lr), ("--clip-norm", clip_norm)):
+        if number is not None and not (math.isfinite(number) and number > 0):
+            raise UsageError(option, expected="a positive number", found=str(number))
     limits = Limits(time_s=time_limit_s, gap=gap, seed=seed)
     return Options(
         targets=_targets(target, chosen),
         phases=chosen,
         overrides=tuple(overrides),
         adapter=parse_adapter(adapt),
-        loss=_choice("--loss", Loss, loss),
-        optimizer=optimizer,
+        loss=parse_loss(loss),
+        optimizer=parse_optimizer(optimizer),
+        clip_norm=clip_norm,
         output=output,
         selection=Selection(train, frozen),
         dimensions=dict(shape or {}),

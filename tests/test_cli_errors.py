@@ -56,8 +56,8 @@ def test_bad_model(kind: str, tmp_path: Path, work: Path) -> None:
 OPTIONS = (
     (2, ["--phases", "nope"], "full, low, infer"),
     (2, ["--phases", "full,,low"], "--phases"),
-    (2, ["--loss", "nope"], "mse, cross_entropy"),
-    (2, ["--optimizer", "nope"], "sgd, adamw"),
+    (2, ["--loss", "nope"], "mse, l1, huber, cross_entropy"),
+    (2, ["--optimizer", "nope"], "sgd, adam, adamw, adafactor"),
     (2, ["--objective", "nope"], "latency"),
     (2, ["--output", "nope"], "one of y"),
     (2, ["--adapt", "nope"], "lora"),

@@ -200,6 +200,7 @@ def tiny_bundle(phases: Sequence[Phase] = tuple(Phase)) -> Bundle:
         options={
             "loss": "mse",
             "optimizer": "sgd",
+            "clip_norm": None,
             "lr": 0.05,
             "train": None,
             "frozen": None,

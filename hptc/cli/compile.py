@@ -41,8 +41,17 @@ def compile_model(
     adapt: Annotated[
         str, typer.Option(help="Form of the phase low; match takes auto or a name pattern.")
     ] = "lora:r=8,alpha=64,match=auto",
-    loss: Annotated[str, typer.Option(help="mse or cross_entropy.")] = "mse",
-    optimizer: Annotated[str, typer.Option(help="sgd or adamw.")] = "adamw",
+    loss: Annotated[
+        str,
+        typer.Option(help="mse, l1, huber:delta=1, cross_entropy:axis=-1 or bce_with_logits."),
+    ] = "mse",
+    optimizer: Annotated[
+        str,
+        typer.Option(help="sgd, adam, adamw or adafactor, with settings: sgd:momentum=0.9."),
+    ] = "adamw",
+    clip_norm: Annotated[
+        float | None, typer.Option(help="Largest norm of all gradients together.")
+    ] = None,
     objective: Annotated[str, typer.Option(help="latency or energy.")] = "latency",
     time_limit: Annotated[float, typer.Option(help="Of the whole command, in s.")] = 10.0,
     gap: Annotated[float, typer.Option(help="Relative gap at which to stop.")] = 0.0,
@@ -86,6 +95,7 @@ def compile_model(
         adapt=adapt,
         loss=loss,
         optimizer=optimizer,
+        clip_norm=clip_norm,
         output=output_name,
         train=train,
         frozen=frozen,

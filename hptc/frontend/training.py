@@ -19,6 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from hptc.errors import HptcError, ModelError
 from hptc.frontend import lowrank
+from hptc.frontend.clip import clip_by_norm
 from hptc.frontend.decompose import decompositions
 from hptc.frontend.dtypes import dtype_of
 from hptc.frontend.interpret import OriginInterpreter
@@ -144,8 +145,9 @@ def step_inputs(model: Model, plan: StepPlan) -> Inputs:
         found[batch_name(index)] = (tensor, ValueKind.BATCH)
     if plan.phase is not Phase.INFER:
         for parameter in _trained_names(plan):
-            for slot in plan.recipe.optimizer.slots:
-                zeros = torch.zeros_like(found[parameter][0])
+            tensor = found[parameter][0]
+            for slot, extents in plan.recipe.optimizer.slots(tuple(tensor.shape)).items():
+                zeros = torch.zeros(extents, dtype=tensor.dtype)
                 found[state_name(slot, parameter)] = (zeros, ValueKind.STATE)
         found[LR] = (torch.tensor(1e-3), ValueKind.HYPER)
         found[STEP] = (torch.tensor(1.0), ValueKind.HYPER)
@@ -243,11 +245,14 @@ def _optimize(
     optimizer = recipe.optimizer
     with torch.no_grad():
         with fx_traceback.annotate({STAGE: "optimizer", SOURCE: "optimizer"}):
-            scalars = {"lr": given[LR], **optimizer.shared(given[STEP])}
+            scalars = optimizer.shared(given[LR], given[STEP])
+            if recipe.clip_norm is not None:
+                gradients = clip_by_norm(gradients, recipe.clip_norm)
         for name, gradient in gradients.items():
-            state = {slot: given[state_name(slot, name)] for slot in optimizer.slots}
+            slots = optimizer.slots(tuple(given[name].shape))
+            state = {slot: given[state_name(slot, name)] for slot in slots}
             with fx_traceback.annotate({STAGE: "optimizer", SOURCE: f"optimizer/{name}"}):
                 new, new_state = optimizer.update(given[name], gradient, state, scalars)
-            record.tensors[f"new/{name}"] = new
-            for slot, tensor in new_state.items():
-                record.tensors[f"new/{state_name(slot, name)}"] = tensor
+                after = {name: new} | {state_name(slot, name): t for slot, t in new_state.items()}
+                # The shared scalars are float32, to which those of half precision are promoted.
+                record.tensors |= {f"new/{n}": t.to(given[n].dtype) for n, t in after.items()}

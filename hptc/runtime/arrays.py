@@ -12,14 +12,12 @@ from torch import Tensor
 
 from hptc.errors import InvalidInputError
 from hptc.frontend.dtypes import to_array
+from hptc.frontend.losses import CrossEntropy
 from hptc.ir.graph import DType, Graph, Value, ValueKind
 from hptc.ir.names import BATCH_PREFIX, TARGET, batch_name
 from hptc.runtime.limits import INTEGERS
 
 Array = NDArray[Any]
-
-IGNORED_CLASS = -100
-"""The class index that torch's cross entropy leaves out of the mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +155,7 @@ class NumberRule:
         low, high = int(info.min), int(info.max)
         if self.limit is not None:
             low, high = 0, self.limit - 1
-        allowed = array[array != IGNORED_CLASS] if self.value.name == TARGET else array
+        allowed = array[array != CrossEntropy.IGNORED] if self.value.name == TARGET else array
         wrong = allowed[(allowed < low) | (allowed > high)]
         if wrong.size:
             raise self._error(f"integers from {low} to {high}", str(wrong[0]))

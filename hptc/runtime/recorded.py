@@ -6,7 +6,6 @@ from dataclasses import dataclass, fields
 from pydantic import TypeAdapter, ValidationError
 
 from hptc.errors import BundleError
-from hptc.frontend.recipe import Loss
 from hptc.schedule.model import Bundle
 
 
@@ -14,8 +13,10 @@ from hptc.schedule.model import Bundle
 class Recorded:
     """What the runtime needs to know of the compilation."""
 
-    loss: Loss
+    loss: str
+    """As `--loss` has it, with every setting; so the optimizer."""
     optimizer: str
+    clip_norm: float | None
     lr: float
     train: str | None
     frozen: str | None

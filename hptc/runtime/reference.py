@@ -14,8 +14,8 @@ from torch.utils._pytree import tree_leaves
 
 from hptc.errors import UsageError
 from hptc.frontend.capture import Selection
+from hptc.frontend.losses import LossFunction
 from hptc.frontend.onnx_restore import restore_weights
-from hptc.frontend.recipe import OPTIMIZERS, AdamW, Loss
 from hptc.frontend.source import reference_module
 from hptc.runtime.recorded import recorded
 from hptc.schedule.model import Bundle, Merge
@@ -60,7 +60,7 @@ class EagerModel:
         inputs: tuple[Tensor, ...],
         merges: tuple[Merge, ...],
         trained: tuple[str, ...] = (),
-        loss: tuple[Loss, Tensor] | None = None,
+        loss: tuple[LossFunction, Tensor] | None = None,
     ) -> EagerStep:
         """Run forward, and backward for `trained` if a loss and its target are given.
 
@@ -110,31 +110,6 @@ def merged_weights(state: Tensors, merges: tuple[Merge, ...]) -> dict[str, Tenso
         weight = state[merge.weight]
         merged[merge.weight] = weight + merge.scale * product.reshape(weight.shape)
     return merged
-
-
-def optimizer_update(
-    name: str, parameters: Tensors, gradients: Tensors, lr: float
-) -> dict[str, Tensor]:
-    """Return parameters after the first step of torch's own optimizer on the given gradients."""
-    rule = OPTIMIZERS[name]
-    leaves = {key: torch.nn.Parameter(parameters[key].clone()) for key in gradients}
-    for key, gradient in gradients.items():
-        leaves[key].grad = gradient.clone()
-    optimizer: torch.optim.Optimizer
-    if isinstance(rule, AdamW):
-        optimizer = torch.optim.AdamW(
-            leaves.values(),
-            lr=lr,
-            betas=(rule.beta1, rule.beta2),
-            eps=rule.eps,
-            weight_decay=rule.weight_decay,
-        )
-    else:
-        optimizer = torch.optim.SGD(
-            leaves.values(), lr=lr, momentum=rule.momentum, weight_decay=rule.weight_decay
-        )
-    optimizer.step()
-    return {key: leaf.detach() for key, leaf in leaves.items()}
 
 
 def onnxruntime_output(

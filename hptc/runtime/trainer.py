@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from hptc.errors import HptcError
+from hptc.frontend.losses import parse_loss
 from hptc.ir.graph import Phase
 from hptc.ir.names import TARGET
 from hptc.runtime.data import TrainingData
@@ -178,7 +179,7 @@ class Trainer:
         batches = list(self._data.steps(self._data.validation))
         if not batches or Phase.INFER not in self._bundle.phases:
             return
-        loss = recorded(self._bundle).loss
+        loss = parse_loss(recorded(self._bundle).loss)
         state = carry_state(self._bundle, self.phase, Phase.INFER, self.state())
         session = Session(self._bundle, Phase.INFER, state)
         losses = []

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from hptc.errors import UsageError
+from hptc.frontend.losses import parse_loss
 from hptc.ir.graph import Graph, Phase
 from hptc.ir.names import LR, STEP, TARGET, batch_name
 from hptc.runtime.arrays import DataFile
@@ -27,8 +28,8 @@ from hptc.runtime.reference import (
     eager_model,
     merged_weights,
     onnxruntime_output,
-    optimizer_update,
 )
+from hptc.runtime.reference_optimizer import Updating, optimizer_update
 from hptc.runtime.single import chosen_phases
 from hptc.runtime.transition import State, initial_state, merges_out_of
 from hptc.schedule.model import Bundle, Merge
@@ -144,7 +145,7 @@ def _run_case(
     inputs = tuple(values[batch_name(i)] for i in range(count))
     loss = None
     if phase is not Phase.INFER:
-        loss = (options.loss, values[TARGET])
+        loss = (parse_loss(options.loss), values[TARGET])
         values |= {LR: torch.tensor(options.lr), STEP: torch.tensor(1.0)}
     read = {value.name for value in graph.values}
     machine = Machine(graph, bundle.phases[phase].schedule)
@@ -200,7 +201,8 @@ def _gradient_error(case: _Case) -> float:
 def _update_error(case: _Case) -> float:
     """Compare trained parameters with torch's optimizer, and buffers with eager torch."""
     options = recorded(case.bundle)
-    expected = optimizer_update(options.optimizer, case.state, case.gradients, options.lr)
+    how = Updating(options.optimizer, options.lr, options.clip_norm)
+    expected = optimizer_update(how, case.state, case.gradients)
     buffers = {n: t for n, t in case.eager.buffers.items() if n in case.new_state}
     return max(relative_error(case.new_state, expected), relative_error(case.new_state, buffers))
 
