@@ -27,11 +27,12 @@ def evaluate(graph: Graph, given: Tensors) -> dict[str, Tensor]:
     found = {v.name: given[v.name] for v in graph.values if v.kind is not ValueKind.COMPUTED}
     with torch.no_grad():
         for op in graph.ops:
-            found.update(zip(op.outputs, _results(op, found), strict=True))
+            found.update(zip(op.outputs, results(op, found), strict=True))
     return found
 
 
-def _results(op: Op, found: Tensors) -> list[Tensor]:
+def results(op: Op, found: Tensors) -> list[Tensor]:
+    """Return what an operation gives; results that its mask leaves out are not among them."""
     library, name, overload = op.kind.split(".")
     function = getattr(getattr(getattr(torch.ops, library), name), overload)
     args = [_filled(arg, found) for arg in op.args]

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import prod
 
+from hptc.ir.arguments import Arguments
 from hptc.ir.families import base_name
-from hptc.ir.graph import Arg, Op
+from hptc.ir.graph import Op
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,48 +58,19 @@ def view_outputs(op: Op, base: Strided) -> Views:
     rule = _RULES.get(base_name(op.kind))
     if rule is None or op.kind.endswith(".dtype"):
         return None
-    return rule(base, _Args(op))
+    return rule(base, Arguments(op))
 
 
-class _Args:
-    """The arguments of a view operation, by position or name, of the type they must have."""
-
-    def __init__(self, op: Op) -> None:
-        self._args = op.args
-        self._kwargs = dict(op.kwargs)
-        self.outputs = len(op.outputs)
-
-    def get(self, position: int, name: str) -> Arg:
-        """Return an argument, None if it is not given."""
-        given = self._args[position] if position < len(self._args) else None
-        return self._kwargs.get(name, given)
-
-    def integer(self, position: int, name: str, default: int) -> int:
-        """Return an integer argument."""
-        found = self.get(position, name)
-        return found if isinstance(found, int) else default
-
-    def integers(self, position: int, name: str) -> list[int]:
-        """Return an argument that is one integer or a list of them."""
-        found = self.get(position, name)
-        items = found if isinstance(found, tuple) else (found,)
-        return [item for item in items if isinstance(item, int)]
-
-    def axis(self, position: int, name: str, rank: int, default: int = 0) -> int:
-        """Return an axis, counted from the front."""
-        return self.integer(position, name, default) % max(rank, 1)
-
-
-def _same(base: Strided, _: _Args) -> Views:
+def _same(base: Strided, _: Arguments) -> Views:
     return (base,)
 
 
-def _permute(base: Strided, args: _Args) -> Views:
+def _permute(base: Strided, args: Arguments) -> Views:
     rank = len(base.shape)
     return (base.pick([axis % rank for axis in args.integers(1, "dims")]),)
 
 
-def _transpose(base: Strided, args: _Args) -> Views:
+def _transpose(base: Strided, args: Arguments) -> Views:
     rank = len(base.shape)
     first, second = args.axis(1, "dim0", rank), args.axis(2, "dim1", rank)
     order = list(range(rank))
@@ -106,11 +78,11 @@ def _transpose(base: Strided, args: _Args) -> Views:
     return (base.pick(order),)
 
 
-def _matrix_transpose(base: Strided, _: _Args) -> Views:
+def _matrix_transpose(base: Strided, _: Arguments) -> Views:
     return (base.pick(list(reversed(range(len(base.shape))))),)
 
 
-def _expand(base: Strided, args: _Args) -> Views:
+def _expand(base: Strided, args: Arguments) -> Views:
     size = args.integers(1, "size")
     missing = len(size) - len(base.shape)
     shape, strides = [], []
@@ -123,7 +95,7 @@ def _expand(base: Strided, args: _Args) -> Views:
     return (Strided(tuple(shape), tuple(strides), base.offset),)
 
 
-def _unsqueeze(base: Strided, args: _Args) -> Views:
+def _unsqueeze(base: Strided, args: Arguments) -> Views:
     rank = len(base.shape)
     axis = args.axis(1, "dim", rank + 1)
     step = base.shape[axis] * base.strides[axis] if axis < rank else 1
@@ -131,7 +103,7 @@ def _unsqueeze(base: Strided, args: _Args) -> Views:
     return (Strided(shape, (*base.strides[:axis], step, *base.strides[axis:]), base.offset),)
 
 
-def _squeeze(base: Strided, args: _Args) -> Views:
+def _squeeze(base: Strided, args: Arguments) -> Views:
     rank = len(base.shape)
     named = {axis % max(rank, 1) for axis in args.integers(1, "dim")}
     if args.get(1, "dim") is None:
@@ -139,13 +111,13 @@ def _squeeze(base: Strided, args: _Args) -> Views:
     return (base.without({axis for axis in named if base.shape[axis : axis + 1] == (1,)}),)
 
 
-def _select(base: Strided, args: _Args) -> Views:
+def _select(base: Strided, args: Arguments) -> Views:
     axis = args.axis(1, "dim", len(base.shape))
     index = args.integer(2, "index", 0) % max(base.shape[axis], 1)
     return (base.narrowed(axis, index, 1).without({axis}),)
 
 
-def _slice(base: Strided, args: _Args) -> Views:
+def _slice(base: Strided, args: Arguments) -> Views:
     axis = args.axis(1, "dim", len(base.shape))
     start, stop = args.get(2, "start"), args.get(3, "end")
     bounds = slice(
@@ -157,7 +129,7 @@ def _slice(base: Strided, args: _Args) -> Views:
     return (base.narrowed(axis, chosen.start, len(chosen), chosen.step),)
 
 
-def _split(base: Strided, args: _Args) -> Views:
+def _split(base: Strided, args: Arguments) -> Views:
     axis = args.axis(2, "dim", len(base.shape))
     size = args.get(1, "split_size")
     if isinstance(size, tuple):
@@ -165,7 +137,7 @@ def _split(base: Strided, args: _Args) -> Views:
     return _chunks(base, axis, args.integer(1, "split_size", base.shape[axis]))
 
 
-def _chunk(base: Strided, args: _Args) -> Views:
+def _chunk(base: Strided, args: Arguments) -> Views:
     axis = args.axis(2, "dim", len(base.shape))
     return _chunks(base, axis, -(-base.shape[axis] // args.integer(1, "chunks", 1)))
 
@@ -181,12 +153,12 @@ def _pieces(base: Strided, axis: int, sizes: list[int]) -> Views:
     return tuple(base.narrowed(axis, start, n) for start, n in zip(starts, sizes, strict=False))
 
 
-def _unbind(base: Strided, args: _Args) -> Views:
+def _unbind(base: Strided, args: Arguments) -> Views:
     axis = args.axis(1, "dim", len(base.shape))
     return tuple(base.narrowed(axis, index, 1).without({axis}) for index in range(base.shape[axis]))
 
 
-def _diagonal(base: Strided, args: _Args) -> Views:
+def _diagonal(base: Strided, args: Arguments) -> Views:
     rank = len(base.shape)
     first, second = args.axis(2, "dim1", rank, 0), args.axis(3, "dim2", rank, 1)
     shift = args.integer(1, "offset", 0)
@@ -199,12 +171,12 @@ def _diagonal(base: Strided, args: _Args) -> Views:
     return (Strided(shape, (*rest.strides, step), rest.offset),)
 
 
-def _as_strided(base: Strided, args: _Args) -> Views:
+def _as_strided(base: Strided, args: Arguments) -> Views:
     shape, strides = tuple(args.integers(1, "size")), tuple(args.integers(2, "stride"))
     return (Strided(shape, strides, args.integer(3, "storage_offset", base.offset)),)
 
 
-def _reshape(base: Strided, args: _Args) -> Views:
+def _reshape(base: Strided, args: Arguments) -> Views:
     size = args.integers(1, "shape") or args.integers(1, "size")
     known = prod(extent for extent in size if extent >= 0)
     shape = tuple(prod(base.shape) // max(known, 1) if n < 0 else n for n in size)
@@ -236,7 +208,7 @@ def _reshaped_strides(base: Strided, shape: tuple[int, ...]) -> tuple[int, ...] 
     return tuple(reversed(strides))
 
 
-_RULES: dict[str, Callable[[Strided, _Args], Views]] = {
+_RULES: dict[str, Callable[[Strided, Arguments], Views]] = {
     **dict.fromkeys(("alias", "detach", "lift_fresh", "view_of"), _same),
     **dict.fromkeys(("reshape", "view", "_unsafe_view", "_reshape_alias"), _reshape),
     "permute": _permute,
