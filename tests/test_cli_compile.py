@@ -32,7 +32,14 @@ def test_json_report(wind: Compiled) -> None:
     for figures in report["phases"].values():
         assert set(figures) >= PHASE_KEYS
         assert figures["status"] in {"optimal", "feasible"}
-        assert all(set(item) == {"ops", "macs"} for item in figures["tags"].values())
+        work = {"ops", "macs", "flops", "bytes"}
+        assert all(set(item) == work for item in figures["tags"].values())
+        in_step = [item for tag, item in figures["tags"].items() if tag != "folded"]
+        assert figures["step"] == {key: sum(item[key] for item in in_step) for key in work}
+        for rows in figures["rows"]:
+            reached = sum(rows[flow]["macs"] for flow in ("map", "reduce", "all"))
+            assert rows["extent"] > 1
+            assert reached <= figures["step"]["macs"]
         assert all(set(item) == {"ops", "busy_ns"} for item in figures["devices"].values())
         assert all(set(i) == {"latency_ns", "energy_nj"} for i in figures["baselines"].values())
         folded = figures["tags"]["folded"]["ops"]

@@ -178,9 +178,9 @@ def _report(program: Program, path: Path, emitted: Mapping[str, Path], *, as_jso
     for name, figures in report["phases"].items():
         placed = ", ".join(f"{d} {f['ops']}" for d, f in figures["devices"].items())
         folded = figures["tags"]["folded"]["ops"]
-        macs = sum(tag["macs"] for tag in figures["tags"].values())
+        macs = human_count(figures["step"]["macs"])
         say(
-            f"{name}: {figures['ops']} operations, {human_count(macs)} MACs, in {figures['tasks']} "
+            f"{name}: {figures['ops']} operations, {macs} MACs a step, in {figures['tasks']} "
             f"tasks ({placed}, folded {folded}), {figures['crossbars_used']} crossbars"
         )
         if figures["status"] != "optimal":
@@ -191,7 +191,7 @@ def _report(program: Program, path: Path, emitted: Mapping[str, Path], *, as_jso
 def _row(figures: Mapping[str, Any]) -> tuple[str, ...]:
     baselines, tags, latency_ns = figures["baselines"], figures["tags"], figures["latency_ns"]
     gpu = baselines.get(figures["all_gpu"])
-    macs = sum(tag["macs"] for tag in tags.values())
+    macs = figures["step"]["macs"]
     static = tags["static"]["macs"]
     return (
         human_time(latency_ns),

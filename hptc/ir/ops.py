@@ -1,9 +1,43 @@
 """What an operation does, in numbers: family, GEMM sizes, arithmetic and memory traffic."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from hptc.ir.contractions import contraction, data_inputs
 from hptc.ir.families import Family, base_name, family
 from hptc.ir.graph import Graph, Op
 from hptc.ir.layout import is_alias, layout_of
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Operations, counted, and what they do together."""
+
+    ops: int = 0
+    macs: int = 0
+    """Multiply-accumulates of contractions."""
+    flops: int = 0
+    """Arithmetic operations, two per MAC."""
+    bytes: int = 0
+    """Bytes read from and written to memory, operation by operation."""
+
+    def __add__(self, other: "Work") -> "Work":
+        """Return the work of both."""
+        return Work(
+            self.ops + other.ops,
+            self.macs + other.macs,
+            self.flops + other.flops,
+            self.bytes + other.bytes,
+        )
+
+
+def work(graph: Graph, ops: Iterable[Op]) -> Work:
+    """Return what operations of a graph do together, counted from shapes."""
+    each = (
+        Work(1, macs(graph, op), flops(graph, op), bytes_read(graph, op) + bytes_written(graph, op))
+        for op in ops
+    )
+    return sum(each, Work())
 
 
 def macs(graph: Graph, op: Op) -> int:

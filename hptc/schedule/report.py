@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
+from hptc.ir.axes import RowFlow, row_flows
 from hptc.ir.graph import Graph, Op, OperandTag, Role
-from hptc.ir.ops import macs
+from hptc.ir.ops import work
 from hptc.partition import problem as pb
 from hptc.schedule.model import InstructionKind, Schedule
 from hptc.schedule.pose import Posed
@@ -22,13 +24,16 @@ def phase_report(
     """Return the report of one phase, baselines aside, with the keys of DESIGN section 9.
 
     The schedule repeats step after step without overlap, so its period is its latency. The bound
-    holds for the task graph as fused and the copies of each matrix as priced.
+    holds for the task graph as fused and the copies of each matrix as priced. What is folded is
+    done once at phase entry: it counts under its tag, but not in the work of a step.
     """
     return {
         "ops": len(graph.ops),
+        "step": asdict(work(graph, [op for op in graph.ops if op.tag is not OperandTag.FOLDED])),
         "tasks": len(posed.tasks),
         "tags": _grouped(graph, [tag.value for tag in OperandTag], _tag_of),
         "roles": _grouped(graph, [role.value for role in Role], lambda op: op.role.value),
+        "rows": [_rows(flow) for flow in row_flows(graph)],
         "devices": _devices(posed, schedule),
         "latency_ns": schedule.latency_ns,
         "period_ns": schedule.latency_ns,
@@ -73,12 +78,15 @@ def _tag_of(op: Op) -> str:
 
 
 def _grouped(graph: Graph, names: Sequence[str], key: Callable[[Op], str]) -> Json:
-    counts = {name: [0, 0] for name in names}
+    groups: dict[str, list[Op]] = {name: [] for name in names}
     for op in graph.ops:
-        entry = counts[key(op)]
-        entry[0] += 1
-        entry[1] += macs(graph, op)
-    return {name: {"ops": ops, "macs": total} for name, (ops, total) in counts.items()}
+        groups[key(op)].append(op)
+    return {name: asdict(work(graph, ops)) for name, ops in groups.items()}
+
+
+def _rows(found: RowFlow) -> Json:
+    by_flow = {flow.value: asdict(done) for flow, done in found.flows.items()}
+    return {"axis": found.axis, "extent": found.extent, "waiting": found.waiting, **by_flow}
 
 
 def _devices(posed: Posed, schedule: Schedule) -> Json:

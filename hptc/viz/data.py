@@ -67,11 +67,29 @@ class PlacementRow:
 
 @dataclass(frozen=True, slots=True)
 class WorkRow:
-    """Operations and multiply-accumulates of one tag or role."""
+    """The work of one tag or role."""
 
     name: str
     ops: int
     macs: int
+    flops: int
+    bytes: int
+    """Read and written."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRow:
+    """What the rows of an axis of the first input do in the step."""
+
+    axis: int
+    extent: int
+    map_macs: int
+    reduce_macs: int
+    all_macs: int
+    all_ops: int
+    """Operations that need every row."""
+    waiting: int
+    """Operations that stream once another operand is there whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +125,7 @@ class PhaseData:
     baselines: tuple[BaselineRow, ...]
     tags: tuple[WorkRow, ...]
     roles: tuple[WorkRow, ...]
+    flows: tuple[FlowRow, ...]
     placement: tuple[PlacementRow, ...]
     lanes: tuple[LaneRow, ...]
     ops: tuple[OpRow, ...]

@@ -2,10 +2,12 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 
-from hptc.ir.graph import Graph, Role
-from hptc.ir.ops import macs
-from hptc.viz.data import InstructionRow, OpRow, PlacementRow, WorkRow
+from hptc.ir.axes import Flow, row_flows
+from hptc.ir.graph import Graph, Op, Role
+from hptc.ir.ops import macs, work
+from hptc.viz.data import FlowRow, InstructionRow, OpRow, PlacementRow, WorkRow
 
 UNTAGGED = "untagged"
 TAGS = ("static", "trainable", "dynamic", "folded", UNTAGGED)
@@ -34,21 +36,35 @@ def main_of(ops: Sequence[OpRow], key: Callable[[OpRow], str], order: Sequence[s
     """
     weight: dict[str, tuple[int, int]] = {}
     for op in ops:
-        work, count = weight.get(key(op), (0, 0))
-        weight[key(op)] = (work + op.macs, count + 1)
+        weighed, count = weight.get(key(op), (0, 0))
+        weight[key(op)] = (weighed + op.macs, count + 1)
     return max(weight, key=lambda name: (*weight[name], -order.index(name)), default="")
 
 
 def tally(
-    ops: Iterable[OpRow], key: Callable[[OpRow], str], order: Sequence[str]
+    graph: Graph, ops: Sequence[OpRow], key: Callable[[OpRow], str], order: Sequence[str]
 ) -> tuple[WorkRow, ...]:
-    """Return operations and MACs by tag or role, in the given order, without empty rows."""
-    count: Counter[str] = Counter()
-    work: Counter[str] = Counter()
-    for op in ops:
-        count[key(op)] += 1
-        work[key(op)] += op.macs
-    return tuple(WorkRow(name, count[name], work[name]) for name in order if count[name])
+    """Return the work by tag or role, in the given order, without empty rows."""
+    groups: dict[str, list[Op]] = defaultdict(list)
+    for op, shown in zip(graph.ops, ops, strict=True):
+        groups[key(shown)].append(op)
+    return tuple(WorkRow(n, **asdict(work(graph, groups[n]))) for n in order if n in groups)
+
+
+def flow_rows(graph: Graph) -> tuple[FlowRow, ...]:
+    """Return how the rows of the axes of the first input pass the step."""
+    return tuple(
+        FlowRow(
+            axis=found.axis,
+            extent=found.extent,
+            map_macs=found.flows[Flow.MAP].macs,
+            reduce_macs=found.flows[Flow.REDUCE].macs,
+            all_macs=found.flows[Flow.ALL].macs,
+            all_ops=found.flows[Flow.ALL].ops,
+            waiting=found.waiting,
+        )
+        for found in row_flows(graph)
+    )
 
 
 def placement(ops: Sequence[OpRow], rows: Iterable[InstructionRow]) -> tuple[PlacementRow, ...]:

@@ -3,11 +3,13 @@
 Each kind declares a letter for every axis of its operands and outputs, as an einsum does: for
 `aten.mm` `mk,kn->mn`. An axis whose letter the outputs share is `map`, one they lack is `reduce`,
 and one without a letter is `all`, as is every axis of a kind without a rule. `loop` follows one
-operand's rows through an operation, `stream` those of several, `streams` through a whole step.
+operand's rows through an operation, `stream` those of several, `streams` through a whole step, and
+`row_flows` counts how much of a step streams.
 """
 
 from hptc.ir.axes.loops import Loop, Rows, labels, loop
 from hptc.ir.axes.model import Accumulate, Labels
+from hptc.ir.axes.report import RowFlow, row_flows
 from hptc.ir.axes.streams import Flow, Stream, stream, streams
 
 __all__ = [
@@ -15,10 +17,12 @@ __all__ = [
     "Flow",
     "Labels",
     "Loop",
+    "RowFlow",
     "Rows",
     "Stream",
     "labels",
     "loop",
+    "row_flows",
     "stream",
     "streams",
 ]

@@ -19,7 +19,7 @@ function card(label, figure, note = '') {
 function drawCards(host, phase) {
   const t = phase.totals;
   const proven = t.status === 'optimal' ? 'nothing is faster' : 'not proven optimal';
-  const macs = phase.tags.reduce((sum, tag) => sum + tag.macs, 0);
+  const sum = (tags) => tags.reduce((total, tag) => total + tag.macs, 0);
   host.replaceChildren(
     card('Step latency', time(t.latency_ns), t.period_ns === null ? '' : `period ${time(t.period_ns)}`),
     card('Lower bound', time(t.lower_bound_ns), 'proven'),
@@ -29,7 +29,7 @@ function drawCards(host, phase) {
     card('Crossbars used', t.crossbars_used === null ? NONE : whole(t.crossbars_used)),
     card('Programming', time(t.program_ns), `${energy(t.program_nj)} at entry`),
     card('Trained', whole(phase.trained.length), phase.trained.length === 1 ? 'tensor' : 'tensors'),
-    card('Operations', whole(phase.ops.length), `${count(macs)} MACs`),
+    card('Operations', whole(phase.ops.length), `${count(sum(inStep(phase)))} MACs a step, ${count(sum(phase.tags) - sum(inStep(phase)))} at entry`),
   );
 }
 
@@ -74,7 +74,23 @@ function split(title, parts, key) {
     node('div', { class: 'stack', 'aria-hidden': 'true' }, ...bars), legend(keys));
 }
 
+// Folded operations run once at phase entry, not in the step.
+const inStep = (phase) => phase.tags.filter((tag) => tag.name !== 'folded');
+
 function drawWork(host, phase) {
-  host.replaceChildren(node('h2', {}, 'Work of one step'), split('MACs by tag', phase.tags, 'macs'),
-    split('Operations by tag', phase.tags, 'ops'), split('MACs by role', phase.roles, 'macs'));
+  const tags = inStep(phase);
+  host.replaceChildren(node('h2', {}, 'Work of one step'), split('MACs by tag', tags, 'macs'),
+    split('FLOPs by tag', tags, 'flops'), split('Bytes by tag', tags, 'bytes'),
+    split('Operations by tag', tags, 'ops'), split('MACs by role', phase.roles, 'macs'), ...drawFlows(phase));
+}
+
+// What the rows of an axis of the first input do: pass one by one, add up, or are needed at once.
+function drawFlows(phase) {
+  return phase.flows.map((flow) => {
+    const parts = [['map', flow.map_macs], ['reduce', flow.reduce_macs], ['all', flow.all_macs]].map(([name, macs]) => ({ name, macs }));
+    const notes = `${plural(flow.all_ops, 'operation')} need all rows, ${whole(flow.waiting)} wait for one operand`;
+    const made = split(`MACs reached by the ${whole(flow.extent)} rows of axis ${flow.axis}`, parts, 'macs');
+    made.append(node('div', { class: 'dim' }, notes));
+    return made;
+  });
 }
