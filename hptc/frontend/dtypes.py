@@ -9,6 +9,7 @@ from hptc.errors import UnsupportedOpError
 from hptc.ir.graph import DType
 
 DTYPES = {getattr(torch, dtype.value): dtype for dtype in DType}
+_NUMPY_FLOATS = frozenset({torch.float16, torch.float32, torch.float64})
 
 
 def dtype_of(tensor: Tensor, where: str) -> DType:
@@ -18,15 +19,14 @@ def dtype_of(tensor: Tensor, where: str) -> DType:
             where,
             expected=f"elements of type {', '.join(dtype.value for dtype in DType)}",
             found=str(tensor.dtype).removeprefix("torch."),
-            hint="Convert the model, e.g. complex numbers to a trailing axis of two.",
+            hint="Convert the model to one of these types.",
         )
     return DTYPES[tensor.dtype]
 
 
 def to_array(tensor: Tensor) -> NDArray[np.generic]:
-    """Return the numbers as an array; bfloat16, which numpy lacks, becomes float32."""
+    """Return the numbers as an array; floats that numpy lacks, e.g. bfloat16, become float32."""
     tensor = tensor.detach().cpu()
-    array: NDArray[np.generic] = (
-        tensor.float() if tensor.dtype is torch.bfloat16 else tensor
-    ).numpy()
+    widened = tensor.is_floating_point() and tensor.dtype not in _NUMPY_FLOATS
+    array: NDArray[np.generic] = (tensor.float() if widened else tensor).numpy()
     return array

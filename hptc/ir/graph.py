@@ -4,6 +4,7 @@ A graph is pure: operations never write in place. State (parameters, moments, bu
 input values and leaves through `updates`, which say what each one becomes for the next step.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -22,7 +23,7 @@ class Phase(Enum):
 
 
 class DType(Enum):
-    """Element type, by the name torch and numpy share."""
+    """Element type, by the name that torch shares with numpy or ml_dtypes."""
 
     FLOAT64 = "float64"
     FLOAT32 = "float32"
@@ -32,8 +33,18 @@ class DType(Enum):
     INT32 = "int32"
     INT16 = "int16"
     INT8 = "int8"
+    UINT64 = "uint64"
+    UINT32 = "uint32"
+    UINT16 = "uint16"
     UINT8 = "uint8"
     BOOL = "bool"
+    COMPLEX128 = "complex128"
+    COMPLEX64 = "complex64"
+    FLOAT8_E4M3FN = "float8_e4m3fn"
+    FLOAT8_E4M3FNUZ = "float8_e4m3fnuz"
+    FLOAT8_E5M2 = "float8_e5m2"
+    FLOAT8_E5M2FNUZ = "float8_e5m2fnuz"
+    FLOAT8_E8M0FNU = "float8_e8m0fnu"
 
     @property
     def bytes(self) -> int:
@@ -41,18 +52,15 @@ class DType(Enum):
         return _ITEM_BYTES[self]
 
 
-_ITEM_BYTES = {
-    DType.FLOAT64: 8,
-    DType.FLOAT32: 4,
-    DType.FLOAT16: 2,
-    DType.BFLOAT16: 2,
-    DType.INT64: 8,
-    DType.INT32: 4,
-    DType.INT16: 2,
-    DType.INT8: 1,
-    DType.UINT8: 1,
-    DType.BOOL: 1,
-}
+_BITS = re.compile(r"[a-z]+(\d+)")
+
+
+def _item_bytes(dtype: DType) -> int:
+    bits = _BITS.match(dtype.value)
+    return int(bits[1]) // 8 if bits else 1
+
+
+_ITEM_BYTES = {dtype: _item_bytes(dtype) for dtype in DType}
 
 
 class ValueKind(Enum):
@@ -207,7 +215,7 @@ class Graph:
     """Inputs and constants first, then the outputs of the operations in their order."""
     ops: tuple[Op, ...]
     outputs: tuple[Named, ...]
-    """`loss` (absent in `infer`) and `output`, the first output of the model."""
+    """`loss` (absent in `infer`), and what the phase yields of the model, e.g. `output`."""
     updates: tuple[Update, ...] = ()
     gradients: tuple[Named, ...] = ()
     """Gradient of the loss, under the name of its parameter."""

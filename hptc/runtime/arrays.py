@@ -132,21 +132,21 @@ class NumberRule:
     path: DataFile
 
     def convert(self, array: Array) -> Array:
-        """Return the numbers in the graph's element type (float32 stands in for bfloat16).
+        """Return the numbers in the graph's element type, or float32 where numpy has none such.
 
         Raises:
             InvalidInputError: They are of another kind, not finite, or out of range.
         """
         dtype = self.value.dtype
-        kinds = "b" if dtype is DType.BOOL else "iu" if dtype in INTEGERS else "f"
+        kinds = _kinds(dtype)
         if array.dtype.kind not in kinds:
             raise self._error(f"elements of type {dtype.value}", str(array.dtype))
         if kinds == "iu":
             self._check_range(array)
-        target = np.dtype("float32" if dtype is DType.BFLOAT16 else dtype.value)
+        target = np.dtype(dtype.value if hasattr(np, dtype.value) else "float32")
         with np.errstate(over="ignore"):
             converted: Array = array.astype(target)
-        if kinds == "f" and not np.isfinite(converted).all():
+        if "f" in kinds and not np.isfinite(converted).all():
             raise self._error(f"finite numbers of type {dtype.value}", "NaN, infinite or too large")
         return converted
 
@@ -163,3 +163,12 @@ class NumberRule:
     def _error(self, expected: str, found: str) -> InvalidInputError:
         where = f"data file {self.path}, array {self.value.name!r}"
         return InvalidInputError(where, expected=expected, found=found)
+
+
+def _kinds(dtype: DType) -> str:
+    """Return the kinds of numpy elements, as `numpy.dtype.kind` has them, that fit a type."""
+    if dtype is DType.BOOL:
+        return "b"
+    if dtype in INTEGERS:
+        return "iu"
+    return "fc" if dtype.value.startswith("complex") else "f"

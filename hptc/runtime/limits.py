@@ -6,7 +6,7 @@ from hptc.ir.families import base_name
 from hptc.ir.graph import DType, Graph, Op, Ref, ValueKind
 from hptc.ir.names import TARGET
 
-INTEGERS = frozenset({DType.INT64, DType.INT32, DType.INT16, DType.INT8, DType.UINT8})
+INTEGERS = frozenset(dtype for dtype in DType if dtype.value.startswith(("int", "uint")))
 
 _SAME_NUMBERS = frozenset(
     [

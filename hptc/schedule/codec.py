@@ -11,7 +11,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from hptc.errors import BundleError, VerifyError
+from hptc.errors import BundleError, UnsupportedOpError, VerifyError
 from hptc.ir.graph import Graph
 from hptc.schedule.model import Schedule, Transition
 
@@ -35,7 +35,11 @@ _DTYPES: Mapping[str, Any] = {
     "I32": np.int32,
     "I16": np.int16,
     "I8": np.int8,
+    "U64": np.uint64,
+    "U32": np.uint32,
+    "U16": np.uint16,
     "U8": np.uint8,
+    "C64": np.complex64,
     "BOOL": np.bool_,
 }
 
@@ -85,9 +89,18 @@ def object_from_json(where: str, data: bytes) -> dict[str, object]:
 
 
 def weights_to_bytes(weights: Mapping[str, NDArray[np.generic]]) -> bytes:
-    """Return the arrays as safetensors, whatever their memory layout."""
+    """Return the arrays as safetensors, whatever their memory layout.
+
+    Raises:
+        UnsupportedOpError: safetensors lacks an element type, e.g. complex128.
+    """
     dense = {name: np.asarray(array, order="C") for name, array in sorted(weights.items())}
-    data: bytes = safetensors.numpy.save(dense)
+    try:
+        data: bytes = safetensors.numpy.save(dense)
+    except safetensors.SafetensorError as err:
+        raise UnsupportedOpError(
+            "weights of the bundle", expected="element types that it can hold", found=str(err)
+        ) from err
     return data
 
 
