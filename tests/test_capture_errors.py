@@ -34,7 +34,7 @@ def test_a_loss_that_depends_on_nothing_trained() -> None:
 
 @pytest.mark.parametrize("option", ["train", "frozen"])
 def test_a_selection_that_matches_nothing(option: str) -> None:
-    with pytest.raises(UsageError, match=rf"--{option} nothing.*Parameters are, e.g.: weight"):
+    with pytest.raises(UsageError, match=rf"--{option} nothing.*Near names: "):
         captured(nn.Linear(4, 3), ROWS, selection=Selection(**{option: "nothing"}))
 
 

@@ -109,8 +109,9 @@ def _in_segments(pattern: str, name: str) -> bool:
 
 def _is_adaptable(program: ExportedProgram, use: WeightUse) -> bool:
     """Tell whether a low-rank update suits: one matrix, or the filters of all channels."""
-    is_matrix = program.state_dict[use.parameter].dim() == 2  # noqa: PLR2004
-    suits = is_matrix or use.node.target in CONVOLUTION
+    weight = program.state_dict[use.parameter]
+    is_matrix = weight.dim() == 2  # noqa: PLR2004
+    suits = weight.numel() > 0 and (is_matrix or use.node.target in CONVOLUTION)
     return suits and use.groups == 1 and use.node.target not in EINSUM
 
 

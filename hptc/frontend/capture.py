@@ -1,16 +1,16 @@
 """Capture: one model to the step graph of each phase, with the tensors that enter them."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hptc.errors import ModelError, UsageError
+from hptc.errors import ModelError
 from hptc.frontend.adapt import AdapterSpec, choose_adapters
 from hptc.frontend.dtypes import to_array
 from hptc.frontend.lower import lower
+from hptc.frontend.patterns import search
 from hptc.frontend.recipe import Recipe
 from hptc.frontend.torch import Model
 from hptc.frontend.training import StepPlan, trace_step
@@ -52,9 +52,11 @@ def capture(
     """
     _check_names(model)
     names = list(model.parameters)
-    frozen = _search(selection.frozen, names, "--frozen")
-    trained = [n for n in names if n not in frozen and model.parameters[n].requires_grad]
-    kept = [n for n in trained if n in _search(selection.train, names, "--train")]
+    frozen = search("--frozen", selection.frozen, names)
+    able = [name for name in names if model.parameters[name].requires_grad]
+    trained = [name for name in able if name not in frozen]
+    chosen = search("--train", selection.train, able, names)
+    kept = [name for name in trained if name in chosen]
     adapters: tuple[Adapter, ...] = ()
     if Phase.LOW in phases:
         adapters = choose_adapters(model.program, model.canonical, adapter, frozenset(kept))
@@ -84,23 +86,3 @@ def _check_names(model: Model) -> None:
             found=", ".join(clashes),
             hint="Rename it in the model.",
         )
-
-
-def _search(pattern: str | None, names: Sequence[str], option: str) -> frozenset[str]:
-    if pattern is None:
-        return frozenset()
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        raise UsageError(
-            f"{option} {pattern}", expected="a regular expression", found=str(error)
-        ) from error
-    found = frozenset(name for name in names if expression.search(name))
-    if not found:
-        raise UsageError(
-            f"{option} {pattern}",
-            expected="a regular expression that matches a parameter",
-            found="no match",
-            hint=f"Parameters are, e.g.: {', '.join(names[:5])}.",
-        )
-    return found

@@ -10,16 +10,10 @@ import torch
 
 from hptc.errors import ModelError
 from hptc.frontend.onnx_body import hoist_initializers
+from hptc.frontend.onnx_dimensions import Input, bind_inputs, check_dimensions, fix_inputs
 from hptc.frontend.onnx_evaluate import Evaluation, Weights, evaluate
 from hptc.frontend.onnx_functions import inline_functions
-from hptc.frontend.onnx_graph import (
-    Graph,
-    Input,
-    bind_inputs,
-    check_dimensions,
-    fix_inputs,
-    read_graph,
-)
+from hptc.frontend.onnx_graph import Graph, read_graph
 from hptc.frontend.onnx_inputs import draft_inputs, index_ranges, sample_inputs
 from hptc.frontend.onnx_module import OnnxModule, registered_name
 from hptc.frontend.onnx_ops.rule import Value
@@ -110,16 +104,21 @@ def from_model_proto(
     model = restore_weights(inline_functions(model, where))
     graph = hoist_initializers(read_graph(model.graph, opsets, where))
     check_ops(graph, where)
+    for_training = given is None
     if given is None:
         check_trainable(graph, where)
         given = Given()
     graph = fix_inputs(graph, given.fixed)
     check_dimensions(graph, dimensions, where)
     inputs = bind_inputs(graph, dimensions, given.examples, where)
-    choices = overrule(choose_trained(graph), train, trained=True)
-    choices = overrule(choices, frozen, trained=False)
+    choices = choose_trained(graph)
+    integers = graph.initializers.keys() - choices.keys()
+    choices = overrule(choices, train, integers, trained=True)
+    choices = overrule(choices, frozen, integers, trained=False)
     weights = _sort_weights(graph, choices, given)
     evaluation, examples = _evaluate_on_examples(graph, weights, inputs, given, where)
+    if for_training:
+        _refuse_sequences(evaluation, where)
     module = OnnxModule(
         evaluation, _stored(evaluation, weights, choices), tuple(item.name for item in inputs)
     )
@@ -182,6 +181,17 @@ def _stored(
             named = choices[name].named
             stored[name] = torch.nn.Parameter(value, requires_grad=False) if named else value
     return stored
+
+
+def _refuse_sequences(evaluation: Evaluation, where: str) -> None:
+    found = [name for name in evaluation.outputs if name not in evaluation.shapes]
+    if found:
+        raise ModelError(
+            where,
+            expected="outputs that are tensors",
+            found=f"a sequence in {', '.join(found)}",
+            hint="Export the model with the elements of the sequence as outputs.",
+        )
 
 
 def _check_finite(parameters: Mapping[str, torch.nn.Parameter], where: str) -> None:

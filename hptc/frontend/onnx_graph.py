@@ -1,16 +1,16 @@
 """The parts of an ONNX graph that import needs, as frozen data."""
 
 import ast
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 import onnx
 import torch
 
-from hptc.errors import ModelError, UsageError
-from hptc.frontend.onnx_ops.types import to_torch, torch_dtype, type_name
+from hptc.errors import ModelError
+from hptc.frontend.onnx_ops.types import to_torch, type_name
 
 _SCOPES_KEY = "pkg.torch.onnx.name_scopes"
 _KIND_KEY = "pkg.torch.export.graph_signature.InputSpec.kind"
@@ -52,15 +52,6 @@ class Node:
     def label(self) -> str:
         """How messages name the node."""
         return f"node {self.name or (self.outputs or ('?',))[0]!r} ({self.op})"
-
-
-@dataclass(frozen=True)
-class Input:
-    """One input of the model, with all its dimensions known."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: torch.dtype
 
 
 @dataclass(frozen=True)
@@ -132,6 +123,13 @@ def _module_path(node: onnx.NodeProto) -> str:
 
 
 def _attribute(attribute: onnx.AttributeProto, opsets: Mapping[str, int], where: str) -> Any:
+    if attribute.ref_attr_name:
+        raise ModelError(
+            where,
+            expected="attributes with values of their own",
+            found=f"{attribute.name!r}, which refers to {attribute.ref_attr_name!r}",
+            hint="Only a node of a function may refer to an attribute; export the model again.",
+        )
     value = onnx.helper.get_attribute_value(attribute)
     if isinstance(value, onnx.GraphProto):
         return read_graph(value, opsets, f"{where}, {attribute.name}")
@@ -173,97 +171,4 @@ def _decode(tensor: onnx.TensorProto, where: str) -> torch.Tensor:
             expected=f"{type_name(tensor.data_type)} data of shape {list(tensor.dims)}",
             found=f"data that cannot be read ({error})",
             hint="The file is damaged or was written by a broken exporter; export it again.",
-        ) from error
-
-
-def fix_inputs(graph: Graph, fixed: Collection[str]) -> Graph:
-    """Return the graph without the inputs that are constants of the import."""
-    return replace(graph, inputs=tuple(v for v in graph.inputs if v.name not in fixed))
-
-
-def bind_inputs(
-    graph: Graph,
-    dimensions: Mapping[str, int],
-    examples: Mapping[str, torch.Tensor],
-    where: str,
-) -> tuple[Input, ...]:
-    """Return the inputs with every symbolic dimension replaced by its value.
-
-    A dimension without any name is called `input[axis]`.
-
-    Raises:
-        ModelError: an input is no tensor, or dimensions stay without a value (all are listed).
-    """
-    unbound: list[str] = []
-    bound = []
-    for value in graph.inputs:
-        if value.type.WhichOneof("value") != "tensor_type":
-            raise ModelError(
-                f"{where}, input {value.name!r}",
-                expected="a tensor",
-                found=f"a {value.type.WhichOneof('value') or 'value without a type'}",
-                hint="Models whose inputs are sequences, maps or optionals cannot be trained.",
-            )
-        dtype = _input_dtype(value, where)
-        if value.name in examples:
-            bound.append(Input(value.name, tuple(examples[value.name].shape), dtype))
-            continue
-        symbols = _symbols(value)
-        unbound += [s for s in symbols if isinstance(s, str) and s not in dimensions]
-        shape = tuple(dimensions.get(s, 0) if isinstance(s, str) else s for s in symbols)
-        bound.append(Input(value.name, shape, dtype))
-    if unbound:
-        names = list(dict.fromkeys(unbound))
-        raise ModelError(
-            where,
-            expected="a value for every dynamic dimension",
-            found=f"no value for {', '.join(names)}",
-            hint=f"Give one with {' '.join(f'--shape {name}=N' for name in names)}.",
-        )
-    return tuple(bound)
-
-
-def check_dimensions(graph: Graph, dimensions: Mapping[str, int], where: str) -> None:
-    """Check that the user's dimensions are positive and name dynamic ones of the model.
-
-    Raises:
-        UsageError: one does not.
-    """
-    symbols = [
-        symbol
-        for value in graph.inputs
-        if value.type.WhichOneof("value") == "tensor_type"
-        for symbol in _symbols(value)
-        if isinstance(symbol, str)
-    ]
-    known = ", ".join(dict.fromkeys(symbols)) or "the model has none"
-    for name, size in dimensions.items():
-        if name not in symbols or size < 1:
-            raise UsageError(
-                f"{where}, --shape {name}={size}",
-                expected=f"a dynamic dimension ({known}) and a positive size",
-                found=f"{name!r} and {size}",
-                hint="Remove the option or correct it.",
-            )
-
-
-def _symbols(value: onnx.ValueInfoProto) -> list[int | str]:
-    return [
-        dim.dim_value
-        if dim.WhichOneof("value") == "dim_value"
-        else dim.dim_param or f"{value.name}[{axis}]"
-        for axis, dim in enumerate(value.type.tensor_type.shape.dim)
-    ]
-
-
-def _input_dtype(value: onnx.ValueInfoProto, where: str) -> torch.dtype:
-    elem_type = value.type.tensor_type.elem_type
-    try:
-        return torch_dtype(elem_type)
-    except ValueError as error:
-        raise ModelError(
-            f"{where}, input {value.name!r}",
-            expected="a numeric element type",
-            found=type_name(elem_type),
-            hint="Move the text processing out of the model.",
         ) from error

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
+from hptc.frontend.onnx_dimensions import Input
 from hptc.frontend.onnx_evaluate import Evaluation
-from hptc.frontend.onnx_graph import Input, Node
+from hptc.frontend.onnx_graph import Node
 
 _PASSES = frozenset(
     {

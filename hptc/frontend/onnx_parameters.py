@@ -1,16 +1,15 @@
 """Which initializers are parameters: by the exporter's word, their use, or their data."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import torch
 
-from hptc.errors import UsageError
 from hptc.frontend.onnx_graph import Graph
 from hptc.frontend.onnx_tables import fixed_table, is_series
 from hptc.frontend.onnx_uses import Use, Uses
+from hptc.frontend.patterns import search
 
 
 @dataclass(frozen=True)
@@ -53,29 +52,17 @@ def choose_trained(graph: Graph) -> dict[str, Choice]:
 
 
 def overrule(
-    choices: Mapping[str, Choice], pattern: str | None, *, trained: bool
+    choices: Mapping[str, Choice], pattern: str | None, integers: Collection[str], *, trained: bool
 ) -> dict[str, Choice]:
     """Return the choices with those that `pattern` is found in set to `trained`.
 
     Raises:
-        UsageError: the pattern is no regular expression, or is found in no name.
+        UsageError: the pattern is no regular expression, or is found in no name, or only in those
+            of `integers`.
     """
-    if pattern is None:
-        return dict(choices)
-    option = f"{'--train' if trained else '--frozen'} {pattern}"
-    try:
-        found = {name for name in choices if re.search(pattern, name)}
-    except re.error as error:
-        raise UsageError(option, expected="a regular expression", found=str(error)) from error
-    if not found:
-        near = get_close_matches(pattern, choices, n=3, cutoff=0.3) or sorted(choices)[:3]
-        raise UsageError(
-            option,
-            expected="a pattern that is found in a floating-point initializer",
-            found="none that matches",
-            hint=f"Near names: {', '.join(near)}.",
-        )
-    chosen = Choice(trained, f"named by {option}", certain=True, named=True)
+    option = "--train" if trained else "--frozen"
+    found = search(option, pattern, choices, integers)
+    chosen = Choice(trained, f"named by {option} {pattern}", certain=True, named=True)
     return {name: chosen if name in found else choice for name, choice in choices.items()}
 
 

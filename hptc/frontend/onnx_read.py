@@ -18,6 +18,14 @@ _DOMAINS = frozenset({"", "ai.onnx.ml", "ai.onnx.preview.training"})
 """Operator sets that a model can consist of."""
 
 
+_FAULTS = (
+    onnx.checker.ValidationError,
+    onnx.shape_inference.InferenceError,
+    RuntimeError,
+    ValueError,
+)
+
+
 def read_model(path: Path) -> onnx.ModelProto:
     """Return the model in a file, external weights included.
 
@@ -133,9 +141,12 @@ def check_model(model: onnx.ModelProto, where: str) -> Mapping[str, int]:
             found="none" if version is None else f"opset {version}",
             hint="Export with another opset_version, or use onnx.version_converter.",
         )
+    _check_names(model, where)
     try:
         onnx.checker.check_model(model)
-    except (onnx.checker.ValidationError, ValueError) as error:
+        # Element types that clash, and initializers that are not as declared, show only here.
+        onnx.shape_inference.infer_shapes(model, check_type=True)
+    except _FAULTS as error:
         reason = " ".join(str(error).split()).removesuffix(".")
         raise ModelError(
             where,
@@ -144,6 +155,34 @@ def check_model(model: onnx.ModelProto, where: str) -> Mapping[str, int]:
             hint="The file is damaged or was written by a broken exporter; export it again.",
         ) from error
     return opsets
+
+
+def _check_names(model: onnx.ModelProto, where: str) -> None:
+    """Check what the checker leaves out: domains imported once, names that are printable text."""
+    domains = [str(opset.domain).removeprefix("ai.onnx") for opset in model.opset_import]
+    twice = [f"two imports of {name!r}" for name in domains if domains.count(name) > 1]
+    odd = [f"the name {name!r}" for name in _names(model.graph) if not _is_printable(name)]
+    if twice or odd:
+        raise ModelError(
+            where,
+            expected="one import of each operator set, and names of printable characters",
+            found=(*twice, *odd)[0],
+            hint="The file is damaged or was written by a broken exporter; export it again.",
+        )
+
+
+def _names(graph: onnx.GraphProto) -> Iterator[object]:
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        yield value.name
+        yield from (dim.dim_param for dim in value.type.tensor_type.shape.dim)
+    yield from (tensor.name for tensor in graph.initializer)
+    for node in graph.node:
+        yield from (node.op_type, node.domain, node.name, *node.input, *node.output)
+
+
+def _is_printable(name: object) -> bool:
+    """Whether a name is text: protobuf returns bytes for what is no UTF-8."""
+    return isinstance(name, str) and name.isprintable()
 
 
 def check_trainable(graph: Graph, where: str) -> None:

@@ -23,6 +23,7 @@ from hptc.frontend.clip import clip_by_norm
 from hptc.frontend.decompose import decompositions
 from hptc.frontend.dtypes import dtype_of
 from hptc.frontend.interpret import OriginInterpreter
+from hptc.frontend.loss_output import loss_output
 from hptc.frontend.provenance import SOURCE, STAGE
 from hptc.frontend.recipe import Recipe
 from hptc.frontend.torch import Model, first_line, quiet
@@ -151,7 +152,8 @@ def step_inputs(model: Model, plan: StepPlan) -> Inputs:
                 found[state_name(slot, parameter)] = (zeros, ValueKind.STATE)
         found[LR] = (torch.tensor(1e-3), ValueKind.HYPER)
         found[STEP] = (torch.tensor(1.0), ValueKind.HYPER)
-        found[TARGET] = (_example_target(model, plan.recipe), ValueKind.BATCH)
+        output = loss_output(model, plan.recipe.output)
+        found[TARGET] = (plan.recipe.loss.example_target(output), ValueKind.BATCH)
     return Inputs(
         {name: tensor for name, (tensor, _) in found.items()},
         {name: kind for name, (_, kind) in found.items()},
@@ -162,13 +164,6 @@ def _trained_names(plan: StepPlan) -> tuple[str, ...]:
     return plan.trained + tuple(
         name for adapter in plan.adapters for name in (adapter.a, adapter.b)
     )
-
-
-def _example_target(model: Model, recipe: Recipe) -> Tensor:
-    node = next(iter(reversed(model.program.graph.nodes)))
-    mutated = len(model.program.graph_signature.output_specs) - len(model.output_names)
-    output = node.args[0][mutated + recipe.output].meta["val"]
-    return recipe.loss.example_target(torch.zeros(tuple(output.shape), dtype=output.dtype))
 
 
 def _run(model: Model, plan: StepPlan, given: dict[str, Tensor], record: _Record) -> None:
