@@ -7,6 +7,7 @@ from hptc.errors import HptcError
 from hptc.ir.graph import Graph
 from hptc.ir.verify import verify
 from passes.assign_roles import AssignRoles
+from passes.commute_scales import CommuteScales
 from passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
 from passes.eliminate_dead_code import EliminateDeadCode
 from passes.fuse_chains import FuseChains
@@ -34,6 +35,7 @@ Observer = Callable[[str, Graph], None]
 """Called with the name of each pass that ran and the graph it returned."""
 
 PIPELINE: tuple[Pass, ...] = (
+    CommuteScales(),
     EliminateCommonSubexpressions(),
     EliminateDeadCode(),
     SinkViews(),

@@ -287,6 +287,7 @@ def test_every_pass_is_observed_under_its_name() -> None:
     seen: list[str] = []
     run_passes(from_text(STEP), PIPELINE, lambda name, _: seen.append(name))
     assert seen == [
+        "commute-scales",
         "eliminate-common-subexpressions",
         "eliminate-dead-code",
         "sink-views",
