@@ -101,7 +101,9 @@ def compile_source(
         output=source.model.output_index(options.output),
         clip_norm=options.clip_norm,
     )
-    captured = capture(source.model, options.phases, recipe, options.adapter, options.selection)
+    captured = capture(
+        source.model, options.phases, recipe, options.adapter, options.selection, options.seed
+    )
     capture_s = time.monotonic() - started
     compiled: dict[Phase, _Phase] = {}
     for position, phase in enumerate(options.phases):

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-from hptc.ir.families import is_random
 from hptc.ir.graph import Graph
 from hptc.ir.rename import renamed_inputs, renamed_results
 
@@ -11,8 +10,8 @@ from hptc.ir.rename import renamed_inputs, renamed_results
 class EliminateCommonSubexpressions:
     """Merge operations of equal kind, arguments and role into the first of them.
 
-    Operations that draw random numbers stay. What referred to a merged value, gradients and
-    updates included, refers to the first one.
+    What referred to a merged value, gradients and updates included, refers to the first one. Two
+    draws of random numbers differ in their salt, so they stay two.
     """
 
     name: str = "eliminate-common-subexpressions"
@@ -24,13 +23,12 @@ class EliminateCommonSubexpressions:
         kept = []
         for original in graph.ops:
             op = renamed_inputs(original, names)
-            if not is_random(op.kind):
-                # repr, since True, 1 and 1.0 are equal but not the same argument
-                key = (op.kind, repr(op.args), repr(op.kwargs), op.role.value)
-                outputs = first.setdefault(key, op.outputs)
-                if outputs != op.outputs:
-                    names.update(zip(op.outputs, outputs, strict=True))
-                    continue
-            kept.append(op)
+            # repr, since True, 1 and 1.0 are equal but not the same argument
+            key = (op.kind, repr(op.args), repr(op.kwargs), op.role.value)
+            outputs = first.setdefault(key, op.outputs)
+            if outputs == op.outputs:
+                kept.append(op)
+            else:
+                names.update(zip(op.outputs, outputs, strict=True))
         values = tuple(value for value in graph.values if value.name not in names)
         return renamed_results(replace(graph, ops=tuple(kept), values=values), names)

@@ -85,16 +85,17 @@ graph full {
 """  # fmt: skip
 
 
-def test_other_roles_other_literals_and_random_operations_stay() -> None:
+def test_other_roles_other_literals_and_other_salts_stay() -> None:
     text = """\
 graph full {
+  random %s : int64[]
   batch %x : float32[4]
   %a : float32[4] = aten.mul.Tensor(%x, 1) {forward}
   %b : float32[4] = aten.mul.Tensor(%x, 1.0) {forward}
   %c : float32[4] = aten.mul.Tensor(%x, true) {forward}
   %d : float32[4] = aten.mul.Tensor(%x, 1) {input-gradient}
-  %e : float32[4] = aten.rand_like.default(%x) {forward}
-  %f : float32[4] = aten.rand_like.default(%x) {forward}
+  %e : float32[4] = hptc.uniform.default(%s, 0, [4]) {forward}
+  %f : float32[4] = hptc.uniform.default(%s, 1, [4]) {forward}
 }
 """
     assert after(EliminateCommonSubexpressions(), text) == text

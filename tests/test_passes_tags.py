@@ -25,6 +25,7 @@ graph low {
   state %m : float32[4,4]
   hyper %lr : float32[]
   const %c : float32[4,4]
+  random %rs : int64[]
   batch %x : float32[4,4]
   %k : float32[4,4] = aten.arange.default(4) {forward}
   %f : float32[4,4] = aten.mul.Tensor(%w, %c) {forward}
@@ -34,7 +35,7 @@ graph low {
   %s : float32[4,4] = aten._softmax.default(%y, 1, false) {forward}
   %g : float32[4,4] = aten.mm.default(%s, %y) {input-gradient}
   %e : float32[4,4] = aten.embedding.default(%w, %x) {forward}
-  %r : float32[4] = aten.rand.default([4]) {forward}
+  %r : float32[4] = hptc.uniform.default(%rs, 0, [4]) {forward}
   %v : float32[4] = aten.mean.dim(%x, [0]) {forward}
   %n : float32[4,4] = aten.mul.Tensor(%m, %lr) {optimizer}
   update %p <- %n
@@ -50,7 +51,7 @@ def test_residency_follows_data_flow() -> None:
         "w": "static", "p": "trainable", "mean": "trainable", "scale": "static",
         "m": "trainable", "lr": "trainable", "c": "constant", "x": "transient",
         "k": "constant", "f": "static", "y": "transient", "z": "transient", "q": "trainable",
-        "s": "transient", "g": "transient", "e": "transient", "r": "trainable",
+        "s": "transient", "g": "transient", "e": "transient", "r": "trainable", "rs": "trainable",
         "v": "transient", "n": "trainable",
     }  # fmt: skip
 

@@ -11,12 +11,13 @@ from hptc.frontend.adapt import AdapterSpec, choose_adapters
 from hptc.frontend.dtypes import to_array
 from hptc.frontend.lower import lower
 from hptc.frontend.patterns import search
+from hptc.frontend.random import first_state
 from hptc.frontend.recipe import Recipe
 from hptc.frontend.torch import Model
 from hptc.frontend.training import StepPlan, trace_step
 from hptc.ir.adapter import Adapter
 from hptc.ir.graph import Graph, Phase
-from hptc.ir.names import TARGET, batch_name
+from hptc.ir.names import RANDOM_STATE, TARGET, batch_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,9 @@ def capture(
     recipe: Recipe,
     adapter: AdapterSpec,
     selection: Selection = Selection(),
+    seed: int = 0,
 ) -> Capture:
-    """Trace the step of every phase.
+    """Trace the step of every phase; `seed` is that of the random numbers it draws, if any.
 
     Raises ModelError, UnsupportedOpError or UsageError (a pattern that matches nothing).
     """
@@ -69,6 +71,8 @@ def capture(
     tensors = {**model.parameters, **model.buffers}
     for result in lowered.values():
         tensors.update(result.constants)
+        if RANDOM_STATE in result.graph.by_name:
+            tensors[RANDOM_STATE] = first_state(seed)
     return Capture(
         graphs={phase: result.graph for phase, result in lowered.items()},
         weights={name: to_array(tensor) for name, tensor in tensors.items()},

@@ -5,8 +5,8 @@ the backward entry of the CPU flash attention; that entry is dropped. Batch norm
 are kept whole as well, since their decompositions assume strides that differ between fake and real
 tensors. Entries of ours: `addmm` becomes mm and add, so that a trained bias does not colour a
 frozen matrix, `convolution_backward` becomes one operation per matrix gradient and a sum, the
-bilinear form and its gradients become matrix products, and the gradients of a weight norm products
-and sums.
+bilinear form and its gradients become matrix products, the gradients of a weight norm products and
+sums, and random operations draws from the state of the step.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._decomp import core_aten_decompositions
+
+from hptc.frontend.random import Draws, random_rules
 
 aten = torch.ops.aten
 
@@ -32,8 +34,8 @@ _KEPT_WHOLE = frozenset(
 _ONE_MATRIX = ([True, False, False], [False, True, False])
 
 
-def decompositions() -> dict[Any, Callable[..., Any]]:
-    """Return the table for `make_fx`: overload to rule."""
+def decompositions(draws: Draws | None = None) -> dict[Any, Callable[..., Any]]:
+    """Return the table for `make_fx`: overload to rule; random operations draw from `draws`."""
     stock: dict[Any, Callable[..., Any]] = dict(core_aten_decompositions())
     table = {
         op: rule for op, rule in stock.items() if op.overloadpacket.__name__ not in _KEPT_WHOLE
@@ -44,7 +46,8 @@ def decompositions() -> dict[Any, Callable[..., Any]]:
     table[aten._weight_norm_interface_backward.default] = (
         aten._weight_norm_differentiable_backward.default
     )
-    return table
+    table[aten.rrelu_with_noise_backward.default] = _rrelu_backward
+    return table | (random_rules(draws) if draws is not None else {})
 
 
 def _addmm(
@@ -53,6 +56,17 @@ def _addmm(
     product = torch.mm(left, right)
     product = product if alpha == 1 else product * alpha
     return product + (bias if beta == 1 else bias * beta)
+
+
+def _rrelu_backward(grad: Tensor, values: Tensor, noise: Tensor, *options: Any) -> Tensor:
+    """In training the noise is the slope of each value."""
+    low, high, training, is_result = options
+    result: Tensor = (
+        grad * noise
+        if training
+        else aten.leaky_relu_backward.default(grad, values, (low + high) / 2, is_result)
+    )
+    return result
 
 
 def _convolution_backward(grad: Tensor, *args: object) -> object:

@@ -6,10 +6,8 @@ from torch import Tensor
 from torch.fx import GraphModule, Interpreter, Node
 
 from hptc.frontend import lowrank
+from hptc.frontend.evaluation import in_evaluation
 from hptc.frontend.provenance import SOURCE, STAGE
-
-_EVALUATION = {"train": False, "training": False, "dropout_p": 0.0}
-"""Arguments that training and evaluation set in different ways, as evaluation has them."""
 
 
 class OriginInterpreter(Interpreter):
@@ -23,7 +21,7 @@ class OriginInterpreter(Interpreter):
     def call_function(self, target, args, kwargs):  # type: ignore[no-untyped-def]
         """Call an operation on tensors and `LowRankWeight`s."""
         if self._evaluating:
-            args, kwargs = _in_evaluation(target, args, kwargs)
+            args, kwargs = in_evaluation(target, args, kwargs)
         return lowrank.call(target, args, kwargs)
 
     def run_node(self, n: Node) -> object:
@@ -44,23 +42,6 @@ class OriginInterpreter(Interpreter):
             self._seen.add(function)
             function.register_prehook(_annotator(source))
             stack.extend(parent for parent, _ in function.next_functions if parent is not None)
-
-
-def _in_evaluation(
-    target: object, args: tuple[object, ...], kwargs: dict[str, object]
-) -> tuple[tuple[object, ...], dict[str, object]]:
-    """Switch a normalisation or dropout from training to evaluation.
-
-    A normalisation that keeps no statistics takes those of the batch in evaluation too.
-    """
-    schema = getattr(target, "_schema", None)
-    names = [argument.name for argument in schema.arguments] if schema else []
-    given = {**dict(zip(names, args, strict=False)), **kwargs}
-    keeps_none = "momentum" in given and given.get("running_mean") is None
-    if not schema or keeps_none:
-        return args, kwargs
-    switched = tuple(_EVALUATION.get(name, arg) for name, arg in zip(names, args, strict=False))
-    return switched, {name: _EVALUATION.get(name, arg) for name, arg in kwargs.items()}
 
 
 def _annotator(source: str):  # type: ignore[no-untyped-def]

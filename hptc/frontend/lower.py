@@ -202,9 +202,9 @@ def _refuse_random(node: Node) -> None:
     if torch.Tag.nondeterministic_seeded in tags:
         raise UnsupportedOpError(
             _place(node),
-            expected="a deterministic operation",
-            found="one that draws random numbers",
-            hint="Put the model in evaluation mode (model.eval()) or set its dropout to 0.",
+            expected="random numbers of a kind that a step can draw, and none in the phase infer",
+            found="others",
+            hint="Put the model in evaluation mode (model.eval()), or leave out the phase infer.",
         )
 
 

@@ -25,11 +25,12 @@ from hptc.frontend.dtypes import dtype_of
 from hptc.frontend.interpret import OriginInterpreter
 from hptc.frontend.loss_output import loss_output
 from hptc.frontend.provenance import SOURCE, STAGE
+from hptc.frontend.random import Draws
 from hptc.frontend.recipe import Recipe
 from hptc.frontend.torch import Model, first_line, quiet
 from hptc.ir.adapter import Adapter
 from hptc.ir.graph import Phase, ValueKind
-from hptc.ir.names import LR, STEP, TARGET, batch_name, state_name
+from hptc.ir.names import LR, RANDOM_STATE, STEP, TARGET, batch_name, state_name
 
 
 @dataclass(frozen=True)
@@ -79,26 +80,51 @@ def trace_step(model: Model, plan: StepPlan) -> Traced:
         dtype_of(tensor, name)
     names = tuple(inputs.tensors)
     outputs: list[str] = []
+    draws = None if plan.phase is Phase.INFER else Draws()
 
     def step(*tensors: Tensor) -> tuple[Tensor, ...]:
-        record = _Record()
-        _run(model, plan, dict(zip(names, tensors, strict=True)), record)
+        record, given = _Record(), dict(zip(names, tensors, strict=True))
+        if draws is not None:
+            draws.state = given[RANDOM_STATE]
+        _run(model, plan, given, record)
+        if draws is not None and draws.count:
+            record.tensors[f"new/{RANDOM_STATE}"] = _next_state(given[RANDOM_STATE])
         outputs[:] = record.tensors
         return tuple(record.tensors.values())
 
     tensors = tuple(inputs.tensors.values())
-    module = _trace(step, tensors, plan.phase)
+    module = _trace(step, tensors, plan.phase, draws)
     if any(_writes_in_place(node) for node in module.graph.nodes):
         # Some backward formulas and recurrent cells write into tensors of their own.
         module = _trace(functionalize(Interpreter(module).run), tensors, plan.phase)
+    if draws is not None and not draws.count:
+        inputs = _without_random_state(module, inputs)
     return Traced(module, inputs, tuple(outputs))
 
 
-def _trace(step: Callable[..., object], tensors: Sequence[Tensor], phase: Phase) -> GraphModule:
+def _next_state(state: Tensor) -> Tensor:
+    with fx_traceback.annotate({SOURCE: "random"}):
+        return state + 1
+
+
+def _without_random_state(module: GraphModule, inputs: Inputs) -> Inputs:
+    """Drop the input that nothing was drawn from."""
+    names = [name for name in inputs.tensors if name != RANDOM_STATE]
+    placeholders = module.graph.find_nodes(op="placeholder")
+    module.graph.erase_node(placeholders[list(inputs.tensors).index(RANDOM_STATE)])
+    return Inputs({n: inputs.tensors[n] for n in names}, {n: inputs.kinds[n] for n in names})
+
+
+def _trace(
+    step: Callable[..., object],
+    tensors: Sequence[Tensor],
+    phase: Phase,
+    draws: Draws | None = None,
+) -> GraphModule:
     """Record a function as ATen operations, none of which is peculiar to a CPU library."""
     tracer = make_fx(
         step,
-        decomposition_table=decompositions(),
+        decomposition_table=decompositions(draws),
         tracing_mode="fake",
         _allow_non_fake_inputs=True,
     )
@@ -150,6 +176,7 @@ def step_inputs(model: Model, plan: StepPlan) -> Inputs:
             for slot, extents in plan.recipe.optimizer.slots(tuple(tensor.shape)).items():
                 zeros = torch.zeros(extents, dtype=tensor.dtype)
                 found[state_name(slot, parameter)] = (zeros, ValueKind.STATE)
+        found[RANDOM_STATE] = (torch.tensor(0), ValueKind.RANDOM)
         found[LR] = (torch.tensor(1e-3), ValueKind.HYPER)
         found[STEP] = (torch.tensor(1.0), ValueKind.HYPER)
         output = loss_output(model, plan.recipe.output)

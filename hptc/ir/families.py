@@ -55,39 +55,27 @@ def base_name(kind: str) -> str:
     return kind.split(".")[1]
 
 
-def is_random(kind: str) -> bool:
-    """Say whether the operation draws random numbers, i.e. reads and advances random state."""
-    return base_name(kind) in _RANDOM
-
-
 _NAMESPACES = frozenset({"aten", "prims", "hptc"})
-
-_RANDOM_NAMES = """
-    bernoulli exponential multinomial native_dropout normal normal_functional poisson rand rand_like
-    randint randint_like randn randn_like randperm rrelu_with_noise rrelu_with_noise_functional
-    uniform
-"""
-_RANDOM = frozenset(_RANDOM_NAMES.split())
 
 _MEMBERS = {
     Family.CONTRACTION: """
         mm bmm addmm baddbmm mv dot convolution convolution_backward
     """,
     Family.ELEMENTWISE: """
-        abs acos acosh add addcdiv addcmul asin asinh atan atan2 atanh bernoulli bitwise_and
+        abs acos acosh add addcdiv addcmul asin asinh atan atan2 atanh bitwise_and
         bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor ceil celu clamp
         clamp_max clamp_min convert_element_type copysign cos cosh digamma div elu elu_backward eq
-        erf erfc erfinv exp exp2 expm1 exponential floor floor_divide fmax fmin fmod frac ge gelu
+        erf erfc erfinv exp exp2 expm1 floor floor_divide fmax fmin fmod frac ge gelu
         gelu_backward glu gt hardshrink hardsigmoid hardsigmoid_backward hardswish
         hardswish_backward hardtanh hardtanh_backward heaviside hypot isfinite isinf isnan
         isneginf isposinf le leaky_relu leaky_relu_backward lerp lgamma log log10 log1p log2
         log_sigmoid_forward log_sigmoid_backward logaddexp logical_and logical_not logical_or
         logical_xor logit lt masked_fill max.other maximum min.other minimum mish mul nan_to_num
-        native_dropout native_dropout_backward ne neg nextafter normal_functional polar pow
-        prelu reciprocal relu remainder round rrelu_with_noise rrelu_with_noise_functional rsqrt
+        native_dropout_backward ne neg nextafter polar pow
+        prelu reciprocal relu remainder round rsqrt
         rsub sgn sigmoid sigmoid_backward sign signbit silu silu_backward sin sinc sinh softplus
         softplus_backward softshrink sqrt square sub tan tanh tanh_backward threshold
-        threshold_backward tril triu trunc uniform where xlogy
+        threshold_backward tril triu trunc where xlogy
     """,
     Family.REDUCTION: """
         _adaptive_avg_pool2d _adaptive_avg_pool2d_backward _adaptive_avg_pool3d
@@ -98,7 +86,7 @@ _MEMBERS = {
         cumprod cumsum grid_sampler_2d grid_sampler_2d_backward grid_sampler_3d
         grid_sampler_3d_backward kthvalue linalg_vector_norm logcumsumexp logsumexp max
         max_pool2d_with_indices max_pool2d_with_indices_backward max_pool3d_with_indices
-        max_pool3d_with_indices_backward mean median min mode multinomial nll_loss2d_backward
+        max_pool3d_with_indices_backward mean median min mode nll_loss2d_backward
         nll_loss2d_forward nll_loss_backward nll_loss_forward norm prod sort std std_mean sum
         topk upsample_bicubic2d upsample_bicubic2d_backward upsample_bilinear2d
         upsample_bilinear2d_backward upsample_linear1d upsample_linear1d_backward
@@ -141,8 +129,7 @@ _MEMBERS = {
     Family.CREATE: """
         arange empty empty_like empty_permuted empty_strided eye fill full full_like iota linspace
         logspace new_empty new_empty_strided new_full new_ones new_zeros normal ones ones_like
-        poisson rand rand_like randint randint_like randn randn_like randperm scalar_tensor
-        tril_indices triu_indices zeros zeros_like
+        scalar_tensor tril_indices triu_indices uniform zeros zeros_like
     """,
 }
 

@@ -70,6 +70,7 @@ class ValueKind(Enum):
     PARAMETER = "param"  # trained exactly when an update names it
     BUFFER = "buffer"  # non-parameter state of the model, e.g. running statistics
     STATE = "state"  # optimizer state, e.g. moments
+    RANDOM = "random"  # what random numbers follow from, seeded at compile time
     HYPER = "hyper"  # learning rate and step count, set by the driver every step
     CONSTANT = "const"  # known at compile time
     COMPUTED = "op"  # result of an operation

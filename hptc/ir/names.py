@@ -3,6 +3,8 @@
 LR = "hyper/lr"
 STEP = "hyper/step"
 TARGET = "target"
+RANDOM_STATE = "random/state"
+"""What the random numbers of a step follow from; one more after every step."""
 BATCH_PREFIX = "in_"
 """Of the model inputs, which are numbered."""
 

@@ -125,6 +125,8 @@ _FLOPS = {
     "sigmoid_backward": 3,
     "silu": 4,
     "silu_backward": 7,
+    "uniform": 12,  # ten rounds of Philox yield eight numbers: shuffles, then a product
+    "normal": 40,  # two words of Philox, logarithm, root, cosine
     "tanh": 5,  # two exponentials, add, subtract, divide
     "tanh_backward": 3,
     "gelu": 8,  # scale, error function or cubic and tanh, add, two products

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from hptc.ir.contractions import contraction, data_inputs
-from hptc.ir.families import is_random
 from hptc.ir.graph import Graph, Op, OperandTag, Residency, ValueKind
 
 _VOLATILITY = {residency: level for level, residency in enumerate(Residency)}
@@ -13,7 +12,7 @@ def residencies(graph: Graph) -> dict[str, Residency]:
     """Return the residency of every value.
 
     Inputs by their kind and by whether an update names them; a result is as volatile as the most
-    volatile input of its operation, and at least trainable if the operation draws random numbers.
+    volatile input of its operation.
     """
     updated = {update.state for update in graph.updates}
     found = {
@@ -22,8 +21,8 @@ def residencies(graph: Graph) -> dict[str, Residency]:
         if value.kind is not ValueKind.COMPUTED
     }
     for op in graph.ops:
-        least = Residency.TRAINABLE if is_random(op.kind) else Residency.CONSTANT
-        reached = max([least, *(found[name] for name in op.inputs)], key=_VOLATILITY.__getitem__)
+        read = (found[name] for name in op.inputs)
+        reached = max(read, key=_VOLATILITY.__getitem__, default=Residency.CONSTANT)
         found.update(dict.fromkeys(op.outputs, reached))
     return found
 
@@ -39,8 +38,7 @@ def operand_tag(
         residency: The residency of every value.
         updates: The values that state takes at the end of the step.
     """
-    random = is_random(op.kind)
-    if not random and all(residency[name].is_fixed for name in op.inputs):
+    if all(residency[name].is_fixed for name in op.inputs):
         return OperandTag.FOLDED
     product = contraction(graph, op)
     if product is not None:
@@ -49,7 +47,7 @@ def operand_tag(
         if any(fixed) and any(moving):
             return OperandTag.STATIC
     read = {residency[name] for name in data_inputs(graph, op)}
-    if random or Residency.TRAINABLE in read or not updates.isdisjoint(op.outputs):
+    if Residency.TRAINABLE in read or not updates.isdisjoint(op.outputs):
         return OperandTag.TRAINABLE
     return OperandTag.DYNAMIC
 

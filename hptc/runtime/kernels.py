@@ -119,9 +119,12 @@ def aten_function(kind: str) -> Function:
             expected=f"an ATen overload of torch {torch.__version__}",
             found="none",
         )
-    if overload._schema.is_mutable:
+    draws = torch.Tag.nondeterministic_seeded in overload.tags
+    if draws or overload._schema.is_mutable:
         raise UnsupportedOpError(
-            f"operation kind {kind}", expected="a pure operation", found="one that writes in place"
+            f"operation kind {kind}",
+            expected="a pure operation",
+            found="one that draws from a hidden state" if draws else "one that writes in place",
         )
     return overload
 

@@ -14,10 +14,12 @@ from torch.utils._pytree import tree_leaves
 
 from hptc.errors import UsageError
 from hptc.frontend.capture import Selection
+from hptc.frontend.evaluation import evaluated
 from hptc.frontend.losses import LossFunction
 from hptc.frontend.onnx_restore import restore_weights
 from hptc.frontend.source import reference_module
 from hptc.runtime.recorded import recorded
+from hptc.runtime.reference_noise import Replay
 from hptc.schedule.model import Bundle, Merge
 
 Tensors = Mapping[str, Tensor]
@@ -61,11 +63,13 @@ class EagerModel:
         merges: tuple[Merge, ...],
         trained: tuple[str, ...] = (),
         loss: tuple[LossFunction, Tensor] | None = None,
+        draws: Mapping[int, Tensor] = {},
     ) -> EagerStep:
         """Run forward, and backward for `trained` if a loss and its target are given.
 
-        Adapted weights enter as W0 + s * A @ B, one dense matrix, through which autograd finds the
-        gradients of A and B.
+        With a loss the model trains, and takes its random numbers from `draws`; without, it
+        evaluates. Adapted weights enter as W0 + s * A @ B, one dense matrix, through which
+        autograd finds the gradients of A and B.
         """
         leaves = {name: state[name].clone().requires_grad_() for name in trained}
         given = merged_weights({**state, **leaves}, merges)
@@ -74,17 +78,26 @@ class EagerModel:
         buffers = {
             name: state.get(name, tensor).clone() for name, tensor in self.module.named_buffers()
         }
-        # Batch statistics are saved for the backward pass before the module writes them.
+        # A normalisation saves the statistics that the end of the model then overwrites.
         with torch.autograd.graph.allow_mutation_on_saved_tensors():
-            with torch.set_grad_enabled(loss is not None):
-                result = torch.func.functional_call(self.module, {**parameters, **buffers}, inputs)
-            output = tree_leaves(result)[self.output]
+            output = self._forward({**parameters, **buffers}, inputs, loss is not None, draws)
             if loss is None:
                 return EagerStep(output, None, {}, {})
             value = loss[0](output, loss[1])
             found = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
         gradients = {n: g for n, g in zip(leaves, found, strict=True) if g is not None}
         return EagerStep(output.detach(), value.detach(), gradients, buffers)
+
+    def _forward(
+        self, held: Tensors, inputs: tuple[Tensor, ...], trains: bool, draws: Mapping[int, Tensor]
+    ) -> Tensor:
+        module = self.module if trains else evaluated(self.module)
+        replay = Replay(draws)
+        with torch.set_grad_enabled(trains), replay:
+            result = torch.func.functional_call(module, dict(held), inputs)
+        replay.check_all_taken()
+        output: Tensor = tree_leaves(result)[self.output]
+        return output
 
 
 def eager_model(bundle: Bundle) -> EagerModel:

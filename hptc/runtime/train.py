@@ -101,7 +101,7 @@ def final_weights(bundle: Bundle, phase: Phase, state: Mapping[str, Tensor]) -> 
     merges = merges_out_of(bundle, phase)
     held = merge_state(merges, held)
     factors = {name for merge in merges for name in (merge.a, merge.b)}
-    outside = (ValueKind.STATE, ValueKind.CONSTANT)
+    outside = (ValueKind.STATE, ValueKind.CONSTANT, ValueKind.RANDOM)
     return {
         name: tensor
         for name, tensor in held.items()

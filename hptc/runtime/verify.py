@@ -29,6 +29,7 @@ from hptc.runtime.reference import (
     merged_weights,
     onnxruntime_output,
 )
+from hptc.runtime.reference_noise import drawn, drawn_values
 from hptc.runtime.reference_optimizer import Updating, optimizer_update
 from hptc.runtime.single import chosen_phases
 from hptc.runtime.transition import State, initial_state, merges_out_of
@@ -152,7 +153,7 @@ def _run_case(
     machine.enter(held)
     result = machine.step(
         {name: tensor for name, tensor in values.items() if name in read},
-        watch=tuple(named.value for named in graph.gradients),
+        watch=(*(named.value for named in graph.gradients), *drawn_values(graph).values()),
     )
     return _Case(
         bundle=bundle,
@@ -163,7 +164,14 @@ def _run_case(
         gradients={named.name: result.watched[named.value] for named in graph.gradients},
         inputs=inputs,
         weights=merged_weights(state, merges),
-        eager=model.run(state, inputs, merges, _trainable(bundle, phase, model), loss),
+        eager=model.run(
+            state,
+            inputs,
+            merges,
+            _trainable(bundle, phase, model),
+            loss,
+            drawn(graph, result),
+        ),
         given=given if phase is Phase.FULL else None,
     )
 

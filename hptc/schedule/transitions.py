@@ -7,7 +7,7 @@ from hptc.ir.adapter import Adapter
 from hptc.ir.graph import Graph, Phase, ValueKind
 from hptc.schedule.model import Initialise, Merge, Transition
 
-_CARRIED = frozenset({ValueKind.PARAMETER, ValueKind.BUFFER})
+_CARRIED = frozenset({ValueKind.PARAMETER, ValueKind.BUFFER, ValueKind.RANDOM})
 
 
 def transitions(
@@ -44,7 +44,7 @@ def _transition(
 
 
 def _carried(graphs: Mapping[Phase, Graph], phase: Phase) -> set[str]:
-    """Names of a phase's parameters and buffers; a phase that was not compiled has them all."""
+    """Names of what a phase hands on; a phase that was not compiled has it all."""
     chosen = [graphs[phase]] if phase in graphs else list(graphs.values())
     values = (value for graph in chosen for value in graph.values)
     return {value.name for value in values if value.kind in _CARRIED}

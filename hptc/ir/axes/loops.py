@@ -6,7 +6,7 @@ from math import prod
 
 from hptc.ir.axes import contractions, movement, norms, pointwise, reductions
 from hptc.ir.axes.model import CLOSED, Accumulate, Labels, Site
-from hptc.ir.families import Family, family, is_random
+from hptc.ir.families import Family, family
 from hptc.ir.graph import Graph, Op, Value
 
 
@@ -40,15 +40,12 @@ class Loop:
 
 
 def labels(graph: Graph, op: Op) -> Labels | None:
-    """Return the letters of an operation's axes; None if every axis is `all`.
-
-    So it is for kinds without a rule, and for what draws random numbers.
-    """
+    """Return the letters of an operation's axes; None if every axis is `all`, or without a rule."""
     base, overload = op.kind.split(".")[1], op.kind.split(".")[-1]
     rule = _RULES.get(f"{base}.{overload}") or _RULES.get(base)
     if rule is None and family(op.kind) is Family.ELEMENTWISE:
         rule = pointwise.elementwise
-    if rule is None or is_random(op.kind) or not op.inputs:
+    if rule is None or not op.inputs:
         return None
     site = Site(graph, op)
     found = rule(site)
