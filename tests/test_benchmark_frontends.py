@@ -3,8 +3,17 @@ import pytest
 import torch
 from torch import nn
 
+from benchmarks.applications.models import EncoderLayer, Size
 from benchmarks.frontends.cases import eager_results, module_case
 from benchmarks.frontends.check import Row, check_case
+from benchmarks.frontends.macs import macs_by_tag
+from benchmarks.frontends.swe import CaptureCost
+from hptc.frontend.adapt import parse_adapter
+from hptc.frontend.capture import capture
+from hptc.frontend.recipe import Recipe
+from hptc.frontend.torch import load_module
+from hptc.ir.graph import Phase
+from passes import PIPELINE, run_passes
 
 GOOD = {
     "loss_abs_err": 1e-7,
@@ -71,3 +80,28 @@ def test_a_failure_is_a_row_per_phase_and_not_the_end() -> None:
     rows = list(check_case(case, ["nonsense"]))
     assert [row.phase for row in rows] == ["full", "low", "infer"]
     assert all(row.missed == ("error",) and "nonsense" in row.error for row in rows)
+
+
+def test_macs_of_one_encoder_layer_are_those_counted_by_hand() -> None:
+    tokens, width, ffn, batch = 6, 8, 32, 2
+    size = Size(tokens, width, width, 1, 2, ffn // width, (), ())
+    x = torch.randn(batch, tokens, width)
+    model = load_module(EncoderLayer(size, dropout=0.0).eval(), (x,))
+    graph = capture(model, (Phase.FULL,), Recipe(), parse_adapter("lora")).graphs[Phase.FULL]
+    found = macs_by_tag(run_passes(graph, PIPELINE))
+    attention = batch * tokens * tokens * width
+    weights = 4 * width * width + 2 * width * ffn
+    on_the_way_back = weights - 3 * width * width  # nothing asks for the gradient of x
+    rows = batch * tokens
+    assert found == {
+        "folded": 0,
+        "static": 0,
+        "trainable": rows * (weights + on_the_way_back),
+        "dynamic": rows * weights + 6 * attention,
+    }
+
+
+def test_capture_cost_is_held_to_both_limits() -> None:
+    assert not CaptureCost(1, {}, seconds=60.0, peak_gib=6.0).missed
+    assert CaptureCost(1, {}, seconds=60.1, peak_gib=1.0).missed
+    assert CaptureCost(1, {}, seconds=1.0, peak_gib=6.1).missed

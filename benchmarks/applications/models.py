@@ -91,6 +91,9 @@ WIND = Application(
 )
 APPLICATIONS = (SWE, COVID, WIND, WEATHER)
 
+HEADS = r"^(embedding|reduction|decoder)\."
+"""Parameters that stay trained in the phase `low`, as the pattern of `--train`."""
+
 
 class Attention(nn.Module):
     """Multi-head self-attention with separate projections."""

@@ -1,7 +1,9 @@
 """Whole models through the frontends: `python -m benchmarks.frontends [--models DIR]`.
 
 Every NAME.onnx of DIR with NAME.npz, and modules of torch and `transformers`, through compile and
-`run --verify`, in `full`, `infer` and each form of `low`. Exit status 1 where one misses a limit.
+`run --verify`, in `full`, `infer` and each form of `low`. With `--macs`, instead, the MACs per tag
+in each form; with `--swe` time and memory of capturing HpT's SWE model. Exit status 1 where one
+misses a limit.
 """
 
 import argparse
@@ -11,15 +13,18 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.frontends.cases import Case, folder_cases
 from benchmarks.frontends.check import FORMS, Row, check_case
+from benchmarks.frontends.macs import work_tables
+from benchmarks.frontends.swe import measure
+from benchmarks.frontends.tables import print_capture, print_rows, print_work
 from benchmarks.frontends.torch_models import torch_cases
 from benchmarks.model_folder import default_folder
-from benchmarks.stamp import stamp
+from benchmarks.stamp import PACKAGES, stamp
+
+Json = dict[str, object]
 
 
 def find_cases(options: argparse.Namespace) -> Iterator[Case]:
@@ -40,32 +45,33 @@ def _transformers_cases() -> Iterator[Case]:
     yield from transformers_cases()
 
 
-def print_rows(console: Console, rows: list[Row]) -> None:
-    table = Table(title="compile and run --verify", box=box.SIMPLE_HEAD)
-    for column in ("model", "phase"):
-        table.add_column(column)
-    for column in ("ops", "loss", "gradients", "update", "output", "capture s"):
-        table.add_column(column, justify="right")
-    table.add_column("result")
-    for row in rows:
-        errors = (
-            row.loss_abs_err,
-            row.grad_max_rel_err,
-            row.update_max_rel_err,
-            row.output_max_abs_err,
-        )
-        table.add_row(
-            row.model,
-            f"{row.phase} {row.form or ''}",
-            "-" if row.ops is None else str(row.ops),
-            *("-" if error is None else f"{error:.1e}" for error in errors),
-            "-" if row.capture_s is None else f"{row.capture_s:.1f}",
-            f"[red]{', '.join(row.missed)}" if row.missed else "ok",
-        )
-    console.print(table)
-    for row in rows:
-        if row.error:
-            console.print(f"{row.model} {row.phase} {row.form or ''}: {row.error}", style="red")
+def check_models(console: Console, options: argparse.Namespace) -> tuple[Json, bool]:
+    rows: list[Row] = []
+    for case in find_cases(options):
+        if options.only is None or case.name in options.only:
+            found = list(check_case(case, options.forms))
+            missed = sum(bool(row.missed) for row in found)
+            print(f"{case.name}: {f'{missed} missed' if missed else 'ok'}", file=sys.stderr)
+            rows += found
+    if not rows:
+        sys.exit("No such model: a folder with --models, and names with --only, choose them.")
+    print_rows(console, rows)
+    results = [{**asdict(row), "missed": row.missed} for row in rows]
+    return {"results": results}, any(row.missed for row in rows)
+
+
+def measure_work(console: Console, options: argparse.Namespace) -> tuple[Json, bool]:
+    found: Json = {}
+    missed = False
+    if options.macs:
+        rows = list(work_tables(options.forms))
+        print_work(console, rows)
+        found["macs"] = [asdict(row) for row in rows]
+    if options.swe:
+        cost = measure()
+        print_capture(console, cost)
+        found["swe"], missed = asdict(cost), cost.missed
+    return found, missed
 
 
 def parse_options() -> argparse.Namespace:
@@ -76,6 +82,8 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument(
         "--no-extra", dest="extra", action="store_false", help="the folder's models alone"
     )
+    parser.add_argument("--macs", action="store_true", help="MACs per tag, instead")
+    parser.add_argument("--swe", action="store_true", help="capture of the SWE model, instead")
     parser.add_argument("--output", type=Path, help="JSON file to write")
     options = parser.parse_args()
     options.forms = options.forms.split(",")
@@ -89,25 +97,12 @@ def parse_options() -> argparse.Namespace:
 def main() -> int:
     options = parse_options()
     console = Console(width=140)
-    rows: list[Row] = []
-    for case in find_cases(options):
-        if options.only is None or case.name in options.only:
-            rows += check_case(case, options.forms)
-            print(f"{case.name}: {_verdict(rows, case.name)}", file=sys.stderr)
-    if not rows:
-        sys.exit("No model of that name.")
-    print_rows(console, rows)
-    missed = sum(bool(row.missed) for row in rows)
-    console.print(f"{len(rows)} checks, {missed} missed")
+    run = measure_work if options.macs or options.swe else check_models
+    found, missed = run(console, options)
     if options.output:
-        results = [{**asdict(row), "missed": row.missed} for row in rows]
-        options.output.write_text(json.dumps({**stamp(), "results": results}, indent=1))
+        about = stamp((*PACKAGES, "transformers"))
+        options.output.write_text(json.dumps({**about, **found}, indent=1))
     return 1 if missed else 0
-
-
-def _verdict(rows: list[Row], name: str) -> str:
-    missed = sum(bool(row.missed) for row in rows if row.model == name)
-    return f"{missed} missed" if missed else "ok"
 
 
 if __name__ == "__main__":
