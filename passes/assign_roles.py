@@ -34,7 +34,7 @@ _SUMS = frozenset(
 """Linear in all their inputs together: they may add up several parts of one gradient."""
 
 _SCALES = frozenset({"div", "masked_fill", "mul", "where"})
-"""Linear in one input as long as the others are fixed."""
+"""Linear in one input as long as the others do not depend on the batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ class AssignRoles:
     """Give the role weight-gradient to backward operations that only make parameter gradients.
 
     Such an operation computes a parameter gradient, or a part of one that reaches it through
-    views, sums and fixed scales alone. A product with a fixed or trained matrix is one only if its
-    result is the gradient itself: otherwise it hands a gradient on to the layer below. A view
-    takes the role of what reads it.
+    views, sums, scales without batch data and fixed matrices. A product with a fixed or trained
+    matrix is one only if its result is the gradient itself: otherwise it hands a gradient on to
+    the layer below. A view takes the role of what reads it.
     """
 
     name: str = "assign-roles"
@@ -107,4 +107,6 @@ class _Roles:
         if family(op.kind) is Family.VIEW or kind in _SUMS:
             makers = (self._graph.producer.get(name) for name in moving)
             return all(maker is not None and maker.role in _BACKWARD for maker in makers)
-        return len(moving) <= 1 and (kind in _SCALES or contraction(self._graph, op) is not None)
+        if kind in _SCALES:
+            return sum(self._residency[name] is Residency.TRANSIENT for name in moving) <= 1
+        return len(moving) <= 1 and contraction(self._graph, op) is not None

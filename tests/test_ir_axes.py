@@ -84,7 +84,6 @@ CASES = [
     ("a.cd,->a.cd", "prelu.default", Float((4, 3, 2, 3)), Float((3,))),
     ("ab.->ab.", "glu.default", Float((4, 3, 6)), -1),
     ("a..->a..", "tril.default", Float((4, 3, 6))),
-    ("->all", "bernoulli.p", Float((4, 3)), 0.5),
     ("ab->ab", "full_like.default", Float((4, 3)), 1),
     # along axes
     ("ab.->ab.", "_softmax.default", Float((4, 3, 6)), -1, False),

@@ -164,6 +164,34 @@ graph low {
     assert {op.role for op in graph.ops} == {Role.WEIGHT_GRADIENT}
 
 
+def test_the_gradient_of_a_matrix_that_trained_scales_make_is_a_weight_gradient() -> None:
+    graph = AssignRoles()(from_text("""\
+graph low {
+  param %w : float32[4,4]
+  param %d : float32[4]
+  param %e : float32[4]
+  batch %x : float32[2,4]
+  batch %dy : float32[2,4]
+  %wd : float32[4,4] = aten.mul.Tensor(%w, %d) {forward}
+  %xt : float32[4,2] = aten.permute.default(%x, [1, 0]) {input-gradient}
+  %dw : float32[4,4] = aten.mm.default(%xt, %dy) {input-gradient}
+  %dwe : float32[4,4] = aten.mul.Tensor(%dw, %e) {input-gradient}
+  %p : float32[4,4] = aten.mul.Tensor(%dwe, %w) {input-gradient}
+  %dd : float32[4] = aten.sum.dim_IntList(%p, [0]) {input-gradient}
+  %q : float32[4,4] = aten.mul.Tensor(%dw, %wd) {input-gradient}
+  %de : float32[4] = aten.sum.dim_IntList(%q, [0]) {input-gradient}
+  %dn : float32[4] = aten.sub.Tensor(%d, %dd) {optimizer}
+  %en : float32[4] = aten.sub.Tensor(%e, %de) {optimizer}
+  update %d <- %dn
+  update %e <- %en
+  gradient "d" = %dd
+  gradient "e" = %de
+}
+"""))  # fmt: skip
+    roles = {op.role for op in graph.ops if op.role not in (Role.FORWARD, Role.OPTIMIZER)}
+    assert roles == {Role.WEIGHT_GRADIENT}
+
+
 # fuse-chains
 
 STEP = """\

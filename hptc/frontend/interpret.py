@@ -10,28 +10,17 @@ from hptc.frontend.evaluation import in_evaluation
 from hptc.frontend.provenance import SOURCE, STAGE
 
 
-class OriginInterpreter(Interpreter):
-    """Runs an exported program; backward operations inherit the source of their forward."""
+class Origins:
+    """Passes the source of each operation on to what autograd does backward."""
 
-    def __init__(self, module: GraphModule, evaluating: bool) -> None:
-        super().__init__(module)
-        self._evaluating = evaluating
+    def __init__(self) -> None:
         self._seen: set[object] = set()
 
-    def call_function(self, target, args, kwargs):  # type: ignore[no-untyped-def]
-        """Call an operation on tensors and `LowRankWeight`s."""
-        if self._evaluating:
-            args, kwargs = in_evaluation(target, args, kwargs)
-        return lowrank.call(target, args, kwargs)
-
-    def run_node(self, n: Node) -> object:
-        """Run a node and mark what autograd recorded of it."""
-        result = super().run_node(n)
-        source = node_source(n)
+    def mark(self, result: object, source: str) -> None:
+        """Mark what autograd recorded of an operation since the last mark."""
         for leaf in torch.utils._pytree.tree_leaves(result):
             if isinstance(leaf, Tensor) and leaf.grad_fn is not None:
                 self._mark(leaf.grad_fn, source)
-        return result
 
     def _mark(self, root: torch.autograd.graph.Node, source: str) -> None:
         stack = [root]
@@ -42,6 +31,33 @@ class OriginInterpreter(Interpreter):
             self._seen.add(function)
             function.register_prehook(_annotator(source))
             stack.extend(parent for parent, _ in function.next_functions if parent is not None)
+
+
+class OriginInterpreter(Interpreter):
+    """Runs an exported program; backward operations inherit the source of their forward.
+
+    What stands in no module but the model itself is named after its node.
+    """
+
+    def __init__(self, module: GraphModule, evaluating: bool, origins: Origins) -> None:
+        super().__init__(module)
+        self._evaluating = evaluating
+        self._origins = origins
+        self._source = ""
+
+    def call_function(self, target, args, kwargs):  # type: ignore[no-untyped-def]
+        """Call an operation on tensors and `LowRankWeight`s."""
+        if self._evaluating:
+            args, kwargs = in_evaluation(target, args, kwargs)
+        with fx_traceback.annotate({SOURCE: self._source}):
+            return lowrank.call(target, args, kwargs)
+
+    def run_node(self, n: Node) -> object:
+        """Run a node and mark what autograd recorded of it."""
+        self._source = node_source(n) or n.name
+        result = super().run_node(n)
+        self._origins.mark(result, self._source)
+        return result
 
 
 def _annotator(source: str):  # type: ignore[no-untyped-def]

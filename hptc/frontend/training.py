@@ -22,7 +22,7 @@ from hptc.frontend import lowrank
 from hptc.frontend.clip import clip_by_norm
 from hptc.frontend.decompose import decompositions
 from hptc.frontend.dtypes import dtype_of
-from hptc.frontend.interpret import OriginInterpreter
+from hptc.frontend.interpret import OriginInterpreter, Origins
 from hptc.frontend.loss_output import loss_output
 from hptc.frontend.provenance import SOURCE, STAGE
 from hptc.frontend.random import Draws
@@ -197,16 +197,19 @@ def _run(model: Model, plan: StepPlan, given: dict[str, Tensor], record: _Record
     """Run one step on (fake) tensors and record its outputs."""
     training = plan.phase is not Phase.INFER
     trained = _trained_names(plan) if training else ()
+    origins = Origins()
     leaves = {name: given[name].detach().requires_grad_() for name in trained}
     with nullcontext() if training else torch.no_grad():
-        outputs, buffers = _forward(model, plan, {**given, **leaves})
+        outputs, buffers = _forward(model, plan, {**given, **leaves}, origins)
     output = outputs[plan.recipe.output]
     record.tensors["output"] = output.detach()
     if not training:
         return
     for name, tensor in buffers.items():
         record.tensors[f"new/{name}"] = tensor.detach()
-    loss = plan.recipe.loss(output, given[TARGET])
+    with fx_traceback.annotate({SOURCE: "loss"}):
+        loss = plan.recipe.loss(output, given[TARGET])
+    origins.mark(loss, "loss")
     record.tensors["loss"] = loss.detach()
     gradients = _gradients(loss, leaves)
     for name, gradient in gradients.items():
@@ -215,11 +218,11 @@ def _run(model: Model, plan: StepPlan, given: dict[str, Tensor], record: _Record
 
 
 def _forward(
-    model: Model, plan: StepPlan, given: Mapping[str, Tensor]
+    model: Model, plan: StepPlan, given: Mapping[str, Tensor], origins: Origins
 ) -> tuple[Sequence[Tensor], dict[str, Tensor]]:
     arguments = _program_arguments(model, plan, given)
     evaluating = plan.phase is Phase.INFER
-    results = OriginInterpreter(model.program.graph_module, evaluating).run(*arguments)
+    results = OriginInterpreter(model.program.graph_module, evaluating, origins).run(*arguments)
     signature = model.program.graph_signature
     mutated = dict(signature.buffers_to_mutate)
     count = len(results) - len(model.output_names)
@@ -256,7 +259,7 @@ def _gradients(loss: Tensor, leaves: Mapping[str, Tensor]) -> dict[str, Tensor]:
             found="none that does" if leaves else "no trained parameter at all",
             hint="Choose another --output, or name parameters to train with --train REGEX.",
         )
-    with fx_traceback.annotate({STAGE: "backward"}):
+    with fx_traceback.annotate({STAGE: "backward", SOURCE: "loss"}):
         found = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
     return {name: g for name, g in zip(leaves, found, strict=True) if g is not None}
 
