@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from hptc.frontend.onnx_ops.nn import softmax
 from hptc.frontend.onnx_ops.rule import Rule
 from hptc.frontend.onnx_ops.types import torch_dtype
 
@@ -104,6 +105,10 @@ def _attention(  # noqa: PLR0913, PLR0917  (the signature of ONNX)
     return result if outputs == 1 else (result, k, v, shown)
 
 
+def _rounded(number: float, dtype: torch.dtype) -> float:
+    return torch.tensor(number, dtype=dtype).item()
+
+
 def _weigh(
     q: Tensor,
     k: Tensor,
@@ -117,14 +122,14 @@ def _weigh(
     if share > 1:
         k, v = k.repeat_interleave(share, 1), v.repeat_interleave(share, 1)
     scale = attributes.get("scale")
-    root = math.sqrt(1 / math.sqrt(q.shape[-1]) if scale is None else scale)
+    root = _rounded(math.sqrt(1 / math.sqrt(q.shape[-1]) if scale is None else scale), q.dtype)
     raw = torch.matmul(q * root, (k * root).transpose(-2, -1))
     cap = attributes.get("softcap", 0.0)
     capped = torch.tanh(raw / cap) * cap if cap > 0 else raw
     scores = capped if bias is None else capped + bias
     precision = attributes.get("softmax_precision")
     wide = scores if precision is None else scores.to(torch_dtype(precision))
-    weights = torch.softmax(wide, -1).to(q.dtype)
+    weights = softmax(wide).to(q.dtype)
     if sighted is not None:
         weights = torch.where(sighted, weights, torch.zeros((), dtype=q.dtype))
     shown = (raw, capped, scores, weights)[attributes.get("qk_matmul_output_mode", 0)]

@@ -1,4 +1,4 @@
-"""Opset 6: broadcasting had to be asked for, and flags said whether a model is trained."""
+"""What operations meant in the first opsets, where that differs by more than an attribute."""
 
 import operator
 from collections.abc import Callable
@@ -33,8 +33,27 @@ def _gemm(*operands: Tensor, broadcast: int = 0, **attributes: Any) -> Tensor:
     return nn.gemm(*operands, **attributes)
 
 
-def _batch_norm(*operands: Tensor, is_test: int = 1, spatial: int = 1, **attributes: Any) -> Any:
-    return nn.batch_norm(*operands[:5], **attributes, training_mode=0)
+def _batch_norm(  # noqa: PLR0913  (the signature of ONNX)
+    x: Tensor,
+    scale: Tensor,
+    bias: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    *,
+    epsilon: float = 1e-5,
+    is_test: int = 1,
+    momentum: float = 0.9,
+    spatial: int = 1,
+    consumed_inputs: tuple[int, ...] = (),
+) -> Any:
+    """By stored statistics, each of one channel, or of one element where not `spatial`."""
+    if spatial:
+        return nn.batch_norm(x, scale, bias, mean, variance, epsilon=epsilon)
+    return (x - mean) * torch.rsqrt(variance + epsilon) * scale + bias
+
+
+def _concat(*parts: Tensor, axis: int = 1) -> Tensor:
+    return torch.cat(parts, axis)
 
 
 _BINARY: dict[str, Callable[[Any, Any], Tensor]] = {
@@ -53,7 +72,8 @@ _BINARY: dict[str, Callable[[Any, Any], Tensor]] = {
 
 RULES: tuple[Rule, ...] = (
     *(Rule(op, _aligned(run), until=6) for op, run in _BINARY.items()),
-    Rule("BatchNormalization", _batch_norm, until=6),
+    Rule("BatchNormalization", _batch_norm, until=8),
+    Rule("Concat", _concat, until=3),
     Rule("Gemm", _gemm, until=6),
     Rule("PRelu", _prelu, until=6),
 )

@@ -8,6 +8,8 @@ from torch.nn import functional
 
 from hptc.frontend.onnx_ops.rule import Rule, variadic
 
+_HALF = frozenset({torch.float16, torch.bfloat16})
+
 
 def gemm(  # noqa: PLR0913  (the signature of ONNX)
     a: Tensor,
@@ -34,8 +36,12 @@ def _einsum(*operands: Tensor, equation: str) -> Tensor:
     return torch.einsum(equation.replace(" ", ""), *operands)
 
 
-def _softmax(x: Tensor, *, axis: int = -1) -> Tensor:
-    return torch.softmax(x, axis)
+def softmax(x: Tensor, *, axis: int = -1) -> Tensor:
+    """Softmax; in half precision step by step, as the standard rounds."""
+    if x.dtype not in _HALF:
+        return torch.softmax(x, axis)
+    powers = torch.exp(x - torch.amax(x, axis, keepdim=True))
+    return powers / torch.sum(powers, axis, keepdim=True)
 
 
 def _log_softmax(x: Tensor, *, axis: int = -1) -> Tensor:
@@ -184,13 +190,13 @@ RULES: tuple[Rule, ...] = (
             "MatMul": torch.matmul,
             "MeanVarianceNormalization": _mean_variance_norm,
             "RMSNormalization": _rms_norm,
-            "Softmax": _flattened(_softmax),
+            "Softmax": _flattened(softmax),
             "LogSoftmax": _flattened(_log_softmax),
             "Hardmax": _flattened(_hardmax),
         }
     ),
     Rule("GroupNormalization", _group_norm, since=21),
-    Rule("Softmax", _softmax, since=13),
+    Rule("Softmax", softmax, since=13),
     Rule("LogSoftmax", _log_softmax, since=13),
     Rule("Hardmax", _hardmax, since=13),
     Rule("LayerNormalization", _layer_norm, counts_outputs=True),

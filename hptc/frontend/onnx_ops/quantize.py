@@ -7,7 +7,7 @@ from torch import Tensor
 
 from hptc.frontend.onnx_ops.conv import conv
 from hptc.frontend.onnx_ops.rule import Rule
-from hptc.frontend.onnx_ops.types import torch_dtype
+from hptc.frontend.onnx_ops.types import convert, torch_dtype
 
 
 def _spread(parameter: Tensor, x: Tensor, axis: int, block: int) -> Tensor:
@@ -36,8 +36,7 @@ def _quantize(  # noqa: PLR0913  (the signature of ONNX)
     work = torch_dtype(precision) if precision else scale.dtype
     scaled = x.to(work) / _spread(scale, x, axis, block_size).to(work)
     if dtype.is_floating_point:
-        limit = torch.finfo(dtype).max
-        return scaled.clamp(-limit, limit).to(dtype)
+        return convert(scaled, dtype, saturate)
     rounded = torch.round(scaled)
     if zero_point is not None:
         rounded = rounded + _spread(zero_point, x, axis, block_size).to(work)

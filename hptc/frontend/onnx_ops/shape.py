@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from hptc.frontend.onnx_ops.rule import Rule
-from hptc.frontend.onnx_ops.types import torch_dtype
+from hptc.frontend.onnx_ops.types import convert, torch_dtype
 
 Ints = tuple[int, ...]
 
@@ -17,18 +17,15 @@ def _identity(x: Any) -> Any:
 
 
 def _cast(x: Tensor, *, to: int, saturate: int = 1, round_mode: str = "up") -> Tensor:
-    return _convert(x, torch_dtype(to), saturate)
+    return convert(x, torch_dtype(to), saturate)
 
 
 def _cast_like(x: Tensor, like: Tensor, *, saturate: int = 1, round_mode: str = "up") -> Tensor:
-    return _convert(x, like.dtype, saturate)
+    return convert(x, like.dtype, saturate)
 
 
-def _convert(x: Tensor, dtype: torch.dtype, saturate: int) -> Tensor:
-    if saturate and dtype.itemsize == 1 and dtype.is_floating_point and x.is_floating_point():
-        limit = torch.finfo(dtype).max
-        x = torch.clamp(x, -limit, limit)
-    return x.to(dtype)
+def _bit_cast(x: Tensor, *, to: int) -> Tensor:
+    return x.view(torch_dtype(to))
 
 
 def _reshape(x: Tensor, shape: Ints, *, allowzero: int = 0) -> Tensor:
@@ -189,6 +186,7 @@ def _space_to_depth(x: Tensor, *, blocksize: int, mode: str = "DCR") -> Tensor:
 
 
 RULES: tuple[Rule, ...] = (
+    Rule("BitCast", _bit_cast),
     Rule("Cast", _cast),
     Rule("CastLike", _cast_like),
     Rule("Concat", _concat),

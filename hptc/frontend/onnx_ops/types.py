@@ -76,3 +76,24 @@ def to_torch(tensor: TensorProto) -> torch.Tensor:
     if tensor.data_type in _BIT_PATTERNS:
         return torch.from_numpy(array.view(_BIT_PATTERNS[tensor.data_type])).view(dtype)
     return torch.from_numpy(array)
+
+
+_E4M3_LIMIT = 464.0
+"""Halfway between the largest number of float8e4m3fn, 448, and what would be the next."""
+
+
+def convert(x: torch.Tensor, dtype: torch.dtype, saturate: int = 1) -> torch.Tensor:
+    """Return `x` in another type; for float8, `saturate` tells whether overflow is the largest.
+
+    Without it overflow becomes NaN, or infinity where the type has one. Torch saturates to
+    float8e4m3fn in any case.
+    """
+    is_float8 = dtype.itemsize == 1 and dtype.is_floating_point
+    if not is_float8 or not x.is_floating_point():
+        return x.to(dtype)
+    if saturate:
+        limit = torch.finfo(dtype).max
+        return torch.clamp(x, -limit, limit).to(dtype)
+    if dtype == torch.float8_e4m3fn:
+        x = torch.where(torch.abs(x) > _E4M3_LIMIT, torch.nan, x)
+    return x.to(dtype)
