@@ -100,6 +100,7 @@ def compile_source(
         optimizer=options.optimizer,
         output=source.model.output_index(options.output),
         clip_norm=options.clip_norm,
+        accumulate=options.accumulate,
     )
     captured = capture(
         source.model, options.phases, recipe, options.adapter, options.selection, options.seed

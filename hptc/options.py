@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TypeVar
 
 from hptc.errors import UsageError
+from hptc.frontend.accumulate import check_micro_batches
 from hptc.frontend.adapt import AdapterSpec, parse_adapter
 from hptc.frontend.capture import Selection
 from hptc.frontend.losses import Loss, loss_text, parse_loss
@@ -29,6 +30,7 @@ class Options:
     loss: Loss
     optimizer: Optimizer
     clip_norm: float | None
+    accumulate: int
     output: str | None
     selection: Selection
     dimensions: Mapping[str, int]
@@ -49,6 +51,7 @@ class Options:
             "loss": loss_text(self.loss),
             "optimizer": optimizer_text(self.optimizer),
             "clip_norm": self.clip_norm,
+            "accumulate": self.accumulate,
             "output": self.output,
             "train": self.selection.train,
             "frozen": self.selection.frozen,
@@ -70,6 +73,7 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
     loss: str = "mse",
     optimizer: str = "adamw",
     clip_norm: float | None = None,
+    accumulate: int = 1,
     output: str | None = None,
     train: str | None = None,
     frozen: str | None = None,
@@ -101,6 +105,7 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
         loss=parse_loss(loss),
         optimizer=parse_optimizer(optimizer),
         clip_norm=clip_norm,
+        accumulate=check_micro_batches(accumulate),
         output=output,
         selection=Selection(train, frozen),
         dimensions=dict(shape or {}),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hptc.errors import UsageError
 from hptc.files import write_file
+from hptc.ir.graph import Phase
 from hptc.schedule.bundle import load_bundle, save_bundle
 from hptc.schedule.model import Bundle
 from hptc.viz.page import render
@@ -133,7 +134,8 @@ class Program:
         from hptc.runtime.switch import DEFAULT_WINDOW, parse_switch
         from hptc.runtime.train import train
 
-        first = next(iter(self.bundle.phases.values()))
+        phases = sorted(self.bundle.phases, key=lambda phase: phase is Phase.INFER)
+        first = self.bundle.phases[phases[0]]
         rate = recorded(self.bundle).lr if lr is None else lr
         policy = parse_switch(switch, DEFAULT_WINDOW if window is None else window)
         options = TrainOptions(steps=steps, switch=policy, lr=rate, low_lr=low_lr, seed=seed)

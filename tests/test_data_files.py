@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from hptc.errors import InvalidInputError
 from hptc.ir.graph import Arg, DType, Graph, Named, Op, Phase, Ref, Value, ValueKind
-from hptc.runtime.data import load_inputs, load_training_data, seeded_inputs
+from hptc.runtime.data import load_training_data
+from hptc.runtime.inputs import load_inputs, seeded_inputs
 from hptc.runtime.limits import integer_limits
 from tests.tiny_program import IN, OUT, ROWS, full_graph
 

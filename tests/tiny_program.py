@@ -201,6 +201,7 @@ def tiny_bundle(phases: Sequence[Phase] = tuple(Phase)) -> Bundle:
             "loss": "mse",
             "optimizer": "sgd",
             "clip_norm": None,
+            "accumulate": 1,
             "lr": 0.05,
             "train": None,
             "frozen": None,

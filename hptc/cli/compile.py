@@ -52,6 +52,9 @@ def compile_model(
     clip_norm: Annotated[
         float | None, typer.Option(help="Largest norm of all gradients together.")
     ] = None,
+    accumulate: Annotated[
+        int, typer.Option(help="Micro-batches, each like the example, in a step.")
+    ] = 1,
     objective: Annotated[str, typer.Option(help="latency or energy.")] = "latency",
     time_limit: Annotated[float, typer.Option(help="Of the whole command, in s.")] = 10.0,
     gap: Annotated[float, typer.Option(help="Relative gap at which to stop.")] = 0.0,
@@ -96,6 +99,7 @@ def compile_model(
         loss=loss,
         optimizer=optimizer,
         clip_norm=clip_norm,
+        accumulate=accumulate,
         output=output_name,
         train=train,
         frozen=frozen,

@@ -30,7 +30,9 @@ def in_evaluation(
 
 
 def evaluated(module: torch.nn.Module) -> torch.nn.Module:
-    """Return a copy of an exported module that evaluates."""
+    """Return a module that evaluates: a changed copy of one that was exported."""
+    if not any(isinstance(part, torch.fx.GraphModule) for part in module.modules()):
+        return module
     with quiet():
         module = copy.deepcopy(module)
     for part in module.modules():

@@ -17,3 +17,5 @@ class Recipe:
     """Index of the model output that the loss takes."""
     clip_norm: float | None = None
     """Largest norm of all gradients together that the optimizer sees."""
+    accumulate: int = 1
+    """Micro-batches in a step."""

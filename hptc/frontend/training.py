@@ -6,7 +6,6 @@ operations on fake tensors; `hptc.frontend.lower` turns the record into a graph.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -19,18 +18,19 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from hptc.errors import HptcError, ModelError
 from hptc.frontend import lowrank
-from hptc.frontend.clip import clip_by_norm
+from hptc.frontend.accumulate import Pass, combined, micro_batches, step_batch
 from hptc.frontend.decompose import decompositions
 from hptc.frontend.dtypes import dtype_of
 from hptc.frontend.interpret import OriginInterpreter, Origins
 from hptc.frontend.loss_output import loss_output
+from hptc.frontend.optimize import optimize, optimizer_state
 from hptc.frontend.provenance import SOURCE, STAGE
 from hptc.frontend.random import Draws
 from hptc.frontend.recipe import Recipe
 from hptc.frontend.torch import Model, first_line, quiet
 from hptc.ir.adapter import Adapter
 from hptc.ir.graph import Phase, ValueKind
-from hptc.ir.names import LR, RANDOM_STATE, STEP, TARGET, batch_name, state_name
+from hptc.ir.names import LR, RANDOM_STATE, STEP, TARGET, batch_name
 
 
 @dataclass(frozen=True)
@@ -168,19 +168,15 @@ def step_inputs(model: Model, plan: StepPlan) -> Inputs:
         }
         for name, shape in factor_shapes.items():
             found[name] = (torch.zeros(shape, dtype=dtype), ValueKind.PARAMETER)
-    for index, tensor in enumerate(model.inputs):
-        found[batch_name(index)] = (tensor, ValueKind.BATCH)
+    for name, tensor in _step_batch(model, plan).items():
+        found[name] = (tensor, ValueKind.BATCH)
     if plan.phase is not Phase.INFER:
         for parameter in _trained_names(plan):
-            tensor = found[parameter][0]
-            for slot, extents in plan.recipe.optimizer.slots(tuple(tensor.shape)).items():
-                zeros = torch.zeros(extents, dtype=tensor.dtype)
-                found[state_name(slot, parameter)] = (zeros, ValueKind.STATE)
+            state = optimizer_state(plan.recipe.optimizer, parameter, found[parameter][0])
+            found |= {name: (zeros, ValueKind.STATE) for name, zeros in state.items()}
         found[RANDOM_STATE] = (torch.tensor(0), ValueKind.RANDOM)
         found[LR] = (torch.tensor(1e-3), ValueKind.HYPER)
         found[STEP] = (torch.tensor(1.0), ValueKind.HYPER)
-        output = loss_output(model, plan.recipe.output)
-        found[TARGET] = (plan.recipe.loss.example_target(output), ValueKind.BATCH)
     return Inputs(
         {name: tensor for name, (tensor, _) in found.items()},
         {name: kind for name, (_, kind) in found.items()},
@@ -193,28 +189,49 @@ def _trained_names(plan: StepPlan) -> tuple[str, ...]:
     )
 
 
+def _step_batch(model: Model, plan: StepPlan) -> dict[str, Tensor]:
+    inputs = {batch_name(index): tensor for index, tensor in enumerate(model.inputs)}
+    if plan.phase is Phase.INFER:
+        return inputs
+    target = plan.recipe.loss.example_target(loss_output(model, plan.recipe.output))
+    return step_batch({**inputs, TARGET: target}, plan.recipe.accumulate)
+
+
 def _run(model: Model, plan: StepPlan, given: dict[str, Tensor], record: _Record) -> None:
     """Run one step on (fake) tensors and record its outputs."""
-    training = plan.phase is not Phase.INFER
-    trained = _trained_names(plan) if training else ()
-    origins = Origins()
-    leaves = {name: given[name].detach().requires_grad_() for name in trained}
-    with nullcontext() if training else torch.no_grad():
-        outputs, buffers = _forward(model, plan, {**given, **leaves}, origins)
-    output = outputs[plan.recipe.output]
-    record.tensors["output"] = output.detach()
-    if not training:
+    if plan.phase is Phase.INFER:
+        with torch.no_grad():
+            outputs, _ = _forward(model, plan, given, Origins())
+        record.tensors["output"] = outputs[plan.recipe.output].detach()
         return
-    for name, tensor in buffers.items():
-        record.tensors[f"new/{name}"] = tensor.detach()
+    leaves = {name: given[name].detach().requires_grad_() for name in _trained_names(plan)}
+    passes: list[Pass] = []
+    held = {**given, **leaves}
+    batch = {name: given[name] for name in (*map(batch_name, range(len(model.inputs))), TARGET)}
+    for part in micro_batches(batch, plan.recipe.accumulate):
+        passes.append(_pass(model, plan, {**held, **part}, leaves))
+        held |= passes[-1].buffers
+    whole = combined(passes)
+    record.tensors["output"] = whole.output
+    record.tensors |= {f"new/{name}": tensor for name, tensor in whole.buffers.items()}
+    record.tensors["loss"] = whole.loss
+    record.tensors |= {f"grad/{name}": gradient for name, gradient in whole.gradients.items()}
+    updates = optimize(plan.recipe, given, whole.gradients)
+    record.tensors |= {f"new/{name}": tensor for name, tensor in updates.items()}
+
+
+def _pass(
+    model: Model, plan: StepPlan, given: Mapping[str, Tensor], leaves: Mapping[str, Tensor]
+) -> Pass:
+    origins, count = Origins(), plan.recipe.accumulate
+    outputs, buffers = _forward(model, plan, given, origins)
+    output = outputs[plan.recipe.output]
     with fx_traceback.annotate({SOURCE: "loss"}):
         loss = plan.recipe.loss(output, given[TARGET])
+        loss = loss if count == 1 else loss / count
     origins.mark(loss, "loss")
-    record.tensors["loss"] = loss.detach()
-    gradients = _gradients(loss, leaves)
-    for name, gradient in gradients.items():
-        record.tensors[f"grad/{name}"] = gradient
-    _optimize(plan.recipe, given, gradients, record)
+    kept = {name: tensor.detach() for name, tensor in buffers.items()}
+    return Pass(output.detach(), loss.detach(), kept, _gradients(loss, leaves))
 
 
 def _forward(
@@ -262,22 +279,3 @@ def _gradients(loss: Tensor, leaves: Mapping[str, Tensor]) -> dict[str, Tensor]:
     with fx_traceback.annotate({STAGE: "backward", SOURCE: "loss"}):
         found = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
     return {name: g for name, g in zip(leaves, found, strict=True) if g is not None}
-
-
-def _optimize(
-    recipe: Recipe, given: Mapping[str, Tensor], gradients: Mapping[str, Tensor], record: _Record
-) -> None:
-    optimizer = recipe.optimizer
-    with torch.no_grad():
-        with fx_traceback.annotate({STAGE: "optimizer", SOURCE: "optimizer"}):
-            scalars = optimizer.shared(given[LR], given[STEP])
-            if recipe.clip_norm is not None:
-                gradients = clip_by_norm(gradients, recipe.clip_norm)
-        for name, gradient in gradients.items():
-            slots = optimizer.slots(tuple(given[name].shape))
-            state = {slot: given[state_name(slot, name)] for slot in slots}
-            with fx_traceback.annotate({STAGE: "optimizer", SOURCE: f"optimizer/{name}"}):
-                new, new_state = optimizer.update(given[name], gradient, state, scalars)
-                after = {name: new} | {state_name(slot, name): t for slot, t in new_state.items()}
-                # The shared scalars are float32, to which those of half precision are promoted.
-                record.tensors |= {f"new/{n}": t.to(given[n].dtype) for n, t in after.items()}

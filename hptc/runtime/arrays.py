@@ -19,6 +19,9 @@ from hptc.runtime.limits import INTEGERS
 
 Array = NDArray[Any]
 
+REFERENCES = ("ref_out", "ref_loss", "grad/*")
+"""Names of arrays that say what a step should give."""
+
 
 @dataclass(frozen=True, slots=True)
 class InMemory:
@@ -172,3 +175,12 @@ def _kinds(dtype: DType) -> str:
     if dtype in INTEGERS:
         return "iu"
     return "fc" if dtype.value.startswith("complex") else "f"
+
+
+def shape_error(path: DataFile, value: Value, expected: str, array: Array) -> InvalidInputError:
+    """Return what tells that the array for `value` has the wrong shape."""
+    return InvalidInputError(
+        f"data file {path}, array {value.name!r}",
+        expected=expected,
+        found=f"shape {list(array.shape)}",
+    )

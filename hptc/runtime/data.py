@@ -1,17 +1,16 @@
-"""Inputs of a step: training sets, single inputs with references, and seeded stand-ins.
+"""Training sets.
 
-An array for a value of the graph is named like it: `in_0`, `in_1`, ..., `target`. In a training
-set each has a leading sample axis, and one rule says what a sample is: `array[i]` has exactly the
-shape of the value, and is one step. Where the values share a leading batch axis of extent B, the
-samples of all arrays may come without it instead; then B samples make one step, and those left
-over at the end of an epoch wait for the next shuffle.
+An array for a value of the graph is named like it: `in_0`, `in_1`, ..., `target`. Each has a
+leading sample axis, and one rule says what a sample is: `array[i]` has exactly the shape of the
+value, and is one step. Where the values share a leading batch axis of extent B, the samples of all
+arrays may come without it instead; then B samples make one step, and those left over at the end of
+an epoch wait for the next shuffle.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -19,6 +18,7 @@ from hptc.errors import InvalidInputError
 from hptc.ir.graph import DType, Graph, Value
 from hptc.ir.names import batch_name
 from hptc.runtime.arrays import (
+    REFERENCES,
     Array,
     DataFile,
     NumberRule,
@@ -26,16 +26,16 @@ from hptc.runtime.arrays import (
     read_arrays,
     rename,
     require,
+    shape_error,
 )
-from hptc.runtime.limits import INTEGERS, integer_limits
+from hptc.runtime.limits import integer_limits
 from hptc.runtime.recorded import recorded
-from hptc.runtime.tensors import TORCH_DTYPES, to_tensor
+from hptc.runtime.tensors import to_tensor
 from hptc.schedule.model import Bundle
 
 Indices = NDArray[np.int64]
 
 _TRAIN, _VALIDATION, _TEST = 0, 1, 2
-_REFERENCES = ("ref_out", "ref_loss", "grad/*")
 _NO_ALIASES: Mapping[str, str] = {}
 
 
@@ -74,17 +74,6 @@ class TrainingData:
             }
 
 
-@dataclass(frozen=True, slots=True)
-class RunInputs:
-    """The inputs of one step, and what the user expects of it."""
-
-    values: Mapping[str, Tensor]
-    ref_out: Array | None = None
-    ref_loss: float | None = None
-    gradients: Mapping[str, Array] = field(default_factory=dict)
-    """By parameter name."""
-
-
 def load_training_data(
     path: DataFile, graph: Graph, aliases: Mapping[str, str] = _NO_ALIASES
 ) -> TrainingData:
@@ -99,7 +88,7 @@ def load_training_data(
     Raises:
         InvalidInputError: The file is unreadable or does not fit the graph.
     """
-    arrays = rename(read_arrays(path), aliases, ("split", *_REFERENCES), path)
+    arrays = rename(read_arrays(path), aliases, ("split", *REFERENCES), path)
     values = batch_values(graph)
     require(arrays, values, path)
     batch = _batch_extent({value.name: arrays[value.name] for value in values}, values, path)
@@ -133,67 +122,6 @@ def input_aliases(bundle: Bundle) -> dict[str, str]:
     return {name: given for name, given in pairs.items() if name not in graph_names}
 
 
-def load_inputs(
-    path: DataFile, graph: Graph, aliases: Mapping[str, str] = _NO_ALIASES
-) -> RunInputs:
-    """Read the inputs of one step, shaped like the graph's values, and references if given.
-
-    Args:
-        path: An `.npz` file or arrays in memory, with `ref_out`, `ref_loss` and `grad/NAME` if
-            results are expected.
-        graph: Step graph of the phase to run.
-        aliases: Name of a value in the graph by the model's own name of the input.
-
-    Raises:
-        InvalidInputError: The file is unreadable or does not fit the graph.
-    """
-    arrays = rename(read_arrays(path), aliases, _REFERENCES, path)
-    values = batch_values(graph)
-    require(arrays, values, path)
-    limits = integer_limits(graph)
-    tensors = {}
-    for value in values:
-        array = arrays[value.name]
-        if array.shape != value.shape:
-            raise _shape_error(path, value, f"shape {list(value.shape)}", array)
-        numbers = NumberRule(value, limits.get(value.name), path).convert(array)
-        tensors[value.name] = to_tensor(numbers, value.dtype)
-    gradients = {
-        name.removeprefix("grad/"): array
-        for name, array in arrays.items()
-        if name.startswith("grad/")
-    }
-    return RunInputs(tensors, arrays.get("ref_out"), _reference_loss(arrays, path), gradients)
-
-
-def seeded_inputs(
-    graph: Graph, seed: int, limits: Mapping[str, int] | None = None
-) -> dict[str, Tensor]:
-    """Return inputs drawn from a seed, for when the user gives none.
-
-    Floats are standard normal, booleans true. Integers that index a table are uniform below its
-    extent; other integers are 1, like the mask or count that they most likely are.
-
-    Args:
-        graph: Step graph of the phase to run.
-        seed: Same seed, same inputs.
-        limits: Extents of the indexed tables; None takes `integer_limits(graph)`.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    bounds = integer_limits(graph) if limits is None else limits
-    return {value.name: _drawn(value, bounds, generator) for value in batch_values(graph)}
-
-
-def _drawn(value: Value, limits: Mapping[str, int], generator: torch.Generator) -> Tensor:
-    dtype = TORCH_DTYPES[value.dtype]
-    if value.dtype in INTEGERS and value.name in limits:
-        numbers = torch.randint(limits[value.name], value.shape, generator=generator)
-        return numbers.to(dtype)
-    if value.dtype in INTEGERS or value.dtype is DType.BOOL:
-        return torch.ones(value.shape, dtype=dtype)
-    return torch.randn(value.shape, generator=generator).to(dtype)
-
-
 def _batch_extent(
     arrays: Mapping[str, Array], values: tuple[Value, ...], path: DataFile
 ) -> int | None:
@@ -205,7 +133,7 @@ def _batch_extent(
         wanted = value.shape[1:] if is_gathered else value.shape
         if arrays[value.name].ndim == 0 or arrays[value.name].shape[1:] != wanted:
             expected = f"samples of shape {list(value.shape)} behind a leading sample axis"
-            raise _shape_error(path, value, expected, arrays[value.name])
+            raise shape_error(path, value, expected, arrays[value.name])
     return values[0].shape[0] if is_gathered else None
 
 
@@ -231,24 +159,3 @@ def _split(array: Array | None, count: int, path: DataFile) -> Array:
             found=f"{array.dtype} of shape {list(array.shape)}, {np.unique(array)[:5].tolist()}",
         )
     return array
-
-
-def _reference_loss(arrays: Mapping[str, Array], path: DataFile) -> float | None:
-    array = arrays.get("ref_loss")
-    if array is None:
-        return None
-    if array.size != 1:
-        raise InvalidInputError(
-            f"data file {path}, array 'ref_loss'",
-            expected="one number",
-            found=f"shape {list(array.shape)}",
-        )
-    return float(array.item())
-
-
-def _shape_error(path: DataFile, value: Value, expected: str, array: Array) -> InvalidInputError:
-    return InvalidInputError(
-        f"data file {path}, array {value.name!r}",
-        expected=expected,
-        found=f"shape {list(array.shape)}",
-    )

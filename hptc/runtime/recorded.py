@@ -17,6 +17,8 @@ class Recorded:
     """As `--loss` has it, with every setting; so the optimizer."""
     optimizer: str
     clip_norm: float | None
+    accumulate: int
+    """Micro-batches in a step."""
     lr: float
     train: str | None
     frozen: str | None

@@ -61,13 +61,13 @@ class EagerModel:
         state: Tensors,
         inputs: tuple[Tensor, ...],
         merges: tuple[Merge, ...],
+        replay: Replay,
         trained: tuple[str, ...] = (),
         loss: tuple[LossFunction, Tensor] | None = None,
-        draws: Mapping[int, Tensor] = {},
     ) -> EagerStep:
         """Run forward, and backward for `trained` if a loss and its target are given.
 
-        With a loss the model trains, and takes its random numbers from `draws`; without, it
+        With a loss the model trains, and takes its random numbers from `replay`; without, it
         evaluates. Adapted weights enter as W0 + s * A @ B, one dense matrix, through which
         autograd finds the gradients of A and B.
         """
@@ -80,7 +80,7 @@ class EagerModel:
         }
         # A normalisation saves the statistics that the end of the model then overwrites.
         with torch.autograd.graph.allow_mutation_on_saved_tensors():
-            output = self._forward({**parameters, **buffers}, inputs, loss is not None, draws)
+            output = self._forward({**parameters, **buffers}, inputs, loss is not None, replay)
             if loss is None:
                 return EagerStep(output, None, {}, {})
             value = loss[0](output, loss[1])
@@ -89,13 +89,11 @@ class EagerModel:
         return EagerStep(output.detach(), value.detach(), gradients, buffers)
 
     def _forward(
-        self, held: Tensors, inputs: tuple[Tensor, ...], trains: bool, draws: Mapping[int, Tensor]
+        self, held: Tensors, inputs: tuple[Tensor, ...], trains: bool, replay: Replay
     ) -> Tensor:
         module = self.module if trains else evaluated(self.module)
-        replay = Replay(draws)
         with torch.set_grad_enabled(trains), replay:
             result = torch.func.functional_call(module, dict(held), inputs)
-        replay.check_all_taken()
         output: Tensor = tree_leaves(result)[self.output]
         return output
 

@@ -7,11 +7,13 @@ from torch import Tensor
 
 from cost_models.load import target_from_toml
 from hptc.errors import UsageError
+from hptc.frontend.accumulate import joined
 from hptc.ir.graph import Phase
 from hptc.runtime.arrays import DataFile
-from hptc.runtime.data import input_aliases, load_inputs, seeded_inputs
+from hptc.runtime.data import input_aliases
 from hptc.runtime.devices.reram import reram_numerics
 from hptc.runtime.execute import EXACT
+from hptc.runtime.inputs import load_inputs, seeded_inputs
 from hptc.runtime.kernels import Numerics
 from hptc.runtime.recorded import recorded
 from hptc.runtime.session import Session
@@ -65,19 +67,20 @@ def run_phase(
     numerics: str = "ideal",
 ) -> PhaseRun:
     """Run `steps` steps of a phase on the same inputs, seeded ones if None are given."""
-    graph = bundle.phases[phase].graph
+    graph, options = bundle.phases[phase].graph, recorded(bundle)
     if inputs is None:
-        values = seeded_inputs(graph, seed)
+        batches = [seeded_inputs(graph, seed)]
     else:
-        values = dict(load_inputs(inputs, graph, input_aliases(bundle)).values)
+        names = input_aliases(bundle)
+        batches = list(load_inputs(inputs, graph, names, options.accumulate).micro_batches())
     computes = device_numerics(bundle, phase, numerics)
     session = Session(bundle, phase, initial_state(bundle, phase), computes)
-    lr = recorded(bundle).lr
-    results = [session.step(values, lr) for _ in range(steps)]
+    results = [session.step(batch, options.lr) for _ in range(steps) for batch in batches]
+    last = results[-len(batches) :]
     return PhaseRun(
         losses=tuple(r.outputs["loss"].item() for r in results if "loss" in r.outputs),
-        outputs=results[-1].outputs,
+        outputs={name: joined([r.outputs[name] for r in last]) for name in last[0].outputs},
         instructions=sum(result.instructions for result in results),
-        modelled_ns=session.entry_charge.time_ns + steps * session.step_charge.time_ns,
-        modelled_pj=session.entry_charge.energy_pj + steps * session.step_charge.energy_pj,
+        modelled_ns=session.entry_charge.time_ns + len(results) * session.step_charge.time_ns,
+        modelled_pj=session.entry_charge.energy_pj + len(results) * session.step_charge.energy_pj,
     )

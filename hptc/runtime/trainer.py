@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Generator, Iterator, Mapping
+from itertools import chain
 from statistics import fmean
 
 import torch
 from torch import Tensor
 
 from hptc.errors import HptcError
+from hptc.frontend.accumulate import micro_batches
 from hptc.frontend.losses import parse_loss
 from hptc.ir.graph import Phase
 from hptc.ir.names import TARGET
@@ -179,11 +181,12 @@ class Trainer:
         batches = list(self._data.steps(self._data.validation))
         if not batches or Phase.INFER not in self._bundle.phases:
             return
-        loss = parse_loss(recorded(self._bundle).loss)
+        options = recorded(self._bundle)
+        loss = parse_loss(options.loss)
         state = carry_state(self._bundle, self.phase, Phase.INFER, self.state())
         session = Session(self._bundle, Phase.INFER, state)
         losses = []
-        for batch in batches:
-            output = session.step(batch, self._options.lr).outputs["output"]
-            losses.append(float(loss(output, batch[TARGET])))
+        for part in chain(*(micro_batches(batch, options.accumulate) for batch in batches)):
+            output = session.step(part, self._options.lr).outputs["output"]
+            losses.append(float(loss(output, part[TARGET])))
         yield ValidationRecord(step=self.steps, epoch=epoch, loss=fmean(losses))

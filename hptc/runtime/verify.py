@@ -14,13 +14,15 @@ import torch
 from torch import Tensor
 
 from hptc.errors import UsageError
+from hptc.frontend.accumulate import joined, micro_batches
 from hptc.frontend.losses import parse_loss
 from hptc.ir.graph import Graph, Phase
-from hptc.ir.names import LR, STEP, TARGET, batch_name
+from hptc.ir.names import LR, STEP, TARGET
 from hptc.runtime.arrays import DataFile
-from hptc.runtime.data import RunInputs, input_aliases, load_inputs, seeded_inputs
+from hptc.runtime.data import input_aliases
 from hptc.runtime.distance import distance, relative_error, worst
 from hptc.runtime.execute import Machine, StepResult
+from hptc.runtime.inputs import RunInputs, load_inputs, model_inputs, seeded_inputs
 from hptc.runtime.recorded import recorded
 from hptc.runtime.reference import (
     EagerModel,
@@ -29,7 +31,8 @@ from hptc.runtime.reference import (
     merged_weights,
     onnxruntime_output,
 )
-from hptc.runtime.reference_noise import drawn, drawn_values
+from hptc.runtime.reference_accumulate import accumulated
+from hptc.runtime.reference_noise import Replay, drawn, drawn_values
 from hptc.runtime.reference_optimizer import Updating, optimizer_update
 from hptc.runtime.single import chosen_phases
 from hptc.runtime.transition import State, initial_state, merges_out_of
@@ -86,8 +89,8 @@ def verify_phases(
     phases = chosen_phases(bundle, phase)
     given = {}
     if inputs is not None:
-        names = input_aliases(bundle)
-        given = {p: load_inputs(inputs, bundle.phases[p].graph, names) for p in phases}
+        names, count = input_aliases(bundle), recorded(bundle).accumulate
+        given = {p: load_inputs(inputs, bundle.phases[p].graph, names, count) for p in phases}
     checks = {p: _check_phase(bundle, p, model, given.get(p), seed) for p in phases}
     oracles = ["torch-autograd", "torch-optimizer"]
     oracles += ["onnxruntime"] if bundle.reference.format == "onnx" else []
@@ -111,7 +114,8 @@ class _Case:
     new_state: State
     result: StepResult
     gradients: Mapping[str, Tensor]
-    inputs: tuple[Tensor, ...]
+    inputs: tuple[tuple[Tensor, ...], ...]
+    """Of each micro-batch."""
     weights: Mapping[str, Tensor]
     """State with adapters merged."""
     eager: EagerStep
@@ -140,21 +144,27 @@ def _run_case(
     merges = merges_out_of(bundle, phase)
     held = _starting_state(bundle, phase, merges, seed)
     state = {**held, **model.weights()}
-    values = dict(given.values) if given is not None else seeded_inputs(graph, seed)
+    batch = next(given.micro_batches()) if given is not None else seeded_inputs(graph, seed)
     options = recorded(bundle)
-    count = sum(name in values for name in map(batch_name, range(len(values))))
-    inputs = tuple(values[batch_name(i)] for i in range(count))
-    loss = None
-    if phase is not Phase.INFER:
-        loss = (parse_loss(options.loss), values[TARGET])
-        values |= {LR: torch.tensor(options.lr), STEP: torch.tensor(1.0)}
+    training = phase is not Phase.INFER
+    count = options.accumulate if training else 1
+    rates = {LR: torch.tensor(options.lr), STEP: torch.tensor(1.0)} if training else {}
     read = {value.name for value in graph.values}
     machine = Machine(graph, bundle.phases[phase].schedule)
     machine.enter(held)
     result = machine.step(
-        {name: tensor for name, tensor in values.items() if name in read},
+        {name: tensor for name, tensor in {**batch, **rates}.items() if name in read},
         watch=(*(named.value for named in graph.gradients), *drawn_values(graph).values()),
     )
+    trainable, function = _trainable(bundle, phase, model), parse_loss(options.loss)
+    replay = Replay(drawn(graph, result))
+
+    def one_pass(state: Mapping[str, Tensor], part: Mapping[str, Tensor]) -> EagerStep:
+        loss = (function, part[TARGET]) if training else None
+        return model.run(state, model_inputs(part), merges, replay, trainable, loss)
+
+    eager = accumulated(one_pass, state, batch, count)
+    replay.check_all_taken()
     return _Case(
         bundle=bundle,
         graph=graph,
@@ -162,16 +172,9 @@ def _run_case(
         new_state=machine.leave(),
         result=result,
         gradients={named.name: result.watched[named.value] for named in graph.gradients},
-        inputs=inputs,
+        inputs=tuple(model_inputs(part) for part in micro_batches(batch, count)),
         weights=merged_weights(state, merges),
-        eager=model.run(
-            state,
-            inputs,
-            merges,
-            _trainable(bundle, phase, model),
-            loss,
-            drawn(graph, result),
-        ),
+        eager=eager,
         given=given if phase is Phase.FULL else None,
     )
 
@@ -218,8 +221,9 @@ def _update_error(case: _Case) -> float:
 def _output_error(case: _Case) -> float:
     output = case.result.outputs["output"]
     known = [case.eager.output]
-    other = onnxruntime_output(case.bundle, case.weights, case.inputs)
-    known += [] if other is None else [torch.from_numpy(other)]
+    parts = [onnxruntime_output(case.bundle, case.weights, inputs) for inputs in case.inputs]
+    others = [torch.from_numpy(part) for part in parts if part is not None]
+    known += [joined(others)] if others else []
     if case.given is not None and case.given.ref_out is not None:
         known.append(torch.from_numpy(case.given.ref_out))
     return worst(distance(output, item) for item in known)
