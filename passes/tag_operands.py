@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from hptc.errors import UsageError
 from hptc.ir.graph import Graph
-from hptc.ir.tags import operand_tag
+from hptc.ir.tags import operand_tag, written
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,6 @@ class TagOperands:
                     found="none",
                     hint="Run the pass tag-residency first.",
                 )
-        updates = frozenset(update.new for update in graph.updates)
+        updates = written(graph)
         ops = tuple(replace(op, tag=operand_tag(graph, op, residency, updates)) for op in graph.ops)
         return replace(graph, ops=ops)

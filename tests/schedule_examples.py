@@ -17,7 +17,7 @@ from hptc.ir.graph import (
     Value,
     ValueKind,
 )
-from hptc.ir.tags import operand_tag, residencies
+from hptc.ir.tags import operand_tag, residencies, written
 from hptc.ir.tasks import tasks_of
 from hptc.partition.problem import Assignment, Placement, Transfer
 from hptc.schedule.build import build_schedule
@@ -85,7 +85,7 @@ _UNTAGGED = Graph(
 def tagged(graph: Graph) -> Graph:
     """The graph with the residencies and tags that follow from its data flow."""
     residency = residencies(graph)
-    news = frozenset(update.new for update in graph.updates)
+    news = written(graph)
     return replace(
         graph,
         values=tuple(replace(v, residency=residency[v.name]) for v in graph.values),

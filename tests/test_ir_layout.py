@@ -160,3 +160,46 @@ def test_matrices_as_crossbars_read_them() -> None:
     assert found["q"] is None
     assert found["dk"] is None
     assert found["wt"] is None
+
+
+PARTS = """\
+graph low {
+  param %w : float32[4,4]
+  param %h : float32[2,3,4]
+  batch %x : float32[5,2]
+  batch %z : float32[5,4]
+  batch %u : float32[2,5,4]
+  %top : float32[2,4] = aten.slice.Tensor(%w, 0, 0, 2) {forward}
+  %topt : float32[4,2] = aten.permute.default(%top, [1, 0]) {forward}
+  %left : float32[4,2] = aten.slice.Tensor(%w, 1, 0, 2) {forward}
+  %flat : float32[1,8] = aten.reshape.default(%top, [1, 8]) {forward}
+  %again : float32[4,2] = aten.reshape.default(%flat, [4, 2]) {forward}
+  %heads : float32[6,4] = aten.reshape.default(%h, [6, 4]) {forward}
+  %turned : float32[4,6] = aten.permute.default(%heads, [1, 0]) {forward}
+  %split : float32[4,2,3] = aten.reshape.default(%turned, [4, 2, 3]) {forward}
+  %stack : float32[2,4,3] = aten.permute.default(%split, [1, 0, 2]) {forward}
+  %one : float32[1,4,3] = aten.slice.Tensor(%stack, 0, 1, 2) {forward}
+  %head : float32[4,3] = aten.squeeze.dims(%one, [0]) {forward}
+  %a : float32[5,4] = aten.mm.default(%x, %top) {forward}
+  %b : float32[5,2] = aten.mm.default(%z, %topt) {forward}
+  %c : float32[5,2] = aten.mm.default(%z, %left) {forward}
+  %d : float32[5,2] = aten.mm.default(%z, %again) {forward}
+  %e : float32[5,6] = aten.mm.default(%z, %turned) {forward}
+  %f : float32[2,5,3] = aten.bmm.default(%u, %stack) {forward}
+  %g : float32[5,3] = aten.mm.default(%z, %head) {forward}
+}
+"""
+
+
+def test_one_part_of_a_matrix_has_one_name_through_chains_of_views() -> None:
+    graph = TagResidency()(from_text(PARTS))
+    reads = {op.name: matrix_read(graph, op) for op in graph.ops}
+    assert {name: read.matrix for name, read in reads.items() if read} == {
+        "a": "w[0:8]",
+        "b": "w[0:8]",
+        "c": "w[0:2*1,4*4]",  # as many elements from the same place, but others
+        "d": "w[0:8]",
+        "e": "h",
+        "f": "h",
+        "g": "h[12:12]",
+    }

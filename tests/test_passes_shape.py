@@ -54,6 +54,46 @@ graph full {
     assert after(EliminateDeadCode(), text) == text
 
 
+def test_buffers_that_become_themselves_are_not_updated() -> None:
+    text = after(EliminateDeadCode(), """\
+graph full {
+  buffer %a : float32[4]
+  buffer %b : float32[4]
+  buffer %c : float32[2,2]
+  buffer %d : float32[4]
+  param %w : float32[4]
+  %ac : float32[4] = aten.clone.default(%a) {forward}
+  %ar : float32[2,2] = aten.reshape.default(%ac, [2, 2]) {forward}
+  %ab : float32[4] = aten.reshape.default(%ar, [4]) {forward}
+  %ct : float32[2,2] = aten.permute.default(%c, [1, 0]) {forward}
+  %dn : float32[4] = aten.mul.Tensor(%d, 1) {forward}
+  %wc : float32[4] = aten.clone.default(%w) {optimizer}
+  update %a <- %ab
+  update %b <- %b
+  update %c <- %ct
+  update %d <- %dn
+  update %w <- %wc
+  output "output" = %a
+}
+""")  # fmt: skip
+    updates = [line.strip() for line in text.splitlines() if "update" in line]
+    assert updates == ["update %c <- %ct", "update %d <- %dn", "update %w <- %wc"]
+    assert "%ab" not in text
+
+
+def test_buffers_that_are_swapped_stay_updated() -> None:
+    text = """\
+graph full {
+  buffer %a : float32[4]
+  buffer %b : float32[4]
+  update %a <- %b
+  update %b <- %a
+  output "output" = %a
+}
+"""
+    assert after(EliminateDeadCode(), text) == text
+
+
 # eliminate-common-subexpressions
 
 

@@ -89,6 +89,64 @@ graph full {
     assert [op.tag.value for op in graph.ops if op.tag] == ["trainable", "dynamic", "trainable"]
 
 
+AWKWARD = """\
+graph low {
+  param %w : float32[4,4]
+  param %table : float32[9,4]
+  param %theta : float32[3]
+  param %p : float32[16,3]
+  buffer %i : int64[4]
+  buffer %mean : float32[4]
+  buffer %a : float32[4]
+  buffer %b : float32[4]
+  state %m : float32[3]
+  const %adj : float32[4,4]
+  batch %x : float32[4,4]
+  batch %j : int64[4]
+  %rows : float32[4,4] = aten.embedding.default(%table, %i) {forward}
+  %look : float32[4,4] = aten.embedding.default(%table, %j) {forward}
+  %ww : float32[4,4] = aten.mm.default(%w, %adj) {forward}
+  %mix : float32[4,4] = aten.mm.default(%adj, %x) {forward}
+  %flat : float32[16] = aten.mv.default(%p, %theta) {forward}
+  %dw : float32[4,4] = aten.reshape.default(%flat, [4, 4]) {forward}
+  %weff : float32[4,4] = aten.add.Tensor(%w, %dw) {forward}
+  %y : float32[4,4] = aten.mm.default(%x, %weff) {forward}
+  %gram : float32[4,4] = aten.mm.default(%x, %y) {forward}
+  %zero : float32[] = aten.scalar_tensor.default(0) {forward}
+  %old : float32[4] = aten.mul.Tensor(%mean, 0.9) {forward}
+  %v : float32[1,4] = aten.mean.dim(%x, [0], true) {forward}
+  %vf : float32[4] = aten.reshape.default(%v, [4]) {forward}
+  %after : float32[4] = aten.neg.default(%vf) {forward}
+  %n : float32[3] = aten.mul.Tensor(%m, %theta) {optimizer}
+  update %theta <- %n
+  update %m <- %n
+  update %mean <- %vf
+  update %a <- %b
+  update %b <- %a
+  output "output" = %gram
+}
+"""
+
+
+def test_awkward_operands_are_tagged_by_data_flow() -> None:
+    graph = run_passes(from_text(AWKWARD), [TagResidency(), TagOperands()])
+    assert {op.name: op.tag.value for op in graph.ops if op.tag} == {
+        "rows": "folded", "ww": "folded", "zero": "folded",
+        "look": "dynamic",  # a gather is no contraction
+        "mix": "static",
+        "flat": "trainable", "dw": "trainable", "weff": "trainable", "y": "trainable",
+        "gram": "dynamic",
+        "old": "trainable",
+        "v": "trainable", "vf": "trainable",  # what a buffer becomes, and what that is a view of
+        "after": "dynamic",
+        "n": "trainable",
+    }  # fmt: skip
+    residency = {v.name: v.residency.value for v in graph.values if v.residency}
+    assert {name: residency[name] for name in ("a", "b", "weff", "ww", "y")} == {
+        "a": "trainable", "b": "trainable", "weff": "trainable", "ww": "static", "y": "transient",
+    }  # fmt: skip
+
+
 def test_operand_tags_need_residencies() -> None:
     with pytest.raises(UsageError, match=r"value w: .*Run the pass tag-residency first"):
         TagOperands()(from_text(LOW))

@@ -151,6 +151,23 @@ def _innermost(layout: Layout) -> int:
 
 
 def _window_name(graph: Graph, layout: Layout) -> str:
+    """Name the part of its root that a layout shows, in whatever order it shows it."""
     if layout.distinct == graph.by_name[layout.root].numel:
         return layout.root
-    return f"{layout.root}[{layout.offset}:{layout.distinct}]"
+    runs = _runs(layout)
+    if [step for step, _ in runs] in ([], [1]):
+        return f"{layout.root}[{layout.offset}:{layout.distinct}]"
+    return f"{layout.root}[{layout.offset}:{','.join(f'{n}*{step}' for step, n in runs)}]"
+
+
+def _runs(layout: Layout) -> list[tuple[int, int]]:
+    """Return step and number of the elements shown; axes that continue each other are one run."""
+    runs: list[tuple[int, int]] = []
+    for step, extent in sorted(zip(layout.strides, layout.shape, strict=True)):
+        if step == 0 or extent == 1:
+            continue
+        if runs and step == runs[-1][0] * runs[-1][1]:
+            runs[-1] = (runs[-1][0], runs[-1][1] * extent)
+        else:
+            runs.append((step, extent))
+    return runs

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from hptc.ir.contractions import contraction, data_inputs
 from hptc.ir.graph import Graph, Op, OperandTag, Residency, ValueKind
+from hptc.ir.layout import layout_of
 
 _VOLATILITY = {residency: level for level, residency in enumerate(Residency)}
 
@@ -27,6 +28,12 @@ def residencies(graph: Graph) -> dict[str, Residency]:
     return found
 
 
+def written(graph: Graph) -> frozenset[str]:
+    """Return what state becomes at the end of the step: the values, and what they are views of."""
+    news = {update.new for update in graph.updates}
+    return frozenset(news | {layout_of(graph, name).root for name in news})
+
+
 def operand_tag(
     graph: Graph, op: Op, residency: Mapping[str, Residency], updates: frozenset[str]
 ) -> OperandTag:
@@ -36,7 +43,7 @@ def operand_tag(
         graph: Where the operation stands.
         op: The operation.
         residency: The residency of every value.
-        updates: The values that state takes at the end of the step.
+        updates: What state becomes (see `written`).
     """
     if all(residency[name].is_fixed for name in op.inputs):
         return OperandTag.FOLDED

@@ -7,7 +7,7 @@ from itertools import chain
 from hptc.errors import UnsupportedOpError, VerifyError
 from hptc.ir.families import family
 from hptc.ir.graph import Graph, OperandTag, ValueKind
-from hptc.ir.tags import operand_tag, residencies
+from hptc.ir.tags import operand_tag, residencies, written
 
 Breach = tuple[str, str]
 """The culprit (an operation, value or update) and what was found."""
@@ -111,7 +111,7 @@ def _stale_tags(graph: Graph) -> Iterator[Breach]:
     if all(op.tag is None for op in graph.ops):
         return
     residency = residencies(graph)
-    updates = frozenset(update.new for update in graph.updates)
+    updates = written(graph)
     for op in graph.ops:
         expected = operand_tag(graph, op, residency, updates)
         if op.tag is not expected:
