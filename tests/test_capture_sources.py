@@ -41,7 +41,8 @@ def sources(graph: Graph) -> dict[Role, set[str]]:
 @pytest.mark.parametrize("name", MODELS)
 def test_every_operation_has_a_source(name: str) -> None:
     module, shape = MODELS[name]
-    for phase, graph in captured(module, [torch.randn(shape)]).result.graphs.items():
+    step = captured(module, [torch.randn(shape)], Phase.FULL, Phase.INFER)
+    for phase, graph in step.result.graphs.items():
         found = sources(graph)
         assert "" not in set().union(*found.values())
         assert found[Role.INPUT_GRADIENT] <= found[Role.FORWARD]
