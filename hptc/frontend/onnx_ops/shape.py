@@ -138,12 +138,18 @@ def _pad(
         before[axis] = pads[i]
         after[axis] = pads[len(axes) + i]
     if mode == "constant":
-        filled = value if fill is None else fill.item() if isinstance(fill, Tensor) else fill
         pairs = [p for axis in reversed(range(x.dim())) for p in (before[axis], after[axis])]
-        return functional.pad(x, pairs, value=filled)
+        return _pad_constant(x, pairs, value if fill is None else fill)
     for axis in range(x.dim()):
         x = _pad_axis(x, axis, (before[axis], after[axis]), mode)
     return x
+
+
+def _pad_constant(x: Tensor, pairs: list[int], fill: Tensor | float) -> Tensor:
+    if not isinstance(fill, Tensor):
+        return functional.pad(x, pairs, value=fill)
+    inside = functional.pad(torch.ones(x.shape, dtype=torch.bool), pairs)
+    return torch.where(inside, functional.pad(x, pairs), fill)
 
 
 def _pad_axis(x: Tensor, axis: int, width: tuple[int, int], mode: str) -> Tensor:
