@@ -4,6 +4,7 @@ Importing this package registers them as `torch.ops.hptc.*`, with shapes for fak
 they have one, a derivative. Frontends record them in step graphs and the runtime executes them.
 """
 
+from hptc.custom_ops.onnx_node import onnx_node
 from hptc.custom_ops.random import normal, uniform
 
-__all__ = ["normal", "uniform"]
+__all__ = ["normal", "onnx_node", "uniform"]
