@@ -31,7 +31,8 @@ def to_numpy(tensor: Tensor) -> Array:
 
 def to_tensor(array: Array) -> Tensor:
     """Return a tensor of the same element type that shares no memory with the array."""
-    copy = np.array(array, order="C")
+    # By name: of the types of C that are equal, torch takes one.
+    copy = np.array(array, order="C").view(np.dtype(array.dtype.name))
     if copy.dtype.isbuiltin == 1:
         return torch.from_numpy(copy)
     bits = torch.from_numpy(copy.view(np.uint8 if copy.itemsize == 1 else np.int16))

@@ -26,7 +26,8 @@ def to_text(model: onnx.ModelProto) -> str:
 def from_text(text: str) -> onnx.ModelProto:
     """Return the model that `to_text` spelt; raises ModelError if it is none."""
     try:
-        model = onnx.ModelProto.FromString(base64.b64decode(text, validate=True))
+        model = onnx.ModelProto()
+        model.ParseFromString(base64.b64decode(text, validate=True))
     except (binascii.Error, DecodeError) as error:
         raise ModelError(
             "hptc.onnx_node", expected="an ONNX model in base 64", found=str(error)

@@ -1,7 +1,7 @@
 """ONNX models in: a torch module whose parameters carry the names of the initializers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,7 +16,7 @@ from hptc.frontend.onnx_functions import inline_functions
 from hptc.frontend.onnx_graph import Graph, read_graph
 from hptc.frontend.onnx_inputs import draft_inputs, index_ranges, sample_inputs
 from hptc.frontend.onnx_module import OnnxModule, registered_name
-from hptc.frontend.onnx_ops.rule import Value
+from hptc.frontend.onnx_ops.values import Value
 from hptc.frontend.onnx_parameters import Choice, choose_trained, is_anonymous, overrule
 from hptc.frontend.onnx_read import check_model, check_ops, check_trainable, read_model
 from hptc.frontend.onnx_restore import folded_from, restore_weights
@@ -35,7 +35,7 @@ class Guess:
 
 @dataclass(frozen=True)
 class Given:
-    """What a caller knows about the inputs of a model."""
+    """What a caller knows about the inputs of a model that is to be run on them, not trained."""
 
     fixed: Mapping[str, Value] = field(default_factory=dict)
     """Inputs that are to be constants of the module, e.g. a shape; any may be a sequence."""
@@ -115,8 +115,12 @@ def from_model_proto(
     integers = graph.initializers.keys() - choices.keys()
     choices = overrule(choices, train, integers, trained=True)
     choices = overrule(choices, frozen, integers, trained=False)
+    if not for_training:
+        choices = {name: replace(choice, trained=False) for name, choice in choices.items()}
     weights = _sort_weights(graph, choices, given)
-    evaluation, examples = _evaluate_on_examples(graph, weights, inputs, given, where)
+    evaluation, examples = _evaluate_on_examples(
+        graph, weights, inputs, given, where, strict=not for_training
+    )
     if for_training:
         _refuse_sequences(evaluation, where)
     module = OnnxModule(
@@ -155,10 +159,17 @@ def _sort_weights(graph: Graph, choices: Mapping[str, Choice], given: Given) -> 
 
 
 def _evaluate_on_examples(
-    graph: Graph, weights: Weights, inputs: tuple[Input, ...], given: Given, where: str
+    graph: Graph,
+    weights: Weights,
+    inputs: tuple[Input, ...],
+    given: Given,
+    where: str,
+    *,
+    strict: bool,
 ) -> tuple[Evaluation, dict[str, torch.Tensor]]:
     """Evaluate on zeros as integers, always valid; then draw them from the ranges that showed."""
-    evaluation = evaluate(graph, weights, {**draft_inputs(inputs), **given.examples}, where)
+    drafts = {**draft_inputs(inputs), **given.examples}
+    evaluation = evaluate(graph, weights, drafts, where, strict=strict)
     sampled = sample_inputs(inputs, index_ranges(evaluation, inputs))
     return evaluation, {**sampled, **given.examples}
 

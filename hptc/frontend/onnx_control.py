@@ -9,7 +9,8 @@ import torch
 from hptc.errors import ModelError
 from hptc.frontend.onnx_body import inline_body
 from hptc.frontend.onnx_graph import Graph, Node
-from hptc.frontend.onnx_ops.rule import Value
+from hptc.frontend.onnx_ops.values import Value
+from hptc.frontend.onnx_unknown import UnknownValueError
 
 MAX_ITERATIONS = 4096
 """Iterations that one import unrolls, all loops together; each repeats the nodes of its body."""
@@ -24,6 +25,8 @@ class Evaluator(Protocol):
     where: str
     known: dict[str, Value]
     values: dict[str, Value]
+    roots: dict[str, frozenset[str]]
+    """Inputs of the model that a value depends on; none where it is known."""
     iterations: int
 
     def run(self, nodes: Sequence[Node]) -> None:
@@ -228,11 +231,12 @@ def _count(node: Node, state: Evaluator) -> None:
 def _known(node: Node, name: str, what: str, state: Evaluator) -> torch.Tensor:
     value = state.known.get(name)
     if not isinstance(value, torch.Tensor):
-        raise ModelError(
+        raise UnknownValueError(
             f"{state.where}, {node.label}",
             expected=f"a {what} known at import",
             found=f"{name!r}, which depends on the batch",
             hint="Export the model with what decides it fixed, e.g. a flag or a length.",
+            inputs=state.roots.get(name, frozenset()),
         )
     return value
 

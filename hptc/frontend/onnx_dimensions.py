@@ -197,7 +197,7 @@ def _input_dtype(value: onnx.ValueInfoProto, where: str) -> torch.dtype:
     elem_type = value.type.tensor_type.elem_type
     try:
         return torch_dtype(elem_type)
-    except ValueError as error:
+    except NotImplementedError as error:
         raise ModelError(
             where,
             expected="a numeric element type",

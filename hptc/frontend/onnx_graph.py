@@ -7,10 +7,11 @@ from types import MappingProxyType
 from typing import Any
 
 import onnx
-import torch
+from torch import Tensor
 
 from hptc.errors import ModelError
-from hptc.frontend.onnx_ops.types import to_torch, type_name
+from hptc.frontend.onnx_ops.types import DTYPES, to_torch, type_name
+from hptc.frontend.onnx_ops.values import Foreign, from_array
 
 _SCOPES_KEY = "pkg.torch.onnx.name_scopes"
 _KIND_KEY = "pkg.torch.export.graph_signature.InputSpec.kind"
@@ -42,6 +43,8 @@ class Node:
     opset: int
     module: str = ""
     """Path of the torch module that the node was exported from, where the exporter says."""
+    proto: onnx.NodeProto | None = field(default=None, compare=False, repr=False)
+    """As the file has it, for engines other than torch; its names may be others."""
 
     @property
     def source(self) -> str:
@@ -59,7 +62,7 @@ class Graph:
     """A model graph, or a branch of one."""
 
     nodes: tuple[Node, ...]
-    initializers: Mapping[str, torch.Tensor]
+    initializers: Mapping[str, Tensor]
     inputs: tuple[onnx.ValueInfoProto, ...]
     """Without those that only declare an initializer."""
     outputs: tuple[str, ...]
@@ -73,7 +76,8 @@ def read_graph(graph: onnx.GraphProto, opsets: Mapping[str, int], where: str) ->
     Raises:
         ModelError: an initializer or an attribute cannot be decoded.
     """
-    initializers = {tensor.name: _decode(tensor, where) for tensor in graph.initializer}
+    stored = {tensor.name: _decode(tensor, where) for tensor in graph.initializer}
+    initializers = {name: value for name, value in stored.items() if isinstance(value, Tensor)}
     if graph.sparse_initializer:
         raise ModelError(
             where,
@@ -82,9 +86,12 @@ def read_graph(graph: onnx.GraphProto, opsets: Mapping[str, int], where: str) ->
             hint="Store the weight as a dense tensor.",
         )
     return Graph(
-        nodes=tuple(_read_node(node, opsets, where) for node in graph.node),
+        nodes=(
+            *(_foreign(name, v) for name, v in stored.items() if isinstance(v, Foreign)),
+            *(_read_node(node, opsets, where) for node in graph.node),
+        ),
         initializers=MappingProxyType(initializers),
-        inputs=tuple(value for value in graph.input if value.name not in initializers),
+        inputs=tuple(value for value in graph.input if value.name not in stored),
         outputs=tuple(value.name for value in graph.output),
         declared=MappingProxyType(
             {
@@ -95,6 +102,11 @@ def read_graph(graph: onnx.GraphProto, opsets: Mapping[str, int], where: str) ->
             }
         ),
     )
+
+
+def _foreign(name: str, value: Foreign) -> Node:
+    """Return an initializer of a type that torch lacks as a node: it can only be a constant."""
+    return Node("Constant", "", "", (), (name,), MappingProxyType({"value": value}), 1)
 
 
 def _read_node(node: onnx.NodeProto, opsets: Mapping[str, int], where: str) -> Node:
@@ -109,6 +121,7 @@ def _read_node(node: onnx.NodeProto, opsets: Mapping[str, int], where: str) -> N
         attributes=MappingProxyType(attributes),
         opset=opsets.get(domain, 1),
         module=_module_path(node),
+        proto=node,
     )
 
 
@@ -155,7 +168,7 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, int | float) else tuple(_plain(item) for item in value)
 
 
-def _decode(tensor: onnx.TensorProto, where: str) -> torch.Tensor:
+def _decode(tensor: onnx.TensorProto, where: str) -> Tensor | Foreign:
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
         raise ModelError(
             f"{where}, tensor {tensor.name!r}",
@@ -164,7 +177,9 @@ def _decode(tensor: onnx.TensorProto, where: str) -> torch.Tensor:
             hint="Give the path of the model, so that the file beside it is found.",
         )
     try:
-        return to_torch(tensor)
+        if tensor.data_type in DTYPES:
+            return to_torch(tensor)
+        return from_array(onnx.numpy_helper.to_array(tensor))
     except (ValueError, TypeError, RuntimeError) as error:
         raise ModelError(
             f"{where}, tensor {tensor.name!r}",

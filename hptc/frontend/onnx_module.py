@@ -7,7 +7,7 @@ import torch.fx.traceback as fx_traceback
 from torch import Tensor, nn
 
 from hptc.frontend.onnx_evaluate import Evaluation
-from hptc.frontend.onnx_ops.rule import Value
+from hptc.frontend.onnx_ops.values import Value
 from hptc.frontend.provenance import SOURCE
 
 _RESERVED = frozenset(dir(nn.Module())) | {"_program", "_input_names", "_known", "_homes"}

@@ -6,9 +6,10 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # no stubs
 
-from hptc.errors import ModelError, UnsupportedOpError
+from hptc.errors import ModelError
 from hptc.frontend.onnx_control import is_control_flow
 from hptc.frontend.onnx_graph import Graph, Node
+from hptc.frontend.onnx_opaque import is_runnable, unsupported
 from hptc.frontend.onnx_ops import find_rule
 
 OPSETS = range(1, onnx.defs.onnx_opset_version() + 1)
@@ -202,25 +203,21 @@ def check_trainable(graph: Graph, where: str) -> None:
 
 
 def check_ops(graph: Graph, where: str) -> None:
-    """Check that every operation has a rule; all that have none are named at once.
+    """Check that something computes every operation; all that nothing computes are named at once.
 
     Raises:
-        UnsupportedOpError: some have none.
+        UnsupportedOpError: there are some.
     """
-    unknown: set[str] = set()
-    for node in all_nodes(graph):
-        if is_control_flow(node):
-            continue
-        if find_rule(node.domain, node.op, node.opset) is None:
-            title = f"{node.domain}.{node.op}" if node.domain else node.op
-            unknown.add(f"{title} (opset {node.opset})")
+    unknown = [node for node in unruled(graph) if not is_runnable(node)]
     if unknown:
-        raise UnsupportedOpError(
-            where,
-            expected="operations that hptc has a rule for",
-            found=f"{', '.join(sorted(unknown))}",
-            hint="Replace them when exporting, or give the torch module instead of the ONNX file.",
-        )
+        raise unsupported(unknown, where)
+
+
+def unruled(graph: Graph) -> Iterator[Node]:
+    """Yield the nodes for which hptc has no rule; they run outside torch, if at all."""
+    for node in all_nodes(graph):
+        if not is_control_flow(node) and find_rule(node.domain, node.op, node.opset) is None:
+            yield node
 
 
 def all_nodes(graph: Graph) -> Iterator[Node]:

@@ -19,6 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from hptc.errors import HptcError, ModelError
 from hptc.frontend import lowrank
 from hptc.frontend.accumulate import Pass, combined, micro_batches, step_batch
+from hptc.frontend.cuts import refuse_cuts
 from hptc.frontend.decompose import decompositions
 from hptc.frontend.dtypes import dtype_of
 from hptc.frontend.interpret import OriginInterpreter, Origins
@@ -276,6 +277,7 @@ def _gradients(loss: Tensor, leaves: Mapping[str, Tensor]) -> dict[str, Tensor]:
             found="none that does" if leaves else "no trained parameter at all",
             hint="Choose another --output, or name parameters to train with --train REGEX.",
         )
+    refuse_cuts(loss, leaves)
     with fx_traceback.annotate({STAGE: "backward", SOURCE: "loss"}):
         found = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
     return {name: g for name, g in zip(leaves, found, strict=True) if g is not None}

@@ -115,7 +115,7 @@ _MEMBERS = {
     """,
     Family.COPY: """
         _to_copy _unsafe_masked_index cat channel_shuffle clone constant_pad_nd contiguous copy
-        expand_copy flip lift_fresh_copy pixel_shuffle pixel_unshuffle reflection_pad1d
+        expand_copy flip lift_fresh_copy onnx_node pixel_shuffle pixel_unshuffle reflection_pad1d
         reflection_pad1d_backward reflection_pad2d reflection_pad2d_backward reflection_pad3d
         reflection_pad3d_backward repeat repeat_interleave replication_pad1d
         replication_pad1d_backward replication_pad2d replication_pad2d_backward

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from hptc.frontend.onnx_ops.rule import Rule
 from hptc.frontend.onnx_ops.types import torch_dtype
+from hptc.frontend.onnx_ops.values import Foreign
 
 Ints = tuple[int, ...]
 
@@ -19,10 +21,12 @@ def _size_of(x: Tensor) -> Tensor:
     return torch.tensor(x.numel(), dtype=torch.int64)
 
 
-def _constant(**attributes: Any) -> Tensor:
+def _constant(**attributes: Any) -> Tensor | Foreign:
     ((kind, value),) = attributes.items()
-    if isinstance(value, Tensor):
+    if isinstance(value, Tensor | Foreign):
         return value
+    if kind in {"value_string", "value_strings"}:
+        return Foreign(np.array(value, dtype=object))
     dtype = torch.int64 if kind in {"value_int", "value_ints"} else torch.float32
     return torch.tensor(value, dtype=dtype)
 

@@ -6,9 +6,6 @@ from typing import Any
 
 import torch
 
-Value = torch.Tensor | tuple[Any, ...] | None
-"""A tensor, a sequence of tensors, or an absent optional."""
-
 
 @dataclass(frozen=True, slots=True)
 class Rule:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-import numpy as np
 import torch
 from onnx import TensorProto, numpy_helper
+
+from hptc.custom_ops.arrays import to_tensor
 
 DTYPES: Mapping[int, torch.dtype] = MappingProxyType(
     {
@@ -28,19 +29,10 @@ DTYPES: Mapping[int, torch.dtype] = MappingProxyType(
         TensorProto.FLOAT8E4M3FNUZ: torch.float8_e4m3fnuz,
         TensorProto.FLOAT8E5M2: torch.float8_e5m2,
         TensorProto.FLOAT8E5M2FNUZ: torch.float8_e5m2fnuz,
+        TensorProto.FLOAT8E8M0: torch.float8_e8m0fnu,
     }
 )
 """Every ONNX element type that torch stores; strings and sub-byte types are missing."""
-
-_BIT_PATTERNS: Mapping[int, type[np.generic]] = MappingProxyType(
-    {
-        TensorProto.BFLOAT16: np.int16,
-        TensorProto.FLOAT8E4M3FN: np.uint8,
-        TensorProto.FLOAT8E4M3FNUZ: np.uint8,
-        TensorProto.FLOAT8E5M2: np.uint8,
-        TensorProto.FLOAT8E5M2FNUZ: np.uint8,
-    }
-)
 
 
 def type_name(onnx_type: int) -> str:
@@ -57,11 +49,11 @@ def torch_dtype(onnx_type: int) -> torch.dtype:
     """Return the torch dtype of an ONNX element type.
 
     Raises:
-        ValueError: torch has no such type.
+        NotImplementedError: torch has no such type.
     """
     dtype = DTYPES.get(onnx_type)
     if dtype is None:
-        raise ValueError(f"element type {type_name(onnx_type)} has no torch counterpart")
+        raise NotImplementedError(f"element type {type_name(onnx_type)} has no torch counterpart")
     return dtype
 
 
@@ -69,13 +61,11 @@ def to_torch(tensor: TensorProto) -> torch.Tensor:
     """Return the content of an ONNX tensor; external data must have been loaded before.
 
     Raises:
-        ValueError: the bytes do not fit the shape, or torch has no such type.
+        ValueError: the bytes do not fit the shape.
+        NotImplementedError: torch has no such type.
     """
-    dtype = torch_dtype(tensor.data_type)
-    array = np.array(numpy_helper.to_array(tensor))
-    if tensor.data_type in _BIT_PATTERNS:
-        return torch.from_numpy(array.view(_BIT_PATTERNS[tensor.data_type])).view(dtype)
-    return torch.from_numpy(array)
+    torch_dtype(tensor.data_type)
+    return to_tensor(numpy_helper.to_array(tensor))
 
 
 _E4M3_LIMIT = 464.0
