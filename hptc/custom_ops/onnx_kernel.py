@@ -14,10 +14,21 @@ import onnx
 from hptc.errors import ModelError, UnsupportedOpError
 
 _PLAIN = frozenset(
-    f"tensor({name})"
-    for name in (
-        "float double float16 int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool string".split()
-    )
+    {
+        "tensor(bool)",
+        "tensor(double)",
+        "tensor(float)",
+        "tensor(float16)",
+        "tensor(int16)",
+        "tensor(int32)",
+        "tensor(int64)",
+        "tensor(int8)",
+        "tensor(string)",
+        "tensor(uint16)",
+        "tensor(uint32)",
+        "tensor(uint64)",
+        "tensor(uint8)",
+    }
 )
 """Types that onnxruntime hands over as numpy arrays of the same element type."""
 _SILENT = 4

@@ -11,7 +11,7 @@ import torch
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # no stubs
 from torch import Tensor
 
-from hptc.custom_ops.arrays import Array, to_numpy, to_tensor
+from hptc.custom_ops.arrays import to_numpy, to_tensor
 from hptc.custom_ops.onnx_kernel import OnnxKernel, describe, make_kernel
 from hptc.errors import ModelError, UnsupportedOpError
 

@@ -11,7 +11,7 @@ import torch
 from hptc.errors import ModelError
 from hptc.frontend.onnx_body import hoist_initializers
 from hptc.frontend.onnx_dimensions import Input, bind_inputs, check_dimensions, fix_inputs
-from hptc.frontend.onnx_evaluate import Evaluation, Weights, evaluate
+from hptc.frontend.onnx_evaluate import evaluate
 from hptc.frontend.onnx_functions import inline_functions
 from hptc.frontend.onnx_graph import Graph, read_graph
 from hptc.frontend.onnx_inputs import draft_inputs, index_ranges, sample_inputs
@@ -20,6 +20,7 @@ from hptc.frontend.onnx_ops.values import Value
 from hptc.frontend.onnx_parameters import Choice, choose_trained, is_anonymous, overrule
 from hptc.frontend.onnx_read import check_model, check_ops, check_trainable, read_model
 from hptc.frontend.onnx_restore import folded_from, restore_weights
+from hptc.frontend.onnx_steps import Evaluation, Weights
 
 _NO_DIMENSIONS: Mapping[str, int] = MappingProxyType({})
 
@@ -35,12 +36,15 @@ class Guess:
 
 @dataclass(frozen=True)
 class Given:
-    """What a caller knows about the inputs of a model that is to be run on them, not trained."""
+    """What a caller knows about the inputs of a model."""
 
     fixed: Mapping[str, Value] = field(default_factory=dict)
     """Inputs that are to be constants of the module, e.g. a shape; any may be a sequence."""
     examples: Mapping[str, torch.Tensor] = field(default_factory=dict)
     """Used instead of seeded inputs; their shapes replace those in the file."""
+    strict: bool = False
+    """The model is to be run on these inputs, not trained: no weight is, every shape is known at
+    import, and each result is that of the standard."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class ImportedModel:
     input_names: tuple[str, ...]
     output_names: tuple[str, ...]
     guesses: tuple[Guess, ...]
+    opaque: tuple[str, ...]
+    """Types of the operations that torch does not compute."""
     warnings: tuple[str, ...]
 
 
@@ -115,12 +121,10 @@ def from_model_proto(
     integers = graph.initializers.keys() - choices.keys()
     choices = overrule(choices, train, integers, trained=True)
     choices = overrule(choices, frozen, integers, trained=False)
-    if not for_training:
+    if given.strict:
         choices = {name: replace(choice, trained=False) for name, choice in choices.items()}
     weights = _sort_weights(graph, choices, given)
-    evaluation, examples = _evaluate_on_examples(
-        graph, weights, inputs, given, where, strict=not for_training
-    )
+    evaluation, examples = _evaluate_on_examples(graph, weights, inputs, given, where)
     if for_training:
         _refuse_sequences(evaluation, where)
     module = OnnxModule(
@@ -135,8 +139,10 @@ def from_model_proto(
         input_names=tuple(item.name for item in inputs),
         output_names=graph.outputs,
         guesses=tuple(Guess(name, choice.trained, choice.reason) for name, choice in guesses),
+        opaque=evaluation.opaque,
         warnings=(
             *evaluation.warnings,
+            *_opaque_warnings(evaluation),
             *_naming_warnings(used, set(folded_from(model.graph))),
             *_renaming_warnings(weights),
         ),
@@ -159,17 +165,11 @@ def _sort_weights(graph: Graph, choices: Mapping[str, Choice], given: Given) -> 
 
 
 def _evaluate_on_examples(
-    graph: Graph,
-    weights: Weights,
-    inputs: tuple[Input, ...],
-    given: Given,
-    where: str,
-    *,
-    strict: bool,
+    graph: Graph, weights: Weights, inputs: tuple[Input, ...], given: Given, where: str
 ) -> tuple[Evaluation, dict[str, torch.Tensor]]:
     """Evaluate on zeros as integers, always valid; then draw them from the ranges that showed."""
     drafts = {**draft_inputs(inputs), **given.examples}
-    evaluation = evaluate(graph, weights, drafts, where, strict=strict)
+    evaluation = evaluate(graph, weights, drafts, where, strict=given.strict)
     sampled = sample_inputs(inputs, index_ranges(evaluation, inputs))
     return evaluation, {**sampled, **given.examples}
 
@@ -214,6 +214,12 @@ def _check_finite(parameters: Mapping[str, torch.nn.Parameter], where: str) -> N
             found=f"NaN or infinity in {', '.join(broken[:5])}",
             hint="Export the model from a sound checkpoint, or freeze the weight (--frozen).",
         )
+
+
+def _opaque_warnings(evaluation: Evaluation) -> tuple[str, ...]:
+    if not evaluation.opaque:
+        return ()
+    return (f"run outside torch, forward only: {', '.join(evaluation.opaque)}",)
 
 
 def _renaming_warnings(weights: Weights) -> tuple[str, ...]:

@@ -1,9 +1,7 @@
 """Partial evaluation: what is known at import is computed once, the rest becomes steps."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
 import torch
 
@@ -14,6 +12,17 @@ from hptc.frontend.onnx_opaque import evaluate_opaque, is_runnable, title_of, un
 from hptc.frontend.onnx_ops import find_rule
 from hptc.frontend.onnx_ops.rule import Rule
 from hptc.frontend.onnx_ops.values import Foreign, Value, leaves
+from hptc.frontend.onnx_steps import (
+    RULE_FAULTS,
+    Bound,
+    Evaluation,
+    Live,
+    Step,
+    Weights,
+    describe,
+    first_line,
+    python_value,
+)
 from hptc.frontend.onnx_unknown import UnknownValueError
 
 VIEWS = frozenset({"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
@@ -36,6 +45,9 @@ _STRUCTURAL = frozenset(
 )
 """Operations that hand tensors on without a look at their elements."""
 
+_FLAGGED = 3
+"""Inputs of a Dropout that is told whether to train: x, ratio and the flag."""
+
 _USUAL = frozenset(
     {
         torch.float16,
@@ -51,96 +63,6 @@ _USUAL = frozenset(
     }
 )
 """Element types for which torch has kernels of nearly all operations."""
-
-RULE_FAULTS = (
-    RuntimeError,
-    ValueError,
-    TypeError,
-    IndexError,
-    KeyError,
-    AttributeError,
-    ArithmeticError,
-)
-"""What torch and the rules raise when a node does not fit its inputs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    """An argument read while the module runs."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """An argument known at import, as a Python value."""
-
-    value: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One operation that the module performs."""
-
-    label: str
-    run: Callable[..., Any]
-    args: tuple[Live | Bound, ...]
-    attributes: Mapping[str, Any]
-    outputs: tuple[str, ...]
-    whole: bool = False
-    """As in `Rule`."""
-    source: str = ""
-    """Provenance of the operations that it becomes."""
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """Names of the values read."""
-        return tuple(arg.name for arg in self.args if isinstance(arg, Live))
-
-    def __call__(self, values: Mapping[str, Value]) -> dict[str, Value]:
-        """Return the named outputs."""
-        args = [values[arg.name] if isinstance(arg, Live) else arg.value for arg in self.args]
-        result = self.run(*args, **self.attributes)
-        several = isinstance(result, tuple) and not self.whole
-        return name_outputs(result if several else (result,), self.outputs)
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """A graph after partial evaluation."""
-
-    steps: tuple[Step, ...]
-    """The steps that an output needs, in order."""
-    known: Mapping[str, Value]
-    """Every value fixed at import, frozen weights included."""
-    shapes: Mapping[str, tuple[int, ...]]
-    nodes: tuple[Node, ...]
-    """All nodes, control flow replaced by what it comes to."""
-    outputs: tuple[str, ...]
-    opaque: tuple[str, ...]
-    """Types of the operations that torch did not evaluate, each once."""
-    warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Weights:
-    """The initializers, by what becomes of them."""
-
-    trained: Mapping[str, torch.Tensor]
-    kept: Mapping[str, torch.Tensor]
-    """Frozen, yet parameters of the module: their views are not folded."""
-    constant: Mapping[str, Value]
-
-
-def name_outputs(results: tuple[Any, ...], names: tuple[str, ...]) -> dict[str, Value]:
-    """Return the outputs of a node by name, without those that nobody reads.
-
-    Raises:
-        ValueError: there are more names than results.
-    """
-    if any(names[len(results) :]):
-        raise ValueError(f"{len(names)} outputs are read, and there are {len(results)}")
-    return {name: value for name, value in zip(names, results, strict=False) if name}
 
 
 def evaluate(
@@ -213,8 +135,13 @@ class _Evaluator:
         foreign = any(
             isinstance(leaf, Foreign) for name in node.inputs for leaf in self._leaves(name)
         )
-        draws = self.strict and node.op == "Dropout" and self._is_training(node)
+        draws = self.strict and node.op == "Dropout" and self._drops(node)
         return draws or (foreign and node.op not in _STRUCTURAL)
+
+    def _drops(self, node: Node) -> bool:
+        if len(node.inputs) == _FLAGGED and node.inputs[2] not in self.known:
+            raise self._unknown(node, "the training flag", node.inputs[2:])
+        return self._is_training(node)
 
     def _leaves(self, name: str) -> Iterable[torch.Tensor | Foreign]:
         return leaves(self.values[name]) if name else ()
@@ -295,7 +222,7 @@ class _Evaluator:
         )
 
     def _is_training(self, node: Node) -> bool:
-        flag = self.known.get(node.inputs[2]) if len(node.inputs) == 3 else None  # noqa: PLR2004  (x, ratio, flag)
+        flag = self.known.get(node.inputs[2]) if len(node.inputs) == _FLAGGED else None
         return isinstance(flag, torch.Tensor) and bool(flag.all())
 
     def _call(self, step: Step) -> dict[str, Value]:
@@ -341,26 +268,3 @@ class _Evaluator:
             opaque=tuple(dict.fromkeys(self.opaque)),
             warnings=tuple(self.warnings),
         )
-
-
-def python_value(tensor: torch.Tensor) -> Any:
-    """Return a tensor as a Python number or a (nested) tuple of numbers."""
-    return _tuples(tensor.tolist())
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error of another library, for messages."""
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
-
-
-def describe(value: Value) -> str:
-    """Return type and shape of a value, for messages."""
-    if isinstance(value, torch.Tensor):
-        return f"{str(value.dtype).removeprefix('torch.')}{list(value.shape)}"
-    if isinstance(value, Foreign):
-        return f"{value.array.dtype}{list(value.array.shape)}"
-    return "nothing" if value is None else f"a sequence of {len(value)}"

@@ -4,8 +4,8 @@ import onnx
 import onnx.inliner
 
 from hptc.errors import ModelError
-from hptc.frontend.onnx_evaluate import first_line
 from hptc.frontend.onnx_ops import find_rule
+from hptc.frontend.onnx_steps import first_line
 
 _BODIES = ("has_function", "has_context_dependent_function")
 _ROUNDS = 8

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from hptc.frontend.onnx_dimensions import Input
-from hptc.frontend.onnx_evaluate import Evaluation
 from hptc.frontend.onnx_graph import Node
+from hptc.frontend.onnx_steps import Evaluation
 
 _PASSES = frozenset(
     {

@@ -6,8 +6,8 @@ from typing import Any, cast
 import torch.fx.traceback as fx_traceback
 from torch import Tensor, nn
 
-from hptc.frontend.onnx_evaluate import Evaluation
 from hptc.frontend.onnx_ops.values import Value
+from hptc.frontend.onnx_steps import Evaluation
 from hptc.frontend.provenance import SOURCE
 
 _RESERVED = frozenset(dir(nn.Module())) | {"_program", "_input_names", "_known", "_homes"}

@@ -18,7 +18,6 @@ from hptc.frontend.onnx_ops.values import Foreign, Value, as_numpy, as_proto, fr
 _RANDOM = frozenset(
     {
         "Bernoulli",
-        "Dropout",
         "Multinomial",
         "RandomNormal",
         "RandomNormalLike",
@@ -26,7 +25,7 @@ _RANDOM = frozenset(
         "RandomUniformLike",
     }
 )
-"""They draw random numbers: only those with a seed have a result to speak of."""
+"""They draw random numbers, which the standard does not define."""
 _OLDEST_IR = 4  # before it, initializers had to be inputs too
 _MOST_STORED = 256
 """Elements of a known operand that are stored in the model of an operation that stays."""
@@ -96,13 +95,13 @@ def evaluate_opaque(
         UnsupportedOpError: Neither engine has a kernel, or the result would be random.
         ModelError: The inputs do not fit.
     """
-    seeded = node.op in _RANDOM and not node.domain
-    if seeded and "seed" not in node.attributes:
+    seeded = node.op == "Dropout" and "seed" in node.attributes
+    if not node.domain and (node.op in _RANDOM or (node.op == "Dropout" and not seeded)):
         raise UnsupportedOpError(
             f"{where}, {node.label}",
             expected="an operation whose result its inputs decide",
-            found="one that draws random numbers without a seed",
-            hint="Set its attribute seed, or make the numbers an input of the model.",
+            found="one that draws random numbers",
+            hint="Make the numbers an input of the model.",
         )
     operands = _gather(node, values, known)
     model = _model(node, operands)

@@ -44,7 +44,6 @@ class DType(Enum):
     FLOAT8_E4M3FNUZ = "float8_e4m3fnuz"
     FLOAT8_E5M2 = "float8_e5m2"
     FLOAT8_E5M2FNUZ = "float8_e5m2fnuz"
-    FLOAT8_E8M0FNU = "float8_e8m0fnu"
 
     @property
     def bytes(self) -> int:

@@ -29,7 +29,6 @@ DTYPES: Mapping[int, torch.dtype] = MappingProxyType(
         TensorProto.FLOAT8E4M3FNUZ: torch.float8_e4m3fnuz,
         TensorProto.FLOAT8E5M2: torch.float8_e5m2,
         TensorProto.FLOAT8E5M2FNUZ: torch.float8_e5m2fnuz,
-        TensorProto.FLOAT8E8M0: torch.float8_e8m0fnu,
     }
 )
 """Every ONNX element type that torch stores; strings and sub-byte types are missing."""
