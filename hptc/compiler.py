@@ -120,7 +120,7 @@ def compile_source(
         name=source.name,
         options=_record(options, source),
         phases={phase: item.compiled for phase, item in compiled.items()},
-        transitions=transitions(graphs, captured.adapters, options.seed),
+        transitions=transitions(graphs, captured.adapters, captured.merge, options.seed),
         weights=captured.weights,
         report=_report(compiled, targets) | times,
         reference=Reference(source.format, source.data),

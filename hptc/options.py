@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from hptc.errors import UsageError
 from hptc.frontend.accumulate import check_micro_batches
-from hptc.frontend.adapt import AdapterSpec, parse_adapter
+from hptc.frontend.adapter_options import AdapterSpec, parse_adapter
 from hptc.frontend.capture import Selection
 from hptc.frontend.losses import Loss, loss_text, parse_loss
 from hptc.frontend.optimizers import Optimizer, optimizer_text, parse_optimizer
@@ -26,7 +26,7 @@ class Options:
     targets: Mapping[Phase, str]
     phases: tuple[Phase, ...]
     overrides: tuple[str, ...]
-    adapter: AdapterSpec
+    adapter: tuple[AdapterSpec, ...]
     loss: Loss
     optimizer: Optimizer
     clip_norm: float | None
@@ -47,7 +47,7 @@ class Options:
             "targets": {phase.value: name for phase, name in self.targets.items()},
             "phases": [phase.value for phase in self.phases],
             "overrides": list(self.overrides),
-            "adapter": asdict(self.adapter),
+            "adapter": [asdict(spec) for spec in self.adapter],
             "loss": loss_text(self.loss),
             "optimizer": optimizer_text(self.optimizer),
             "clip_norm": self.clip_norm,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hptc.frontend.adapt import AdapterSpec
+from hptc.frontend.adapter_options import AdapterSpec
 from hptc.frontend.capture import Capture, Selection, capture
 from hptc.frontend.recipe import Recipe
 from hptc.frontend.torch import Model, load_module
@@ -104,9 +104,10 @@ def captured(
     inputs: Sequence[Tensor],
     *phases: Phase,
     recipe: Recipe = MSE_ADAMW,
-    adapter: AdapterSpec = AUTO,
+    adapter: AdapterSpec | Sequence[AdapterSpec] = AUTO,
     selection: Selection = ALL,
 ) -> Captured:
     """Capture a module; without phases, for all three."""
     model = load_module(module, inputs)
-    return Captured(model, capture(model, phases or tuple(Phase), recipe, adapter, selection))
+    specs = (adapter,) if isinstance(adapter, AdapterSpec) else adapter
+    return Captured(model, capture(model, phases or tuple(Phase), recipe, specs, selection))

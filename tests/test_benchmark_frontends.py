@@ -8,7 +8,7 @@ from benchmarks.frontends.cases import eager_results, module_case
 from benchmarks.frontends.check import Row, check_case
 from benchmarks.frontends.macs import macs_by_tag
 from benchmarks.frontends.swe import CaptureCost
-from hptc.frontend.adapt import parse_adapter
+from hptc.frontend.adapter_options import parse_adapter
 from hptc.frontend.capture import capture
 from hptc.frontend.recipe import Recipe
 from hptc.frontend.torch import load_module

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hptc.errors import BundleError, UsageError
-from hptc.schedule.archive import read_archive, write_archive
+from hptc.schedule.archive import SCHEMA_VERSION, read_archive, write_archive
 from hptc.schedule.bundle import load_bundle, save_bundle
 from tests.test_bundle_roundtrip import bundle
 
@@ -110,9 +110,11 @@ def test_compressed_entries(saved: Path) -> None:
 
 def test_newer_schema_names_both_versions(saved: Path) -> None:
     rewrite(saved, manifest_with(schema_version=99))
-    refused(saved, "schema version 1 or older, found schema version 99.*upgrade hptc")
+    refused(
+        saved, f"schema version {SCHEMA_VERSION} or older, found schema version 99.*upgrade hptc"
+    )
     rewrite(saved, manifest_with(schema_version="x"))
-    refused(saved, "expected schema version 1, found 'x'")
+    refused(saved, f"expected schema version {SCHEMA_VERSION}, found 'x'")
 
 
 @pytest.mark.parametrize(

@@ -12,18 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hptc.errors import BundleError, VerifyError
+from hptc.ir.adapter import Adapter, Part, Scheme, Start
 from hptc.ir.graph import Arg, DType, DTypeArg, Op, Phase, Ref
 from hptc.ir.verify import verify
 from hptc.schedule import codec
 from hptc.schedule.bundle import load_bundle, save_bundle
-from hptc.schedule.model import (
-    Bundle,
-    CompiledPhase,
-    Initialise,
-    Merge,
-    Reference,
-    Transition,
-)
+from hptc.schedule.model import Bundle, CompiledPhase, Initialise, Reference, Transition
 from tests import schedule_examples as ex
 
 ARGS: st.SearchStrategy[Arg] = st.recursive(
@@ -52,6 +46,9 @@ def test_arguments_keep_value_and_type(args: list[Arg], kwargs: list[tuple[str, 
     assert repr(back) == repr(graph)  # repr tells 1 from 1.0 from True, and equates NaN with NaN
 
 
+PART = Part("a", (3, 2), DType.BFLOAT16, Start(Scheme.LEFT_BASIS, weight="w"), is_trained=True)
+
+
 def bundle() -> Bundle:
     """A program of one phase, with something in every field."""
     schedule = ex.scheduled(ex.HYBRID)
@@ -64,8 +61,9 @@ def bundle() -> Bundle:
                 Phase.FULL,
                 Phase.LOW,
                 {"w0": "w"},
-                (Initialise("a", (3, 2), "kaiming-uniform", 7),),
-                (Merge("w", "a", "b", 0.5, transposed=True),),
+                (Initialise("a", (3, 2), Start(Scheme.KAIMING_UNIFORM), 7),),
+                (Adapter("lora", "w", 3, 2, 1, 0.5, transposed=True, parts=(PART,)),),
+                ex.STEP,
             ),
         ),
         weights={

@@ -1,19 +1,23 @@
 """The phase `low`: where adapters go, what they compute, and that W0 stays as it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from hptc.errors import ModelError, UsageError
-from hptc.frontend.adapt import AdapterSpec, merged, parse_adapter
+from hptc.frontend.adapter_options import AdapterSpec, parse_adapter
 from hptc.frontend.capture import Selection
 from hptc.frontend.losses import CrossEntropy
 from hptc.frontend.recipe import Recipe
+from hptc.ir.adapter import Adapter, parts_of
 from hptc.ir.contractions import contraction
 from hptc.ir.graph import Graph, Op, OperandTag, Phase, Role
 from hptc.ir.layout import layout_of
+from hptc.runtime.initialise import new_parameters
+from hptc.runtime.reference_adapters import merged_weights
+from hptc.schedule.model import Initialise
 from passes import PIPELINE, run_passes
 from tests.evaluate import Captured, captured
 from tests.models import Attention, Block, FusedQkv, Language, MatMul
@@ -49,24 +53,33 @@ def matches_merged(
 ) -> None:
     """Compare with autograd through W0 + s * A @ B, formed as one matrix."""
     adapters = taken.result.adapters
-    factors = {a.a: torch.randn(a.inner, a.rank) / 4 for a in adapters}
-    factors |= {a.b: torch.randn(a.rank, a.outer) / 4 for a in adapters}
     state = {name: tensor.detach() for name, tensor in module.named_parameters()}
     kept = [name for name in taken.result.graphs[Phase.LOW].trained if name in state]
-    leaves = {
-        name: {**state, **factors}[name].clone().requires_grad_() for name in (*kept, *factors)
-    }
+    parts = drawn_parts(adapters, state)
+    state |= parts
+    trained = [name for adapter in adapters for name in adapter.trained]
+    leaves = {name: state[name].clone().requires_grad_() for name in (*kept, *trained)}
     state |= {name: leaves[name] for name in kept}
-    state |= {a.weight: merged(state[a.weight], a, leaves) for a in adapters}
-    output = torch.func.functional_call(module, state, inputs)
+    state = merged_weights({**state, **leaves}, adapters)
+    own = dict(module.named_parameters())
+    output = torch.func.functional_call(module, {name: state[name] for name in own}, inputs)
     target = torch.randn_like(output)
     if isinstance(recipe.loss, CrossEntropy):
         target = torch.randint(output.shape[-1], output.shape[:-1])
     loss = recipe.loss(output, target)
     expected = torch.autograd.grad(loss, list(leaves.values()))
-    step = taken.step(Phase.LOW, inputs, target=target, **factors)
+    step = taken.step(Phase.LOW, inputs, target=target, **parts)
     torch.testing.assert_close(step.loss, loss.detach())
     close(step.gradients, dict(zip(leaves, expected, strict=True)), 1e-4)
+
+
+def drawn_parts(adapters: Sequence[Adapter], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the parts as they start, but the trained ones drawn."""
+    news = [Initialise(part.name, part.shape, part.start, seed=5) for part in parts_of(adapters)]
+    drawn = {
+        part.name: torch.randn(part.shape) / 4 for part in parts_of(adapters) if part.is_trained
+    }
+    return new_parameters(news, state) | drawn
 
 
 def products_with(graph: Graph, weight: str) -> list[Op]:
@@ -137,7 +150,7 @@ def test_auto_match_gradients_and_tags(name: str) -> None:
 
 def frozen_matrices_are_only_read(taken: Captured, expected: list[str]) -> None:
     graph = run_passes(taken.result.graphs[Phase.LOW], PIPELINE)
-    factors = {name for a in taken.result.adapters for name in (a.a, a.b)}
+    factors = {name for a in taken.result.adapters for name in a.trained}
     assert {named.name for named in graph.gradients} == factors
     assert set(graph.trained) == factors
     for weight in expected:

@@ -9,7 +9,7 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from hptc.errors import VerifyError
-from hptc.frontend.adapt import AdapterSpec
+from hptc.frontend.adapter_options import AdapterSpec
 from hptc.frontend.random import first_state
 from hptc.ir.graph import Phase
 from hptc.ir.names import RANDOM_STATE

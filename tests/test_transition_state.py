@@ -5,17 +5,10 @@ import torch
 
 from hptc.errors import BundleError, UsageError
 from hptc.ir.graph import Phase
-from hptc.runtime.transition import (
-    apply_transition,
-    carry_state,
-    draw_parameter,
-    initial_state,
-    merge_low_rank,
-)
-from hptc.schedule.model import Initialise, Merge
+from hptc.runtime.transition import apply_transition, carry_state, initial_state, merge_state
 from tests.tiny_program import (
+    FROM_LOW,
     IN,
-    MERGE,
     OUT,
     RANK,
     SCALE,
@@ -65,37 +58,12 @@ def test_leaving_low_merges_the_adapter() -> None:
     assert torch.equal(left[WEIGHT], before)
 
 
-@pytest.mark.parametrize(
-    ("shape", "transposed"), [((5, 4), False), ((4, 5), True), ((4, 5, 1, 1), True)]
-)
-def test_merged_weight_acts_like_base_plus_adapter(
-    shape: tuple[int, ...], transposed: bool
-) -> None:
-    torch.manual_seed(0)
-    weight = torch.randn(shape, dtype=torch.float64)
-    a, b = torch.randn(5, 2, dtype=torch.float64), torch.randn(2, 4, dtype=torch.float64)
-    x = torch.randn(7, 5, dtype=torch.float64)
-    merged = merge_low_rank(weight, a, b, Merge("w", "a", "b", 0.5, transposed))
-
-    def apply(w: torch.Tensor) -> torch.Tensor:
-        return x @ (w.reshape(4, 5).t() if transposed else w)
-
-    assert merged.shape == weight.shape
-    torch.testing.assert_close(apply(merged), apply(weight) + 0.5 * (x @ a) @ b)
-
-
-def test_factors_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(BundleError, match="merge into"):
-        merge_low_rank(torch.zeros(3, 2), torch.zeros(3, 1), torch.zeros(1, 3), MERGE)
-
-
-def test_draws_repeat_by_seed_and_differ_by_draw() -> None:
-    new = Initialise("a", (4, 3), "kaiming-uniform", 11)
-    assert torch.equal(draw_parameter(new), draw_parameter(new))
-    assert not torch.equal(draw_parameter(new), draw_parameter(new, draw=1))
-    assert not torch.equal(draw_parameter(new), draw_parameter(replace(new, seed=12)))
-    with pytest.raises(BundleError, match="scheme"):
-        draw_parameter(replace(new, scheme="xavier"))
+def test_parts_that_do_not_fit_are_refused() -> None:
+    state = {WEIGHT: torch.zeros(IN, OUT), A: torch.zeros(IN, RANK)}
+    with pytest.raises(BundleError, match=r"merge on leaving phase low.*lora_b"):
+        merge_state(FROM_LOW, state)
+    with pytest.raises(BundleError, match=r"shape \[2\]"):
+        merge_state(FROM_LOW, {**state, B: torch.zeros(2)})
 
 
 def test_missing_and_misshapen_values_are_named() -> None:

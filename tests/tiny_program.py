@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from hptc.ir.adapter import Adapter, Part, Scheme, Start
 from hptc.ir.graph import (
     Arg,
     DType,
@@ -23,7 +24,6 @@ from hptc.schedule.model import (
     Initialise,
     Instruction,
     InstructionKind,
-    Merge,
     Schedule,
     Transition,
 )
@@ -116,6 +116,18 @@ def low_graph() -> Graph:
     return _graph(writer, Phase.LOW, updates)
 
 
+def merge_graph() -> Graph:
+    writer = _Writer()
+    for name, shape in {WEIGHT: (IN, OUT), A: (IN, RANK), B: (RANK, OUT)}.items():
+        writer.given(name, shape, ValueKind.PARAMETER)
+    writer.op("ab", "mm.default", (IN, OUT), Ref(A), Ref(B))
+    writer.op("update", "mul.Scalar", (IN, OUT), Ref("ab"), SCALE)
+    writer.op("merged", "add.Tensor", (IN, OUT), Ref(WEIGHT), Ref("update"))
+    return Graph(
+        Phase.LOW, tuple(writer.values), tuple(writer.ops), (), (Update(WEIGHT, "merged"),)
+    )
+
+
 def infer_graph() -> Graph:
     writer = _Writer()
     _inputs(writer, Phase.INFER, {})
@@ -185,11 +197,28 @@ TO_LOW = Transition(
     Phase.LOW,
     copies={WEIGHT: WEIGHT},
     initialise=(
-        Initialise(A, (IN, RANK), "kaiming-uniform", 7),
-        Initialise(B, (RANK, OUT), "zeros", 8),
+        Initialise(A, (IN, RANK), Start(Scheme.KAIMING_UNIFORM), 7),
+        Initialise(B, (RANK, OUT), Start(Scheme.CONSTANT)),
     ),
 )
-MERGE = Merge(WEIGHT, A, B, SCALE, transposed=False)
+ADAPTER = Adapter(
+    "lora",
+    WEIGHT,
+    IN,
+    OUT,
+    RANK,
+    SCALE,
+    transposed=False,
+    parts=(
+        Part(A, (IN, RANK), DType.FLOAT32, Start(Scheme.KAIMING_UNIFORM), is_trained=True),
+        Part(B, (RANK, OUT), DType.FLOAT32, Start(Scheme.CONSTANT), is_trained=True),
+    ),
+)
+
+
+FROM_LOW = Transition(
+    Phase.LOW, Phase.INFER, copies={WEIGHT: WEIGHT}, adapters=(ADAPTER,), merge=merge_graph()
+)
 
 
 def tiny_bundle(phases: Sequence[Phase] = tuple(Phase)) -> Bundle:
@@ -213,7 +242,7 @@ def tiny_bundle(phases: Sequence[Phase] = tuple(Phase)) -> Bundle:
         phases={p: CompiledPhase(graphs[p], _schedule(graphs[p]), "") for p in phases},
         transitions=(
             TO_LOW,
-            Transition(Phase.LOW, Phase.INFER, copies={WEIGHT: WEIGHT}, merges=(MERGE,)),
+            FROM_LOW,
         ),
         weights={WEIGHT: generator.standard_normal((IN, OUT)).astype(np.float32)},
         report={},

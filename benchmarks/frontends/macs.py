@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from benchmarks.applications.models import HEADS, SWE, EncoderLayer, Size, build
-from hptc.frontend.adapt import parse_adapter
+from hptc.frontend.adapter_options import parse_adapter
 from hptc.frontend.capture import Selection, capture
 from hptc.frontend.recipe import Recipe
 from hptc.frontend.torch import Model, load_module

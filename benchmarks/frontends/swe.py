@@ -11,7 +11,7 @@ import time
 from dataclasses import asdict, dataclass
 
 from benchmarks.applications.models import HEADS, SWE, build
-from hptc.frontend.adapt import parse_adapter
+from hptc.frontend.adapter_options import parse_adapter
 from hptc.frontend.capture import Selection, capture
 from hptc.frontend.recipe import Recipe
 from hptc.frontend.torch import load_module

@@ -39,7 +39,7 @@ def compile_model(
     ] = "hybrid",
     phases: Annotated[str, typer.Option(help="Among full, low, infer.")] = "full,low,infer",
     adapt: Annotated[
-        str, typer.Option(help="Form of the phase low; match takes auto or a name pattern.")
+        str, typer.Option(help="Forms of the phase low by clauses: FORM:r=8,match=PATTERN;r=4,...")
     ] = "lora:r=8,alpha=64,match=auto",
     loss: Annotated[
         str,

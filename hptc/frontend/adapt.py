@@ -1,83 +1,53 @@
-"""Reparametrisations of frozen matrices for the phase `low`.
-
-`lora` (Hu et al. 2022): a frozen W0 becomes W0 + s * A @ B with trained A [in, r], B [r, out] and
-s = alpha / r. The product is never formed where a linear map or convolution meets the weight; there
-x @ W0 + s * (x @ A) @ B keeps W0 static. Autograd derives the backward pass.
-"""
+"""Reparametrisations of frozen matrices for the phase `low`: which weights get which adapter."""
 
 import fnmatch
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from math import inf
 
-from torch import Tensor
 from torch.export import ExportedProgram
 
 from hptc.errors import UsageError
+from hptc.frontend.adapter_options import AdapterSpec
+from hptc.frontend.adapters import FORMS
+from hptc.frontend.adapters.form import Matrix
 from hptc.frontend.dataflow import CONVOLUTION, EINSUM, WeightUse, attention_weights, weight_uses
+from hptc.frontend.dtypes import dtype_of
 from hptc.ir.adapter import Adapter
 
 
-@dataclass(frozen=True, slots=True)
-class AdapterSpec:
-    """What the option `--adapt` asks for."""
-
-    form: str = "lora"
-    rank: int = 8
-    alpha: float = 64.0
-    match: str = "auto"
-
-
-def parse_adapter(text: str) -> AdapterSpec:
-    """Parse `lora:r=8,alpha=64,match=auto`; raises UsageError naming the part at fault."""
-    form, _, options = text.partition(":")
-    spec = AdapterSpec(form=form)
-    if form != "lora":
-        raise UsageError(f"--adapt {text}", expected="the form lora", found=repr(form))
-    for item in filter(None, options.split(",")):
-        key, _, value = item.partition("=")
-        spec = _with_option(spec, key.strip(), value.strip(), text)
-    return spec
-
-
-def _with_option(spec: AdapterSpec, key: str, value: str, text: str) -> AdapterSpec:
-    try:
-        if key == "r" and int(value) > 0:
-            return replace(spec, rank=int(value))
-        if key == "alpha" and 0 < float(value) < inf:
-            return replace(spec, alpha=float(value))
-    except ValueError:
-        pass
-    if key == "match" and value:
-        return replace(spec, match=value)
-    raise UsageError(
-        f"--adapt {text}",
-        expected="r=POSITIVE INTEGER, alpha=POSITIVE NUMBER or match=auto|PATTERN",
-        found=f"{key}={value}",
-    )
-
-
 def choose_adapters(
-    program: ExportedProgram, canonical: dict[str, str], spec: AdapterSpec, kept: frozenset[str]
+    program: ExportedProgram,
+    canonical: dict[str, str],
+    specs: Sequence[AdapterSpec],
+    kept: frozenset[str],
 ) -> tuple[Adapter, ...]:
     """Return the adapters of a program; `kept` names weights that stay trained as they are.
 
-    `match=auto` takes the query and value projections of attention, else the weight of every
-    linear map and convolution. Raises UsageError if an explicit pattern matches nothing.
+    The first clause that takes a weight decides. `match=auto` takes the query and value projections
+    of attention, else the weight of every linear map and convolution. Raises UsageError if an
+    explicit pattern matches nothing.
     """
     uses = weight_uses(program, canonical)
     able = {use.parameter: use for use in uses if _is_adaptable(program, use)}
-    if spec.match == "auto":
-        names = [name for name in attention_weights(program, uses) if name in able]
-        names = names or list(able)
-    else:
-        aliases = [name for name, kept_name in canonical.items() if kept_name in able]
-        found = matching(spec.match, aliases, option="--adapt match")
-        names = [canonical[name] for name in found]
+    attention = [name for name in attention_weights(program, uses) if name in able]
+    chosen: dict[str, AdapterSpec] = {}
+    for spec in specs:
+        found = attention or list(able)
+        if spec.match != "auto":
+            found = _matched(spec.match, canonical, able)
+        chosen = {**dict.fromkeys(found, spec), **chosen}
     return tuple(
-        _adapter(program, able[name], spec) for name in able if name in names and name not in kept
+        _adapter(program, able[name], chosen[name])
+        for name in able
+        if name in chosen and name not in kept
     )
+
+
+def _matched(
+    pattern: str, canonical: Mapping[str, str], able: Mapping[str, WeightUse]
+) -> list[str]:
+    aliases = [name for name, kept_name in canonical.items() if kept_name in able]
+    return [canonical[name] for name in matching(pattern, aliases, option="--adapt match")]
 
 
 def matching(pattern: str, names: Sequence[str], *, option: str) -> list[str]:
@@ -108,24 +78,21 @@ def _in_segments(pattern: str, name: str) -> bool:
 
 
 def _is_adaptable(program: ExportedProgram, use: WeightUse) -> bool:
-    """Tell whether a low-rank update suits: one matrix, or the filters of all channels."""
+    """Tell whether an update suits: one matrix, or the filters of all channels."""
     weight = program.state_dict[use.parameter]
-    is_matrix = weight.dim() == 2  # noqa: PLR2004
-    suits = weight.numel() > 0 and (is_matrix or use.node.target in CONVOLUTION)
-    return suits and use.groups == 1 and use.node.target not in EINSUM
+    suits = weight.dim() == 2 or use.node.target in CONVOLUTION  # noqa: PLR2004  (a matrix)
+    is_single = use.groups == 1 and use.node.target not in EINSUM
+    return suits and is_single and weight.numel() > 0
 
 
 def _adapter(program: ExportedProgram, use: WeightUse, spec: AdapterSpec) -> Adapter:
-    shape = tuple(program.state_dict[use.parameter].shape)
-    flat = (shape[0], program.state_dict[use.parameter].numel() // shape[0])
+    weight = program.state_dict[use.parameter]
+    flat = (weight.shape[0], weight.numel() // weight.shape[0])
     outer, inner = flat if use.transposed else (flat[1], flat[0])
-    rank = min(spec.rank, inner, outer)
-    return Adapter(use.parameter, inner, outer, rank, spec.alpha / rank, use.transposed)
-
-
-def merged(weight: Tensor, adapter: Adapter, factors: Mapping[str, Tensor]) -> Tensor:
-    """Return W0 + s * A @ B in the stored layout (shape of `weight`)."""
-    delta = factors[adapter.a] @ factors[adapter.b]
-    if adapter.transposed:
-        delta = delta.t()
-    return weight + adapter.scale * delta.reshape(weight.shape)
+    dtype = dtype_of(weight, use.parameter)
+    matrix = Matrix(use.parameter, inner, outer, use.transposed, dtype)
+    form = FORMS[spec.form]
+    rank = min(spec.rank, form.largest(matrix))
+    scale = 1.0 if spec.alpha is None else spec.alpha / rank
+    parts = form.parts(matrix, rank, spec.init)
+    return Adapter(spec.form, use.parameter, inner, outer, rank, scale, use.transposed, parts)

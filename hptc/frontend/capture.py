@@ -7,15 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hptc.errors import ModelError
-from hptc.frontend.adapt import AdapterSpec, choose_adapters
+from hptc.frontend.adapt import choose_adapters
+from hptc.frontend.adapter_options import AdapterSpec
 from hptc.frontend.dtypes import to_array
 from hptc.frontend.lower import lower
+from hptc.frontend.merging import merge_graph
 from hptc.frontend.patterns import search
 from hptc.frontend.random import first_state
 from hptc.frontend.recipe import Recipe
 from hptc.frontend.torch import Model
 from hptc.frontend.training import StepPlan, trace_step
-from hptc.ir.adapter import Adapter
+from hptc.ir.adapter import Adapter, parts_of
 from hptc.ir.graph import Graph, Phase
 from hptc.ir.names import RANDOM_STATE, TARGET, batch_name
 
@@ -38,13 +40,15 @@ class Capture:
     weights: Mapping[str, NDArray[np.generic]]
     """Parameters, buffers and constants by value name."""
     adapters: tuple[Adapter, ...]
+    merge: Graph | None
+    """What leaving `low` computes: its adapters folded into their weights."""
 
 
 def capture(
     model: Model,
     phases: Sequence[Phase],
     recipe: Recipe,
-    adapter: AdapterSpec,
+    adapter: Sequence[AdapterSpec],
     selection: Selection = Selection(),
     seed: int = 0,
 ) -> Capture:
@@ -62,6 +66,7 @@ def capture(
     adapters: tuple[Adapter, ...] = ()
     if Phase.LOW in phases:
         adapters = choose_adapters(model.program, model.canonical, adapter, frozenset(kept))
+    _check_part_names(model, adapters)
     plans = {
         Phase.FULL: StepPlan(Phase.FULL, tuple(trained), recipe),
         Phase.LOW: StepPlan(Phase.LOW, tuple(kept), recipe, adapters),
@@ -77,6 +82,7 @@ def capture(
         graphs={phase: result.graph for phase, result in lowered.items()},
         weights={name: to_array(tensor) for name, tensor in tensors.items()},
         adapters=adapters,
+        merge=merge_graph(model, adapters) if adapters else None,
     )
 
 
@@ -89,4 +95,15 @@ def _check_names(model: Model) -> None:
             expected="a name that is not that of an input of the step, as target and in_0 are",
             found=", ".join(clashes),
             hint="Rename it in the model.",
+        )
+
+
+def _check_part_names(model: Model, adapters: Sequence[Adapter]) -> None:
+    clashes = {part.name for part in parts_of(adapters)} & {*model.parameters, *model.buffers}
+    if clashes:
+        raise ModelError(
+            f"parameter or buffer {min(clashes)}",
+            expected="a name that is not that of a part of an adapter",
+            found=", ".join(sorted(clashes)),
+            hint="Rename it in the model, or choose another form with --adapt.",
         )

@@ -1,8 +1,8 @@
 """Where a reparametrised weight meets the operations of an exported program.
 
 The interpreter hands a `LowRankWeight` on in place of the parameter. Linear maps, convolutions and
-look-ups apply the two terms separately; transpositions swap the view; any other reader gets the
-merged matrix.
+look-ups apply W0 and the factors of its update one after the other; transpositions swap the view;
+any other reader gets the merged matrix.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from hptc.frontend import dataflow
-from hptc.frontend.adapt import merged
+from hptc.frontend.adapters import FORMS, merged, part_tensors, product, scaled
+from hptc.frontend.adapters.form import ProductForm
 from hptc.frontend.operations import linear, matmul, run
 from hptc.ir.adapter import Adapter
 
@@ -23,41 +24,61 @@ Args = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class LowRankWeight:
-    """A weight W0 + s * A @ B, seen through `swapped` (its transpose) or as stored."""
+    """A weight W0 + scale * (product of factors), as stored or seen as its transpose."""
 
     frozen: Tensor
     """W0 as seen, [.., ..]."""
-    a: Tensor
-    b: Tensor
-    adapter: Adapter
-    swapped: bool = False
+    factors: tuple[Tensor, ...]
+    """Matrices and, as vectors, diagonal matrices; their product is the update as seen."""
+    scale: float
 
     def transpose(self) -> "LowRankWeight":
         """Return the same weight seen with its two axes exchanged."""
-        return LowRankWeight(self.frozen.t(), self.a, self.b, self.adapter, not self.swapped)
+        return LowRankWeight(self.frozen.t(), _transposed(self.factors), self.scale)
 
     def dense(self) -> Tensor:
         """Return the merged matrix as seen."""
-        stored = self.frozen.t() if self.swapped else self.frozen
-        factors = {self.adapter.a: self.a, self.adapter.b: self.b}
-        result = merged(stored, self.adapter, factors)
-        return result.t() if self.swapped else result
-
-    def factors(self) -> tuple[Tensor, Tensor]:
-        """Return L, R with L @ R the update as seen."""
-        if self.adapter.transposed != self.swapped:
-            return self.b.t(), self.a.t()
-        return self.a, self.b
+        update = product(self.factors).reshape(self.frozen.shape)
+        return self.frozen + scaled(update, self.scale)
 
     def apply_right(self, x: Tensor) -> Tensor:
-        """Return s * x @ (update as seen)."""
-        left, right = self.factors()
-        return self.adapter.scale * matmul(matmul(x, left), right)
+        """Return scale * x @ (update as seen)."""
+        return scaled(_along(x, self.factors), self.scale)
 
     def apply_left(self, x: Tensor) -> Tensor:
-        """Return s * (update as seen) @ x."""
-        left, right = self.factors()
-        return self.adapter.scale * (left @ (right @ x))
+        """Return scale * (update as seen) @ x."""
+        for factor in reversed(self.factors):
+            x = factor.unsqueeze(1) * x if factor.dim() == 1 else factor @ x
+        return scaled(x, self.scale)
+
+
+def reparametrised(
+    weight: Tensor, adapter: Adapter, given: Mapping[str, Tensor]
+) -> LowRankWeight | Tensor:
+    """Return what stands for a weight: the sum, where the form's update is formed as a matrix.
+
+    Args:
+        weight: W0.
+        adapter: Its adapter.
+        given: The parts by name.
+    """
+    if not isinstance(FORMS[adapter.form], ProductForm):
+        return merged(weight, adapter, given)
+    factors = part_tensors(adapter, given)
+    return LowRankWeight(
+        weight, _transposed(factors) if adapter.transposed else factors, adapter.scale
+    )
+
+
+def _transposed(factors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(item if item.dim() == 1 else item.t() for item in reversed(factors))
+
+
+def _along(x: Tensor, factors: tuple[Tensor, ...]) -> Tensor:
+    """Return x times each factor in turn."""
+    for factor in factors:
+        x = x * factor if factor.dim() == 1 else matmul(x, factor)
+    return x
 
 
 def call(
@@ -110,9 +131,11 @@ def _rows(target: Callable[..., object], args: Args, weight: LowRankWeight) -> T
     _, indices, *options = args
     if options:
         return None
-    left, right = weight.factors()
-    found = _tensor(target(left, indices))
-    return _tensor(target(weight.frozen, indices)) + weight.adapter.scale * matmul(found, right)
+    first, *others = weight.factors
+    if first.dim() == 1:
+        return None
+    found = _along(_tensor(target(first, indices)), tuple(others))
+    return _tensor(target(weight.frozen, indices)) + scaled(found, weight.scale)
 
 
 def _product(target: Callable[..., object], args: Args, weight: LowRankWeight) -> Tensor:
@@ -135,17 +158,26 @@ def _added_product(
 
 
 def _convolution(target: Callable[..., object], args: Args, weight: LowRankWeight) -> Tensor | None:
-    """Convolve with W0, and with A (as filters) followed by B (pointwise)."""
+    """Convolve with W0, and with the first factor (as filters) followed by the others (pointwise).
+
+    The filters of a convolution are stored [out, in, ...], so the first factor stands last.
+    """
     if args[1] is not weight:
         return None
     x, _, bias, *window = args if len(args) > 2 else (*args, None)  # noqa: PLR2004  (x, W)
-    adapter, spatial = weight.adapter, weight.frozen.dim() - 2
-    filters = weight.a.t().reshape(adapter.rank, *weight.frozen.shape[1:])
-    mix = weight.b.t().reshape(adapter.outer, adapter.rank, *(1,) * spatial)
+    spatial = weight.frozen.dim() - 2
+    first, *others = reversed(weight.factors)
     base = _tensor(target(x, weight.frozen, bias, *window))
-    reduced = _tensor(target(x, filters, None, *window))
+    filters = first.reshape(first.shape[0], *weight.frozen.shape[1:])
+    found = _tensor(target(x, filters, None, *window))
     pointwise = (aten.conv1d, aten.conv2d, aten.conv3d)[spatial - 1].default
-    return base + adapter.scale * _tensor(pointwise(reduced, mix))
+    for factor in others:
+        ones = (1,) * spatial
+        if factor.dim() == 1:
+            found = found * factor.reshape(-1, *ones)
+        else:
+            found = _tensor(pointwise(found, factor.reshape(*factor.shape, *ones)))
+    return base + scaled(found, weight.scale)
 
 
 def _tensor(value: object) -> Tensor:

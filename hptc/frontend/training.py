@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 import torch
 import torch.fx.traceback as fx_traceback
 from torch import Tensor
+from torch._subclasses import FakeTensorMode
 from torch.func import functionalize
 from torch.fx import GraphModule, Interpreter, Node
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from hptc.errors import HptcError, ModelError
@@ -29,7 +31,7 @@ from hptc.frontend.provenance import SOURCE, STAGE
 from hptc.frontend.random import Draws
 from hptc.frontend.recipe import Recipe
 from hptc.frontend.torch import Model, first_line, quiet
-from hptc.ir.adapter import Adapter
+from hptc.ir.adapter import Adapter, parts_of
 from hptc.ir.graph import Phase, ValueKind
 from hptc.ir.names import LR, RANDOM_STATE, STEP, TARGET, batch_name
 
@@ -94,10 +96,10 @@ def trace_step(model: Model, plan: StepPlan) -> Traced:
         return tuple(record.tensors.values())
 
     tensors = tuple(inputs.tensors.values())
-    module = _trace(step, tensors, plan.phase, draws)
+    module = trace(step, tensors, plan.phase, draws)
     if any(_writes_in_place(node) for node in module.graph.nodes):
         # Some backward formulas and recurrent cells write into tensors of their own.
-        module = _trace(functionalize(Interpreter(module).run), tensors, plan.phase)
+        module = trace(functionalize(Interpreter(module).run), tensors, plan.phase)
     if draws is not None and not draws.count:
         inputs = _without_random_state(module, inputs)
     return Traced(module, inputs, tuple(outputs))
@@ -116,7 +118,7 @@ def _without_random_state(module: GraphModule, inputs: Inputs) -> Inputs:
     return Inputs({n: inputs.tensors[n] for n in names}, {n: inputs.kinds[n] for n in names})
 
 
-def _trace(
+def trace(
     step: Callable[..., object],
     tensors: Sequence[Tensor],
     phase: Phase,
@@ -161,14 +163,8 @@ def step_inputs(model: Model, plan: StepPlan) -> Inputs:
         found[name] = (tensor.detach(), ValueKind.PARAMETER)
     for name, tensor in model.buffers.items():
         found[name] = (tensor.detach(), ValueKind.BUFFER)
-    for adapter in plan.adapters:
-        dtype = model.parameters[adapter.weight].dtype
-        factor_shapes = {
-            adapter.a: (adapter.inner, adapter.rank),
-            adapter.b: (adapter.rank, adapter.outer),
-        }
-        for name, shape in factor_shapes.items():
-            found[name] = (torch.zeros(shape, dtype=dtype), ValueKind.PARAMETER)
+    for name, tensor in part_inputs(plan.adapters).items():
+        found[name] = (tensor, ValueKind.PARAMETER)
     for name, tensor in _step_batch(model, plan).items():
         found[name] = (tensor, ValueKind.BATCH)
     if plan.phase is not Phase.INFER:
@@ -184,10 +180,23 @@ def step_inputs(model: Model, plan: StepPlan) -> Inputs:
     )
 
 
-def _trained_names(plan: StepPlan) -> tuple[str, ...]:
-    return plan.trained + tuple(
-        name for adapter in plan.adapters for name in (adapter.a, adapter.b)
+def part_inputs(adapters: Sequence[Adapter]) -> dict[str, Tensor]:
+    """Return the parts of adapters by name: fake tensors, as one may be too big to exist here."""
+    mode = FakeTensorMode(
+        allow_fallback_kernels=True,
+        allow_non_fake_inputs=True,
+        shape_env=ShapeEnv(),
+        static_shapes=True,
     )
+    with mode:
+        return {
+            part.name: torch.empty(part.shape, dtype=getattr(torch, part.dtype.value))
+            for part in parts_of(adapters)
+        }
+
+
+def _trained_names(plan: StepPlan) -> tuple[str, ...]:
+    return plan.trained + tuple(name for adapter in plan.adapters for name in adapter.trained)
 
 
 def _step_batch(model: Model, plan: StepPlan) -> dict[str, Tensor]:
@@ -263,8 +272,8 @@ def _program_arguments(
             continue
         name = model.canonical.get(str(spec.target), str(spec.target))
         if name in adapters:
-            adapter = adapters[name]
-            yield lowrank.LowRankWeight(given[name], given[adapter.a], given[adapter.b], adapter)
+            with fx_traceback.annotate({SOURCE: f"adapter/{name}"}):
+                yield lowrank.reparametrised(given[name], adapters[name], given)
         else:
             yield given[name]
 

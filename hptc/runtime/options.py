@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hptc.errors import UsageError
 from hptc.ir.graph import Phase
 from hptc.runtime.switch import Hpt, Never, SwitchPolicy
-from hptc.runtime.transition import find_transition
+from hptc.runtime.transition import leaving
 from hptc.schedule.model import Bundle
 
 
@@ -32,11 +32,9 @@ def last_adapted_weights(bundle: Bundle) -> tuple[str, ...]:
     A module is what encloses the layers that own the weights: that of `h.11.attn.q.weight` is
     `h.11.attn`.
     """
-    transition = find_transition(bundle, Phase.FULL, Phase.LOW)
     trained = bundle.phases[Phase.FULL].graph.trained
-    fresh = [new.name for new in transition.initialise] if transition else []
-    owners = [[w for w in trained if name.startswith(f"{w}.")] for name in fresh]
-    adapted = tuple(dict.fromkeys(max(names, key=len) for names in owners if names))
+    adapters = leaving(bundle, Phase.LOW).adapters
+    adapted = tuple(item.weight for item in adapters if item.weight in trained)
     return tuple(w for w in adapted if _enclosing(w) == _enclosing(adapted[-1]))
 
 

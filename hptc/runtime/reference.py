@@ -18,9 +18,11 @@ from hptc.frontend.evaluation import evaluated
 from hptc.frontend.losses import LossFunction
 from hptc.frontend.onnx_restore import restore_weights
 from hptc.frontend.source import reference_module
+from hptc.ir.adapter import Adapter
 from hptc.runtime.recorded import recorded
+from hptc.runtime.reference_adapters import merged_weights
 from hptc.runtime.reference_noise import Replay
-from hptc.schedule.model import Bundle, Merge
+from hptc.schedule.model import Bundle
 
 Tensors = Mapping[str, Tensor]
 
@@ -60,7 +62,7 @@ class EagerModel:
         self,
         state: Tensors,
         inputs: tuple[Tensor, ...],
-        merges: tuple[Merge, ...],
+        adapters: tuple[Adapter, ...],
         replay: Replay,
         trained: tuple[str, ...] = (),
         loss: tuple[LossFunction, Tensor] | None = None,
@@ -68,11 +70,11 @@ class EagerModel:
         """Run forward, and backward for `trained` if a loss and its target are given.
 
         With a loss the model trains, and takes its random numbers from `replay`; without, it
-        evaluates. Adapted weights enter as W0 + s * A @ B, one dense matrix, through which
-        autograd finds the gradients of A and B.
+        evaluates. Adapted weights enter as one dense matrix, through which autograd finds the
+        gradients of the adapters' parts.
         """
         leaves = {name: state[name].clone().requires_grad_() for name in trained}
-        given = merged_weights({**state, **leaves}, merges)
+        given = merged_weights({**state, **leaves}, adapters)
         names = [name for name, _ in self.module.named_parameters()]
         parameters = {name: given[self.tied.get(name, name)] for name in names}
         buffers = {
@@ -110,17 +112,6 @@ def eager_model(bundle: Bundle) -> EagerModel:
         Selection(options.train, options.frozen),
     )
     return EagerModel(module, options.tied, options.output_index)
-
-
-def merged_weights(state: Tensors, merges: tuple[Merge, ...]) -> dict[str, Tensor]:
-    """Return the state with each adapted weight replaced by its merged matrix."""
-    merged = dict(state)
-    for merge in merges:
-        product = torch.einsum("ir,ro->io", state[merge.a], state[merge.b])
-        product = product.transpose(0, 1) if merge.transposed else product
-        weight = state[merge.weight]
-        merged[merge.weight] = weight + merge.scale * product.reshape(weight.shape)
-    return merged
 
 
 def onnxruntime_output(

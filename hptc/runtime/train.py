@@ -11,13 +11,14 @@ from torch import Tensor
 
 from hptc.files import write_file
 from hptc.interrupts import on_interrupt
+from hptc.ir.adapter import parts_of
 from hptc.ir.graph import Phase, ValueKind
 from hptc.runtime.data import TrainingData
 from hptc.runtime.log import Record, StepRecord, SwitchRecord, Totals, write_log
 from hptc.runtime.options import TrainOptions
 from hptc.runtime.tensors import host_tensor
 from hptc.runtime.trainer import Trainer
-from hptc.runtime.transition import State, merge_state, merges_out_of
+from hptc.runtime.transition import State, leaving, merge_state
 from hptc.schedule.model import Bundle
 
 
@@ -88,8 +89,8 @@ def train(
 def final_weights(bundle: Bundle, phase: Phase, state: Mapping[str, Tensor]) -> State:
     """Return the model's parameters and buffers under their original names.
 
-    The low-rank updates of `low` are folded in, if the bundle says how to leave `low`; otherwise
-    the factors stand beside the frozen weights.
+    The adapters of `low` are folded in, if the bundle says how to leave `low`; otherwise their
+    parts stand beside the frozen weights.
 
     Args:
         bundle: The compiled program.
@@ -98,14 +99,14 @@ def final_weights(bundle: Bundle, phase: Phase, state: Mapping[str, Tensor]) -> 
     """
     kinds = {value.name: value.kind for c in bundle.phases.values() for value in c.graph.values}
     held = {name: host_tensor(array) for name, array in bundle.weights.items()} | dict(state)
-    merges = merges_out_of(bundle, phase)
-    held = merge_state(merges, held)
-    factors = {name for merge in merges for name in (merge.a, merge.b)}
+    transition = leaving(bundle, phase)
+    held = merge_state(transition, held)
+    parts = {part.name for part in parts_of(transition.adapters)}
     outside = (ValueKind.STATE, ValueKind.CONSTANT, ValueKind.RANDOM)
     return {
         name: tensor
         for name, tensor in held.items()
-        if kinds.get(name) not in outside and name not in factors
+        if kinds.get(name) not in outside and name not in parts
     }
 
 

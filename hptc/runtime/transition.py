@@ -4,16 +4,17 @@ State is a mapping from value names to tensors on the host: everything a graph r
 computed nor handed over at every step.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from hptc.errors import BundleError, UsageError
 from hptc.ir.graph import STEP_INPUTS, Graph, Phase, Value, ValueKind
+from hptc.runtime.evaluate import evaluate_updates
+from hptc.runtime.initialise import new_parameters
 from hptc.runtime.tensors import TORCH_DTYPES, host_tensor
-from hptc.schedule.model import Bundle, Initialise, Merge, Transition
+from hptc.schedule.model import Bundle, Transition
 
 State = dict[str, Tensor]
 
@@ -82,74 +83,24 @@ def apply_transition(
 
     Raises:
         BundleError: A name or a shape does not fit.
+        UsageError: The fresh parameters do not fit into memory.
     """
-    merged = merge_state(transition.merges, state_src)
+    merged = merge_state(transition, state_src)
     given = {
         dst: _pick(merged, src, f"copy of {src!r} to {dst!r}")
         for dst, src in transition.copies.items()
     }
-    given |= {new.name: draw_parameter(new, draw) for new in transition.initialise}
-    return _entered(graph_dst, given, {**constants, **merged})
+    held = {**constants, **merged}
+    given |= new_parameters(transition.initialise, {**held, **given}, draw)
+    return _entered(graph_dst, given, held)
 
 
-def merge_state(merges: Iterable[Merge], state: Mapping[str, Tensor]) -> State:
-    """Return `state` with low-rank updates folded in; the factors stay."""
-    merged = dict(state)
-    for merge in merges:
-        where = f"merge into {merge.weight!r}"
-        weight, a, b = (_pick(merged, name, where) for name in (merge.weight, merge.a, merge.b))
-        merged[merge.weight] = merge_low_rank(weight, a, b, merge)
-    return merged
-
-
-def merge_low_rank(weight: Tensor, a: Tensor, b: Tensor, merge: Merge) -> Tensor:
-    """Return weight + scale * (a @ b) as the weight is stored.
-
-    Args:
-        weight: [in, out], or [out, in] if transposed; a convolution weight [out, in, ...] counts
-            as the matrix [out, in * ...].
-        a: [in, rank].
-        b: [rank, out].
-        merge: The scale, and whether the weight is stored transposed.
-
-    Raises:
-        BundleError: The shapes do not fit.
-    """
-    if a.shape[1] != b.shape[0] or a.shape[0] * b.shape[1] != weight.numel():
-        raise BundleError(
-            f"merge into {merge.weight!r}",
-            expected=f"factors whose product has the {weight.numel()} elements of the weight",
-            found=f"{list(a.shape)} @ {list(b.shape)}",
-        )
-    update = a @ b
-    if merge.transposed:
-        update = update.t()
-    return weight + merge.scale * update.reshape(weight.shape)
-
-
-def draw_parameter(new: Initialise, draw: int = 0) -> Tensor:
-    """Return a fresh float32 parameter; the same seed and draw give the same numbers.
-
-    Args:
-        new: Shape, scheme and seed.
-        draw: Which drawing this is, from 0.
-
-    Raises:
-        BundleError: The scheme is unknown.
-    """
-    if new.scheme == "zeros":
-        return torch.zeros(new.shape)
-    if new.scheme != "kaiming-uniform":
-        raise BundleError(
-            f"initialisation of {new.name!r}",
-            expected="the scheme kaiming-uniform or zeros",
-            found=repr(new.scheme),
-        )
-    # torch's generator reads 32 bits of a seed, so later draws mix the pair into one word
-    mixed = int(np.random.SeedSequence([new.seed, draw]).generate_state(1)[0])
-    generator = torch.Generator().manual_seed(mixed if draw else new.seed)
-    bound = 1 / new.shape[0] ** 0.5
-    return torch.empty(new.shape).uniform_(-bound, bound, generator=generator)
+def merge_state(transition: Transition, state: Mapping[str, Tensor]) -> State:
+    """Return `state` with the adapters of the phase left folded in; their parts stay."""
+    if transition.merge is None:
+        return dict(state)
+    where = f"merge on leaving phase {transition.src.value}"
+    return {**state, **evaluate_updates(transition.merge, state, where)}
 
 
 def find_transition(bundle: Bundle, src: Phase, dst: Phase) -> Transition | None:
@@ -160,10 +111,10 @@ def find_transition(bundle: Bundle, src: Phase, dst: Phase) -> Transition | None
     return None
 
 
-def merges_out_of(bundle: Bundle, phase: Phase) -> tuple[Merge, ...]:
-    """Return the low-rank updates that leaving `phase` folds in, the same whatever comes next."""
-    leaving = (item.merges for item in bundle.transitions if item.src is phase)
-    return next((merges for merges in leaving if merges), ())
+def leaving(bundle: Bundle, phase: Phase) -> Transition:
+    """Return how `phase` folds its adapters in, the same whatever comes next."""
+    out = (item for item in bundle.transitions if item.src is phase and item.adapters)
+    return next(out, Transition(phase, phase, {}))
 
 
 def graph_of(bundle: Bundle, phase: Phase) -> Graph:

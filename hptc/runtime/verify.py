@@ -16,6 +16,7 @@ from torch import Tensor
 from hptc.errors import UsageError
 from hptc.frontend.accumulate import joined, micro_batches
 from hptc.frontend.losses import parse_loss
+from hptc.ir.adapter import Adapter, Part, Scheme, Start
 from hptc.ir.graph import Graph, Phase
 from hptc.ir.names import LR, STEP, TARGET
 from hptc.runtime.arrays import DataFile
@@ -28,15 +29,15 @@ from hptc.runtime.reference import (
     EagerModel,
     EagerStep,
     eager_model,
-    merged_weights,
     onnxruntime_output,
 )
 from hptc.runtime.reference_accumulate import accumulated
+from hptc.runtime.reference_adapters import merged_weights
 from hptc.runtime.reference_noise import Replay, drawn, drawn_values
 from hptc.runtime.reference_optimizer import Updating, optimizer_update
 from hptc.runtime.single import chosen_phases
-from hptc.runtime.transition import State, initial_state, merges_out_of
-from hptc.schedule.model import Bundle, Merge
+from hptc.runtime.transition import State, initial_state, leaving
+from hptc.schedule.model import Bundle
 
 LIMITS: Mapping[str, float] = {
     "loss_abs_err": 1e-5,
@@ -44,8 +45,8 @@ LIMITS: Mapping[str, float] = {
     "update_max_rel_err": 1e-5,
     "output_max_abs_err": 1e-4,
 }
-_FACTOR_SPREAD = 0.1
-"""Of a factor that starts at zero, times the scale of the adapter: a wilder draw inflates the loss
+_SPREAD = 0.1
+"""Of a part that starts at zero, times the scale of the adapter: a wilder draw inflates the loss
 of deep models until float32 rounding alone breaks the absolute limit."""
 
 
@@ -141,8 +142,8 @@ def _run_case(
     bundle: Bundle, phase: Phase, model: EagerModel, given: RunInputs | None, seed: int
 ) -> _Case:
     graph = bundle.phases[phase].graph
-    merges = merges_out_of(bundle, phase)
-    held = _starting_state(bundle, phase, merges, seed)
+    adapters = leaving(bundle, phase).adapters
+    held = _starting_state(bundle, phase, adapters, seed)
     state = {**held, **model.weights()}
     batch = next(given.micro_batches()) if given is not None else seeded_inputs(graph, seed)
     options = recorded(bundle)
@@ -161,7 +162,7 @@ def _run_case(
 
     def one_pass(state: Mapping[str, Tensor], part: Mapping[str, Tensor]) -> EagerStep:
         loss = (function, part[TARGET]) if training else None
-        return model.run(state, model_inputs(part), merges, replay, trainable, loss)
+        return model.run(state, model_inputs(part), adapters, replay, trainable, loss)
 
     eager = accumulated(one_pass, state, batch, count)
     replay.check_all_taken()
@@ -173,23 +174,30 @@ def _run_case(
         result=result,
         gradients={named.name: result.watched[named.value] for named in graph.gradients},
         inputs=tuple(model_inputs(part) for part in micro_batches(batch, count)),
-        weights=merged_weights(state, merges),
+        weights=merged_weights(state, adapters),
         eager=eager,
         given=given if phase is Phase.FULL else None,
     )
 
 
-def _starting_state(bundle: Bundle, phase: Phase, merges: tuple[Merge, ...], seed: int) -> State:
-    """Return the phase's initial state; factors that start at zero are drawn instead.
+def _starting_state(
+    bundle: Bundle, phase: Phase, adapters: tuple[Adapter, ...], seed: int
+) -> State:
+    """Return the phase's initial state; parts that are trained from zero are drawn instead.
 
     With B = 0 the gradient of A is zero and a wrong A would go unseen.
     """
     state = initial_state(bundle, phase)
     generator = torch.Generator().manual_seed(seed)
-    for merge in merges:
-        noise = torch.randn(state[merge.b].shape, generator=generator)
-        state[merge.b] = _FACTOR_SPREAD / merge.scale * noise
+    for adapter in adapters:
+        for part in filter(_starts_at_zero, adapter.parts):
+            noise = torch.randn(part.shape, generator=generator)
+            state[part.name] = (_SPREAD / adapter.scale * noise).to(state[part.name].dtype)
     return state
+
+
+def _starts_at_zero(part: Part) -> bool:
+    return part.is_trained and part.start == Start(Scheme.CONSTANT)
 
 
 def _loss_error(case: _Case) -> float:
@@ -238,8 +246,8 @@ def _trainable(bundle: Bundle, phase: Phase, model: EagerModel) -> tuple[str, ..
         return able
     pattern = recorded(bundle).train
     kept = tuple(name for name in able if pattern and re.search(pattern, name))
-    merges = merges_out_of(bundle, phase)
-    return (*kept, *(name for merge in merges for name in (merge.a, merge.b)))
+    adapters = leaving(bundle, phase).adapters
+    return (*kept, *(name for item in adapters for name in item.trained))
 
 
 def _names_match(case: _Case) -> bool:

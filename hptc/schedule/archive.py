@@ -15,7 +15,7 @@ from pathlib import Path
 from hptc.errors import BundleError
 from hptc.files import write_file
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Of the manifest and of every entry; a reader refuses newer ones."""
 
 _MANIFEST = "manifest.json"

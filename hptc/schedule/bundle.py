@@ -12,7 +12,7 @@ from hptc.ir.verify import verify
 from hptc.schedule import codec
 from hptc.schedule.archive import read_archive, write_archive
 from hptc.schedule.check import check_schedule
-from hptc.schedule.model import Bundle, CompiledPhase, Reference
+from hptc.schedule.model import Bundle, CompiledPhase, Reference, Transition
 
 _TRANSITIONS = "transitions.json"
 _WEIGHTS = "weights.safetensors"
@@ -70,12 +70,11 @@ def load_bundle(path: Path) -> Bundle:
         _HEADER, f"{path}, manifest.json", codec.object_to_json("manifest", fields)
     )
     _check_entries(path, header, entries)
-    where = f"{path}, {_TRANSITIONS}"
     return Bundle(
         name=header.name,
         options=header.options,
         phases={phase: _phase(path, phase, entries) for phase in header.phases},
-        transitions=codec.from_json(codec.TRANSITIONS, where, entries[_TRANSITIONS]),
+        transitions=_transitions(path, entries[_TRANSITIONS]),
         weights=codec.weights_from_bytes(f"{path}, {_WEIGHTS}", entries[_WEIGHTS]),
         report=codec.object_from_json(f"{path}, {_REPORT}", entries[_REPORT]),
         reference=Reference(header.reference, entries[_REFERENCES[header.reference]])
@@ -119,6 +118,18 @@ def _check_entries(path: Path, header: _Header, entries: Mapping[str, bytes]) ->
         found = "none" if name in expected else "an entry no phase asks for"
         wanted = f"an entry {name}" if name in expected else f"no entry {name}"
         raise BundleError(str(path), expected=wanted, found=found)
+
+
+def _transitions(path: Path, entry: bytes) -> tuple[Transition, ...]:
+    where = f"{path}, {_TRANSITIONS}"
+    found = codec.from_json(codec.TRANSITIONS, where, entry)
+    try:
+        for transition in found:
+            if transition.merge is not None:
+                verify(transition.merge)
+    except (VerifyError, LookupError, ValueError) as err:
+        raise BundleError(where, expected="sound merges", found=str(err)) from err
+    return found
 
 
 def _phase(path: Path, phase: Phase, entries: Mapping[str, bytes]) -> CompiledPhase:

@@ -11,6 +11,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from hptc.ir.adapter import Adapter, Start
 from hptc.ir.graph import Graph, Phase
 
 
@@ -97,24 +98,13 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Initialise:
-    """Draw a new parameter at a transition."""
+    """Make a new parameter at a transition."""
 
     name: str
     shape: tuple[int, ...]
-    scheme: str
-    """`kaiming-uniform` (bound 1/sqrt(fan_in), fan_in = shape[0]) or `zeros`."""
-    seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Merge:
-    """Fold a low-rank update back: weight += scale * (a @ b), transposed if so stored."""
-
-    weight: str
-    a: str
-    b: str
-    scale: float
-    transposed: bool
+    start: Start
+    seed: int = 0
+    """Of the schemes that draw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +116,10 @@ class Transition:
     copies: Mapping[str, str]
     """Name in `dst` to name in `src`."""
     initialise: tuple[Initialise, ...] = ()
-    merges: tuple[Merge, ...] = ()
-    """Applied to the state of `src` before the copies."""
+    adapters: tuple[Adapter, ...] = ()
+    """Of `src`, which `merge` folds into its weights."""
+    merge: Graph | None = None
+    """Its updates are applied to the state of `src` before the copies."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,45 +2,34 @@
 
 import zlib
 from collections.abc import Mapping, Sequence
+from itertools import permutations
 
-from hptc.ir.adapter import Adapter
+from hptc.ir.adapter import RANDOM, Adapter, parts_of
 from hptc.ir.graph import Graph, Phase, ValueKind
-from hptc.schedule.model import Initialise, Merge, Transition
+from hptc.schedule.model import Initialise, Transition
 
 _CARRIED = frozenset({ValueKind.PARAMETER, ValueKind.BUFFER, ValueKind.RANDOM})
 
 
 def transitions(
-    graphs: Mapping[Phase, Graph], adapters: Sequence[Adapter], seed: int
+    graphs: Mapping[Phase, Graph], adapters: Sequence[Adapter], merge: Graph | None, seed: int
 ) -> tuple[Transition, ...]:
     """Return a transition for every ordered pair of distinct phases.
 
     There is always one from and to `full`, whose weights are those of the bundle. Entering `low`,
-    A is drawn and B is zero, so that the model computes what it did before (Hu et al. 2022);
-    leaving it, the product is merged into the frozen weight. Optimizer state starts at zero and is
-    not listed.
+    the parts of the adapters start such that the model computes what it did before; leaving it,
+    `merge` folds them into the frozen weights. Optimizer state starts at zero and is not listed.
     """
     phases = dict.fromkeys((Phase.FULL, *graphs))
-    return tuple(
-        _transition(graphs, src, dst, adapters, seed)
-        for src in phases
-        for dst in phases
-        if src is not dst
-    )
-
-
-def _transition(
-    graphs: Mapping[Phase, Graph], src: Phase, dst: Phase, adapters: Sequence[Adapter], seed: int
-) -> Transition:
-    fresh = _initialisations(adapters, seed) if dst is Phase.LOW else ()
-    drawn = {item.name for item in fresh}
-    known = _carried(graphs, src) & _carried(graphs, dst) - drawn
-    copies = {name: name for name in sorted(known)}
-    merges = tuple(
-        Merge(item.weight, item.a, item.b, item.scale, item.transposed)
-        for item in (adapters if src is Phase.LOW else ())
-    )
-    return Transition(src, dst, copies, fresh, merges)
+    fresh = _initialisations(adapters, seed)
+    found = []
+    for src, dst in permutations(phases, 2):
+        new = fresh if dst is Phase.LOW else ()
+        known = _carried(graphs, src) & _carried(graphs, dst) - {item.name for item in new}
+        copies = {name: name for name in sorted(known)}
+        leaving = (tuple(adapters), merge) if src is Phase.LOW else ()
+        found.append(Transition(src, dst, copies, new, *leaving))
+    return tuple(found)
 
 
 def _carried(graphs: Mapping[Phase, Graph], phase: Phase) -> set[str]:
@@ -51,10 +40,13 @@ def _carried(graphs: Mapping[Phase, Graph], phase: Phase) -> set[str]:
 
 
 def _initialisations(adapters: Sequence[Adapter], seed: int) -> tuple[Initialise, ...]:
-    found = []
-    for item in adapters:
-        # A seed of its own for each weight, the same whatever other weights are adapted.
-        own = seed ^ zlib.crc32(item.weight.encode())
-        found.append(Initialise(item.a, (item.inner, item.rank), "kaiming-uniform", own))
-        found.append(Initialise(item.b, (item.rank, item.outer), "zeros", own))
-    return tuple(found)
+    # A seed of its own for each part, the same whatever other weights are adapted.
+    return tuple(
+        Initialise(
+            part.name,
+            part.shape,
+            part.start,
+            seed ^ zlib.crc32(part.name.encode()) if part.start.scheme in RANDOM else 0,
+        )
+        for part in parts_of(adapters)
+    )
