@@ -12,6 +12,7 @@ from hptc.frontend.onnx_opaque import evaluate_opaque, is_runnable, title_of, un
 from hptc.frontend.onnx_ops import find_rule
 from hptc.frontend.onnx_ops.rule import Rule
 from hptc.frontend.onnx_ops.values import Foreign, Value, leaves
+from hptc.frontend.onnx_pairs import QuantizePairs
 from hptc.frontend.onnx_steps import (
     RULE_FAULTS,
     Bound,
@@ -109,6 +110,7 @@ class _Evaluator:
         self.opaque: list[str] = []
         self.warnings: list[str] = []
         self.iterations = 0
+        self.pairs = QuantizePairs()
 
     def run(self, nodes: Sequence[Node]) -> None:
         for node in nodes:
@@ -116,7 +118,7 @@ class _Evaluator:
                 expand(node, self)
             else:
                 self.nodes.append(node)
-                self._node(node)
+                self._node(node if self._outside_torch(node) else self.pairs.joined(node))
 
     def _node(self, node: Node) -> None:
         rule = find_rule(node.domain, node.op, node.opset)

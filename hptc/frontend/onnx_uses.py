@@ -33,9 +33,11 @@ _VIEWS = frozenset(
     {
         "Cast",
         "CastLike",
+        "DequantizeLinear",
         "Expand",
         "Flatten",
         "Identity",
+        "QuantizeLinear",
         "Reshape",
         "SequenceAt",
         "Slice",

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hptc.frontend.onnx_ops.rule import Rule, variadic, widened
+from hptc.frontend.onnx_ops.rule import Rule, variadic
+from hptc.frontend.onnx_ops.unsigned import widened
 
 
 def _is_inf(x: Tensor, *, detect_negative: int = 1, detect_positive: int = 1) -> Tensor:
@@ -56,12 +57,12 @@ RULES: tuple[Rule, ...] = (
         {
             "And": torch.logical_and,
             "Equal": _equal,
-            "Greater": widened(torch.gt),
-            "GreaterOrEqual": widened(torch.ge),
+            "Greater": widened(torch.gt, ordered=True),
+            "GreaterOrEqual": widened(torch.ge, ordered=True),
             "IsInf": _is_inf,
             "IsNaN": torch.isnan,
-            "Less": widened(torch.lt),
-            "LessOrEqual": widened(torch.le),
+            "Less": widened(torch.lt, ordered=True),
+            "LessOrEqual": widened(torch.le, ordered=True),
             "Not": torch.logical_not,
             "Or": torch.logical_or,
             "Where": _where,

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hptc.frontend.onnx_ops.rule import Rule, variadic, widened
+from hptc.frontend.onnx_ops.rule import Rule, variadic
+from hptc.frontend.onnx_ops.unsigned import divided, widened
 
 Number = int | float
 
@@ -173,11 +174,11 @@ RULES: tuple[Rule, ...] = (
             "HardSwish": _hard_swish,
             "LeakyRelu": _leaky_relu,
             "Log": torch.log,
-            "Max": widened(_fold(torch.maximum)),
+            "Max": widened(_fold(torch.maximum), ordered=True),
             "Mean": _mean,
-            "Min": widened(_fold(torch.minimum)),
+            "Min": widened(_fold(torch.minimum), ordered=True),
             "Mish": functional.mish,
-            "Mod": widened(_modulo),
+            "Mod": divided(_modulo, remainder=True),
             "Neg": torch.neg,
             "PRelu": prelu,
             "Reciprocal": torch.reciprocal,
@@ -192,7 +193,7 @@ RULES: tuple[Rule, ...] = (
             "Softplus": functional.softplus,
             "Softsign": functional.softsign,
             "Sqrt": torch.sqrt,
-            "Sum": _fold(torch.add),
+            "Sum": widened(_fold(torch.add)),
             "Swish": _swish,
             "Tan": torch.tan,
             "Tanh": torch.tanh,
@@ -202,7 +203,7 @@ RULES: tuple[Rule, ...] = (
     Rule("Add", widened(operator.add), soft=(0, 1)),
     Rule("Sub", widened(operator.sub), soft=(0, 1)),
     Rule("Mul", widened(operator.mul), soft=(0, 1)),
-    Rule("Div", widened(divide), soft=(1,)),
+    Rule("Div", divided(divide, remainder=False), soft=(1,)),
     Rule("Pow", power, soft=(1,)),
     Rule("Clip", _clip, soft=(1, 2)),
     Rule("CumSum", _cum_sum, static=(1,)),

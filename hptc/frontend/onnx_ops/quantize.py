@@ -1,5 +1,6 @@
 """Quantisation to 8 bits and more, and integer contractions."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ def _spread(parameter: Tensor, x: Tensor, axis: int, block: int) -> Tensor:
     return parameter.reshape(-1, *(1,) * (x.dim() - 1 - axis))
 
 
-def _quantize(  # noqa: PLR0913  (the signature of ONNX)
+def _placed(  # noqa: PLR0913  (the signature of ONNX)
     x: Tensor,
     scale: Tensor,
     zero_point: Tensor | None = None,
@@ -30,18 +31,30 @@ def _quantize(  # noqa: PLR0913  (the signature of ONNX)
     output_dtype: int = 0,
     precision: int = 0,
     saturate: int = 1,
-) -> Tensor:
+) -> tuple[Tensor, torch.dtype]:
+    """Return where `x` lies on the grid of the quantised type, unbounded, and that type."""
     dtype = torch_dtype(output_dtype) if output_dtype else torch.uint8
     dtype = dtype if zero_point is None else zero_point.dtype
     work = torch_dtype(precision) if precision else scale.dtype
     scaled = x.to(work) / _spread(scale, x, axis, block_size).to(work)
     if dtype.is_floating_point:
-        return convert(scaled, dtype, saturate)
+        return scaled, dtype
     rounded = torch.round(scaled)
     if zero_point is not None:
         rounded = rounded + _spread(zero_point, x, axis, block_size).to(work)
-    info = torch.iinfo(dtype)
-    return rounded.clamp(info.min, info.max).to(dtype)
+    return rounded, dtype
+
+
+def _limits(dtype: torch.dtype) -> tuple[float, float]:
+    info = torch.finfo(dtype) if dtype.is_floating_point else torch.iinfo(dtype)
+    return info.min, info.max
+
+
+def _quantize(*operands: Tensor, **attributes: Any) -> Tensor:
+    placed, dtype = _placed(*operands, **attributes)
+    if dtype.is_floating_point:
+        return convert(placed, dtype, attributes.get("saturate", 1))
+    return placed.clamp(*_limits(dtype)).to(dtype)
 
 
 def _dequantize(
@@ -58,6 +71,30 @@ def _dequantize(
     if zero_point is not None:
         centred = centred - _spread(zero_point, x, axis, block_size).to(scale.dtype)
     return (centred * _spread(scale, x, axis, block_size)).to(dtype)
+
+
+def _quantize_dequantize(  # noqa: PLR0913  (the inputs of both)
+    x: Tensor,
+    scale: Tensor,
+    zero_point: Tensor | None,
+    back_scale: Tensor,
+    back_zero_point: Tensor | None = None,
+    *,
+    quantize: Mapping[str, Any],
+    dequantize: Mapping[str, Any],
+) -> Tensor:
+    """Round to the grid of the quantised type; the gradient passes inside its range alone.
+
+    As `torch.fake_quantize_per_tensor_affine`, but rounded as ONNX has it; neither scale nor zero
+    point gets a gradient.
+    """
+    given: list[Any] = [p if p is None else p.detach() for p in (x, scale, zero_point)]
+    stored = _quantize(*given, **quantize)
+    rounded = _dequantize(stored, back_scale.detach(), back_zero_point, **dequantize)
+    placed, dtype = _placed(*given, **quantize)
+    low, high = _limits(dtype)
+    passed = torch.where((placed >= low) & (placed <= high), x, 0).to(rounded.dtype)
+    return rounded + (passed - passed.detach())
 
 
 def _centred(x: Tensor, zero_point: Tensor | None, *, rows: bool) -> Tensor:
@@ -131,4 +168,5 @@ RULES: tuple[Rule, ...] = (
     Rule("QLinearConv", _qlinear_conv),
     Rule("QLinearMatMul", _qlinear_matmul),
     Rule("QuantizeLinear", _quantize),
+    Rule("QuantizeDequantize", _quantize_dequantize, domain="hptc"),
 )

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -37,24 +35,6 @@ class Rule:
     shape_only: bool = False
     """The result depends on the shapes of the inputs alone, which are static."""
     domain: str = ""
-
-
-_UNSIGNED = frozenset({torch.uint16, torch.uint32})
-"""Types that torch stores but does not compute with; int64 holds all their values."""
-
-
-def widened(run: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `run` for unsigned operands too: they are computed in int64 and cast back."""
-
-    def run_wide(*operands: Any, **attributes: Any) -> Any:
-        unsigned = [x.dtype for x in operands if getattr(x, "dtype", None) in _UNSIGNED]
-        if not unsigned:
-            return run(*operands, **attributes)
-        wide = [x.long() if isinstance(x, torch.Tensor) else x for x in operands]
-        result = run(*wide, **attributes)
-        return result if result.dtype == torch.bool else result.to(unsigned[0])
-
-    return run_wide
 
 
 def variadic(rows: dict[str, Callable[..., Any]], *, since: int = 1) -> tuple[Rule, ...]:
