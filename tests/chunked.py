@@ -64,9 +64,14 @@ def _value(name: str, tensor: Tensor, kind: ValueKind) -> Value:
     return Value(name, tuple(tensor.shape), dtype, kind)
 
 
+def operands(op: Op) -> list[str]:
+    """Return the values among the arguments, with repetition."""
+    return [name for arg in op.args for name in _names(arg)]
+
+
 def declared_loops(graph: Graph, op: Op) -> list[tuple[int, Rows, Loop]]:
     """Return the loops over every axis of every operand of which an operation declares one."""
-    names = [name for arg in op.args for name in _names(arg)]
+    names = operands(op)
     asked = [
         (position, Rows(axis))
         for position, name in enumerate(names)
@@ -93,7 +98,7 @@ def agrees(op: Op, way: Loop, data: Mapping[str, Tensor], count: int, cut: int) 
         count: Number of rows.
         cut: Rows of the first of two chunks.
     """
-    names = [name for arg in op.args for name in _names(arg)]
+    names = operands(op)
     parts, ranges = [], (range(cut), range(cut, count))
     for rows in ranges:
         chunk = [_chunk(data[n], r, rows, count) for n, r in zip(names, way.reads, strict=True)]

@@ -4,11 +4,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor, nn
 
 from hptc.ir.axes import Accumulate, Flow, Loop, Rows, labels, loop, stream, streams
-from hptc.ir.graph import Graph
+from hptc.ir.graph import Graph, Phase
 from hptc.ir.text import from_text
-from tests.chunked import Float, Index, Mask, agrees, declared_loops, make
+from tests.chunked import Float, Index, Mask, agrees, declared_loops, make, operands
+from tests.evaluate import captured
+from tests.models import Block
 
 CONV = ((1, 1), (1, 1), (1, 1), False, (0, 0))
 DECONV = ((2, 2), (0, 0), (1, 1), True, (0, 0))
@@ -123,6 +126,10 @@ CASES = [
     ("ab->.ab", "expand.default", Float((4, 6)), (2, 4, 6)),
     ("ab->a.b", "unsqueeze.default", Float((4, 6)), 1),
     ("a.c->ac", "squeeze.dims", Float((4, 1, 6)), (1,)),
+    (".bc->.bc", "squeeze.dims", Float((4, 3, 6)), (0,)),  # a chunk of one row would lose it
+    ("->all", "squeeze.default", Float((4, 6))),
+    ("mk,kn->mn", "mm.default", Float((4, 3)), Float((3, 0))),
+    ("a.,a.,a.->a.", "cat.default", (Float((4, 3)), Float((4, 0)), Float((4, 2))), 1),
     ("a.c->ac", "select.int", Float((4, 3, 6)), 1, -1),
     ("a.->a.", "slice.Tensor", Float((4, 6)), 1, 2, 5),
     ("ab->ab", "slice.Tensor", Float((4, 6)), 0, 0, 2**63 - 1),
@@ -271,3 +278,42 @@ def _one(line: str) -> Graph:
     return from_text(
         f'graph full {{\n  batch %x : float32[4,4]\n  {line}\n  output "output" = %y\n}}\n'
     )
+
+
+class Mixed(nn.Module):
+    """What the reference models are made of, and statistics of the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(9, 8)
+        self.block = Block("causal")
+        self.conv = nn.Sequential(nn.Conv1d(4, 6, 3), nn.BatchNorm1d(6), nn.ReLU())
+        self.group = nn.GroupNorm(3, 6)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        y: Tensor = self.group(self.conv(self.block(self.embed(tokens))))
+        return torch.cat([y.amax(2), y.mean(2)], 1)
+
+
+def test_the_operations_of_a_whole_step_are_what_they_declare() -> None:
+    torch.manual_seed(0)
+    model, tokens = Mixed().double(), torch.randint(0, 9, (3, 4))
+    step = captured(model, [tokens], Phase.FULL).step(
+        Phase.FULL, [tokens], target=torch.rand(3, 12, dtype=torch.float64)
+    )
+    checked = 0
+    for op in step.graph.ops:
+        for position, rows, way in declared_loops(step.graph, op):
+            operand = operands(op)[position]
+            count = rows.count(step.graph.by_name[operand])
+            assert agrees(op, way, step.values, count, 1), (op.name, op.kind, position, rows)
+            checked += 1
+    assert checked > len(step.graph.ops)
+    passed = streams(step.graph, {"in_0": Rows(0), "target": Rows(0)})
+    stops = {
+        op.kind for op in step.graph.ops if op.name in passed and passed[op.name].flow is Flow.ALL
+    }
+    assert stops == {
+        "aten._native_batch_norm_legit_functional.default",
+        "aten.native_batch_norm_backward.default",
+    }

@@ -30,7 +30,10 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """A way to execute an operation chunk by chunk of rows."""
+    """A way to execute an operation chunk by chunk of rows.
+
+    Arguments that repeat a shape, as those of a reshape do, have to say that of the chunk.
+    """
 
     reads: tuple[Rows | None, ...]
     """How each operand, by position, is sliced; None: read whole by every chunk."""
@@ -69,16 +72,18 @@ def loop(graph: Graph, op: Op, position: int, rows: Rows) -> Loop | None:
     label = own[rows.axis : rows.axis + 1]
     if found is None or label in ("", CLOSED):
         return None
-    reads = (_rows(of, value, label, rows) for of, value in _paired(found.operands, site.operands))
+    extent = site.operands[position].shape[rows.axis]
+
+    def sliced(own: str, value: Value) -> Rows | None:
+        axis = own.find(label)
+        return None if axis < 0 or value.shape[axis] != extent else replace(rows, axis=axis)
+
+    reads = (sliced(own, value) for own, value in _paired(found.operands, site.operands))
     writes = (
-        _rows(of, value, label, rows) or (found.accumulate if value.numel else None)
-        for of, value in _paired(found.outputs, site.outputs)
+        sliced(own, value) or (found.accumulate if value.numel else None)
+        for own, value in _paired(found.outputs, site.outputs)
     )
     return Loop(tuple(reads), tuple(writes))
-
-
-def _rows(own: str, value: Value, label: str, rows: Rows) -> Rows | None:
-    return replace(rows, axis=own.index(label)) if label in own and value.numel else None
 
 
 def _paired(of: tuple[str, ...], values: tuple[Value, ...]) -> list[tuple[str, Value]]:
@@ -88,7 +93,8 @@ def _paired(of: tuple[str, ...], values: tuple[Value, ...]) -> list[tuple[str, V
 def _fits(site: Site, found: Labels) -> bool:
     """Say whether the labels fit the shapes, and axes of one letter are of one extent.
 
-    Where they do not, the operation is used in a way that its rule does not know.
+    Where they do not, the operation is used in a way that its rule does not know. Empty tensors
+    stand for what is not there, e.g. the statistics of a batch that a norm does not take.
     """
     extents: dict[str, int] = {}
     if (len(found.operands), len(found.outputs)) != (len(site.operands), len(site.outputs)):
@@ -116,7 +122,7 @@ def _reshaped(site: Site, rows: Rows) -> Loop | None:
     return None
 
 
-_RESHAPES = frozenset({"reshape", "view", "_unsafe_view", "_reshape_alias"})
+_RESHAPES = frozenset({"reshape", "view", "view_copy", "_unsafe_view", "_reshape_alias"})
 
 _RULES: dict[str, Callable[[Site], Labels | None]] = {
     **contractions.RULES,

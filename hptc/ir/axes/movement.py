@@ -5,7 +5,7 @@ from hptc.ir.graph import DType, Op, Value
 from hptc.ir.views import Strided, view_outputs
 
 _VIEWS = """
-    alias chunk detach expand lift_fresh permute select slice split split_with_sizes squeeze t
+    alias chunk detach expand lift_fresh permute select slice split split_with_sizes t
     transpose unbind unsqueeze view_of
 """
 """Views whose result for a chunk is the chunk of their result."""
@@ -32,6 +32,18 @@ def view(site: Site) -> Labels | None:
             if place is not None
         ]
     return site.labels({0: own}, outputs)
+
+
+def squeeze(site: Site) -> Labels | None:
+    """Return the axes of a squeeze: not those it names, lest a chunk of one row lose them."""
+    found = view(site)
+    if found is None or site.args.get(1, "dim") is None:
+        return None
+    (own,) = found.operands
+    named = [axis % max(len(own), 1) for axis in site.args.integers(1, "dim")]
+    left = close(own, named)
+    outputs = ["".join(label if label in left else CLOSED for label in found.outputs[0])]
+    return site.labels({0: left}, outputs)
 
 
 def _place(window: Strided, extent: int) -> int | None:
@@ -157,6 +169,7 @@ def _fill_of(op: Op) -> object:
 
 RULES = {
     **dict.fromkeys(_VIEWS.split(), view),
+    "squeeze": squeeze,
     "unfold": unfold,
     "stack": stack,
     "repeat": repeat,

@@ -106,7 +106,7 @@ _MIXED: dict[str, Callable[[Site], Iterable[int]]] = {
     "constant_pad_nd": _padded,
 }
 
-_ALIKE = "empty_like fill full_like ones_like zeros_like _to_copy clone contiguous view_copy"
+_ALIKE = "empty_like fill full_like ones_like zeros_like _to_copy clone contiguous"
 
 RULES = {
     **dict.fromkeys(_MIXED, kept),
