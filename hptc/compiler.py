@@ -15,8 +15,11 @@ from cost_models.price import price
 from hptc import __version__
 from hptc.errors import HptcError
 from hptc.frontend.capture import capture
+from hptc.frontend.loss_function import OwnLoss, RecordedLoss, record_loss
+from hptc.frontend.loss_output import loss_output
 from hptc.frontend.recipe import Recipe
 from hptc.frontend.source import ModelLike, Source, read_source
+from hptc.frontend.torch import Model
 from hptc.ir.graph import Graph, Phase
 from hptc.ir.tasks import tasks_of
 from hptc.options import Options, make_options
@@ -95,13 +98,7 @@ def compile_source(
         phase: load_target(options.targets[phase], options.overrides) for phase in options.phases
     }
     source = read_source(model, example_inputs, options.dimensions, options.selection)
-    recipe = Recipe(
-        loss=options.loss,
-        optimizer=options.optimizer,
-        output=source.model.output_index(options.output),
-        clip_norm=options.clip_norm,
-        accumulate=options.accumulate,
-    )
+    recipe = _recipe(source.model, options)
     captured = capture(
         source.model, options.phases, recipe, options.adapter, options.selection, options.seed
     )
@@ -124,9 +121,21 @@ def compile_source(
         weights=captured.weights,
         report=_report(compiled, targets) | times,
         reference=Reference(source.format, source.data),
+        loss=recipe.loss.to_bytes() if isinstance(recipe.loss, RecordedLoss) else None,
         versions=_versions(),
     )
     return Program(bundle, source.warnings)
+
+
+def _recipe(model: Model, options: Options) -> Recipe:
+    output, loss = model.output_index(options.output), options.loss
+    return Recipe(
+        loss=record_loss(loss, loss_output(model, output)) if isinstance(loss, OwnLoss) else loss,
+        optimizer=options.optimizer,
+        output=output,
+        clip_norm=options.clip_norm,
+        accumulate=options.accumulate,
+    )
 
 
 def _compile_phase(

@@ -6,11 +6,14 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import TypeVar
 
+from torch import Tensor
+
 from hptc.errors import UsageError
 from hptc.frontend.accumulate import check_micro_batches
 from hptc.frontend.adapter_options import AdapterSpec, parse_adapter
 from hptc.frontend.capture import Selection
-from hptc.frontend.losses import Loss, loss_text, parse_loss
+from hptc.frontend.loss_function import CUSTOM, OwnLoss
+from hptc.frontend.losses import Loss, LossFunction, loss_text, parse_loss
 from hptc.frontend.optimizers import Optimizer, optimizer_text, parse_optimizer
 from hptc.ir.graph import Phase
 from hptc.partition.limits import Limits
@@ -27,7 +30,7 @@ class Options:
     phases: tuple[Phase, ...]
     overrides: tuple[str, ...]
     adapter: tuple[AdapterSpec, ...]
-    loss: Loss
+    loss: Loss | OwnLoss
     optimizer: Optimizer
     clip_norm: float | None
     accumulate: int
@@ -48,7 +51,7 @@ class Options:
             "phases": [phase.value for phase in self.phases],
             "overrides": list(self.overrides),
             "adapter": [asdict(spec) for spec in self.adapter],
-            "loss": loss_text(self.loss),
+            "loss": CUSTOM if isinstance(self.loss, OwnLoss) else loss_text(self.loss),
             "optimizer": optimizer_text(self.optimizer),
             "clip_norm": self.clip_norm,
             "accumulate": self.accumulate,
@@ -70,7 +73,8 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
     target: str = "hybrid",
     phases: Sequence[str | Phase] = ("full", "low", "infer"),
     adapt: str = "lora:r=8,alpha=64,match=auto",
-    loss: str = "mse",
+    loss: str | LossFunction = "mse",
+    example_target: Tensor | None = None,
     optimizer: str = "adamw",
     clip_norm: float | None = None,
     accumulate: int = 1,
@@ -102,7 +106,7 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
         phases=chosen,
         overrides=tuple(overrides),
         adapter=parse_adapter(adapt),
-        loss=parse_loss(loss),
+        loss=_loss(loss, example_target),
         optimizer=parse_optimizer(optimizer),
         clip_norm=clip_norm,
         accumulate=check_micro_batches(accumulate),
@@ -116,6 +120,18 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
         steps={_choice("--steps", Phase, key): count for key, count in (steps or {}).items()},
         lr=lr,
     )
+
+
+def _loss(loss: str | LossFunction, example_target: Tensor | None) -> Loss | OwnLoss:
+    if not isinstance(loss, str):
+        return OwnLoss(loss, example_target)
+    if example_target is not None:
+        raise UsageError(
+            "example_target",
+            expected="none where the loss has a name: its target follows from the output",
+            found=f"a tensor beside the loss {loss!r}",
+        )
+    return parse_loss(loss)
 
 
 def _targets(text: str, phases: Sequence[Phase]) -> dict[Phase, str]:

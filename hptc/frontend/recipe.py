@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from hptc.frontend.loss_function import RecordedLoss
 from hptc.frontend.losses import Loss, Mse
 from hptc.frontend.optimizers import Optimizer
 from hptc.frontend.optimizers.adam import AdamW
@@ -11,7 +12,7 @@ from hptc.frontend.optimizers.adam import AdamW
 class Recipe:
     """How a model is trained."""
 
-    loss: Loss = field(default_factory=Mse)
+    loss: Loss | RecordedLoss = field(default_factory=Mse)
     optimizer: Optimizer = field(default_factory=AdamW)
     output: int = 0
     """Index of the model output that the loss takes."""

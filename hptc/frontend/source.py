@@ -1,6 +1,5 @@
 """Any model a user hands over, read into one form."""
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from hptc.errors import ModelError, UsageError
 from hptc.frontend.capture import Selection
 from hptc.frontend.onnx import Guess, ImportedModel, from_model_proto
 from hptc.frontend.onnx_read import read_model
+from hptc.frontend.pt2 import eager_module, read_pt2, write_pt2
 from hptc.frontend.torch import Model, load_module, load_program
 
 ModelLike = str | Path | torch.nn.Module | ExportedProgram
@@ -72,18 +72,6 @@ def _exported(result: ImportedModel) -> Model:
     )
 
 
-def read_pt2(data: bytes, where: str) -> ExportedProgram:
-    """Load an exported program from its bytes; raises ModelError if it is none."""
-    try:
-        return torch.export.load(io.BytesIO(data))
-    except Exception as error:  # torch.export.load raises many unrelated types
-        raise ModelError(
-            where,
-            expected="a program saved by torch.export.save",
-            found=f"{type(error).__name__}: {error}",
-        ) from error
-
-
 def _read_pt2_file(path: Path) -> ExportedProgram:
     try:
         data = path.read_bytes()
@@ -120,20 +108,7 @@ def _from_program(
 
 
 def _from_model(name: str, model: Model) -> Source:
-    buffer = io.BytesIO()
-    torch.export.save(model.program, buffer)
-    return Source(name=name, model=model, format="pt2", data=buffer.getvalue())
-
-
-def _with_any_strides(module: torch.nn.Module) -> torch.nn.Module:
-    """Make a program run on real tensors; it was recorded with the strides of fake ones."""
-    for part in module.modules():
-        if isinstance(part, torch.fx.GraphModule):
-            for node in part.graph.nodes:
-                if node.target is torch.ops.aten.view.default:
-                    node.target = torch.ops.aten.reshape.default
-            part.recompile()
-    return module
+    return Source(name=name, model=model, format="pt2", data=write_pt2(model.program))
 
 
 def reference_module(
@@ -144,7 +119,7 @@ def reference_module(
     Raises ModelError if the bytes are no model of that form.
     """
     if form == "pt2":
-        return _with_any_strides(read_pt2(data, "reference/model.pt2").module())
+        return eager_module(read_pt2(data, "reference/model.pt2"))
     proto = onnx.load_model_from_string(data)
     return from_model_proto(
         proto,

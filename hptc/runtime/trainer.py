@@ -10,7 +10,6 @@ from torch import Tensor
 
 from hptc.errors import HptcError
 from hptc.frontend.accumulate import micro_batches
-from hptc.frontend.losses import parse_loss
 from hptc.ir.graph import Phase
 from hptc.ir.names import TARGET
 from hptc.runtime.data import TrainingData
@@ -23,6 +22,7 @@ from hptc.runtime.log import (
     Totals,
     ValidationRecord,
 )
+from hptc.runtime.loss import loss_of
 from hptc.runtime.options import TrainOptions, check_options, watched_values
 from hptc.runtime.recorded import recorded
 from hptc.runtime.session import Charge, Session
@@ -182,7 +182,7 @@ class Trainer:
         if not batches or Phase.INFER not in self._bundle.phases:
             return
         options = recorded(self._bundle)
-        loss = parse_loss(options.loss)
+        loss = loss_of(self._bundle)
         state = carry_state(self._bundle, self.phase, Phase.INFER, self.state())
         session = Session(self._bundle, Phase.INFER, state)
         losses = []

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from hptc.errors import UsageError
 from hptc.frontend.accumulate import joined, micro_batches
-from hptc.frontend.losses import parse_loss
 from hptc.ir.adapter import Adapter, Part, Scheme, Start
 from hptc.ir.graph import Graph, Phase
 from hptc.ir.names import LR, STEP, TARGET
@@ -24,6 +23,7 @@ from hptc.runtime.data import input_aliases
 from hptc.runtime.distance import distance, relative_error, worst
 from hptc.runtime.execute import Machine, StepResult
 from hptc.runtime.inputs import RunInputs, load_inputs, model_inputs, seeded_inputs
+from hptc.runtime.loss import loss_of
 from hptc.runtime.recorded import recorded
 from hptc.runtime.reference import (
     EagerModel,
@@ -157,7 +157,7 @@ def _run_case(
         {name: tensor for name, tensor in {**batch, **rates}.items() if name in read},
         watch=(*(named.value for named in graph.gradients), *drawn_values(graph).values()),
     )
-    trainable, function = _trainable(bundle, phase, model), parse_loss(options.loss)
+    trainable, function = _trainable(bundle, phase, model), loss_of(bundle)
     replay = Replay(drawn(graph, result))
 
     def one_pass(state: Mapping[str, Tensor], part: Mapping[str, Tensor]) -> EagerStep:

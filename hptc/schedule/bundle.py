@@ -18,6 +18,7 @@ _TRANSITIONS = "transitions.json"
 _WEIGHTS = "weights.safetensors"
 _REPORT = "report.json"
 _REFERENCES = {"onnx": "reference/model.onnx", "pt2": "reference/model.pt2"}
+_LOSS = "reference/loss.pt2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class _Header:
     name: str
     phases: tuple[Phase, ...]
     reference: str | None
+    loss: str | None
+    """Format of a loss of the user's own: `pt2`."""
     versions: Mapping[str, str]
     options: Mapping[str, object]
 
@@ -50,6 +53,7 @@ def save_bundle(bundle: Bundle, path: Path, *, force: bool) -> None:
         bundle.name,
         tuple(bundle.phases),
         bundle.reference.format if bundle.reference else None,
+        "pt2" if bundle.loss is not None else None,
         dict(sorted(bundle.versions.items())),
         bundle.options,
     )
@@ -80,6 +84,7 @@ def load_bundle(path: Path) -> Bundle:
         reference=Reference(header.reference, entries[_REFERENCES[header.reference]])
         if header.reference
         else None,
+        loss=entries[_LOSS] if header.loss else None,
         versions=header.versions,
     )
 
@@ -97,6 +102,8 @@ def _entries(bundle: Bundle) -> dict[str, bytes]:
         entries[target] = compiled.target_toml.encode()
     if bundle.reference:
         entries[_REFERENCES[bundle.reference.format]] = bundle.reference.data
+    if bundle.loss is not None:
+        entries[_LOSS] = bundle.loss
     return entries
 
 
@@ -112,6 +119,8 @@ def _check_entries(path: Path, header: _Header, entries: Mapping[str, bytes]) ->
         )
     expected = {_TRANSITIONS, _WEIGHTS, _REPORT}
     expected.update(name for phase in header.phases for name in _phase_entries(phase))
+    if header.loss:
+        expected.add(_LOSS)
     if header.reference:
         expected.add(_REFERENCES[header.reference])
     for name in sorted(expected ^ set(entries)):

@@ -154,4 +154,6 @@ class Bundle:
     report: Mapping[str, object]
     """The object that `hptc compile --json` prints."""
     reference: Reference | None = None
+    loss: bytes | None = None
+    """A loss of the user's own as an exported program; None for one that has a name."""
     versions: Mapping[str, str] = field(default_factory=dict)
