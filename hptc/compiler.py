@@ -120,7 +120,7 @@ def compile_source(
         transitions=transitions(graphs, captured.adapters, captured.merge, options.seed),
         weights=captured.weights,
         report=_report(compiled, targets) | times,
-        reference=Reference(source.format, source.data),
+        reference=Reference(source.format, source.data, source.files),
         loss=recipe.loss.to_bytes() if isinstance(recipe.loss, RecordedLoss) else None,
         versions=_versions(),
     )

@@ -2,9 +2,10 @@
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from hptc.errors import UsageError
 
@@ -47,7 +48,13 @@ def check_output(path: Path, *, force: bool) -> None:
 
 
 def write_file(path: Path, data: bytes | str, *, force: bool = True) -> None:
-    """Write through a temporary file beside `path`, so that no partial file ever shows.
+    """Write a file whole or not at all; raises UsageError as `write_through` does."""
+    content = data.encode() if isinstance(data, str) else data
+    write_through(path, lambda file: file.write(content), force=force)
+
+
+def write_through(path: Path, write: Callable[[IO[bytes]], object], *, force: bool = True) -> None:
+    """Let `write` fill a temporary file beside `path`, so that no partial file ever shows.
 
     Raises UsageError if the file cannot be written, or exists and not `force`.
     """
@@ -55,7 +62,7 @@ def write_file(path: Path, data: bytes | str, *, force: bool = True) -> None:
     part = path.with_name(f".{path.name[:_STEM]}.{secrets.token_hex(4)}.part")
     try:
         with part.open("xb") as file:
-            file.write(data.encode() if isinstance(data, str) else data)
+            write(file)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)

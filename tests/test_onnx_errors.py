@@ -210,7 +210,7 @@ def test_external_link_out_of_the_folder(tmp_path: Path) -> None:
 
 def test_external_data_of_a_model_in_memory(tmp_path: Path) -> None:
     model = onnx.ModelProto.FromString(external(tmp_path, "w.bin").read_bytes())
-    fails(model, "w.bin")
+    fails(model, "w")
 
 
 def test_external_data_missing_or_short(tmp_path: Path) -> None:

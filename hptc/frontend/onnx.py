@@ -12,14 +12,15 @@ from hptc.errors import ModelError
 from hptc.frontend.onnx_body import hoist_initializers
 from hptc.frontend.onnx_dimensions import Input, bind_inputs, check_dimensions, fix_inputs
 from hptc.frontend.onnx_evaluate import evaluate
+from hptc.frontend.onnx_file import StoredModel, read_model
 from hptc.frontend.onnx_functions import inline_functions
 from hptc.frontend.onnx_graph import Graph, read_graph
 from hptc.frontend.onnx_inputs import draft_inputs, index_ranges, sample_inputs
 from hptc.frontend.onnx_module import OnnxModule, registered_name
 from hptc.frontend.onnx_ops.values import Value
 from hptc.frontend.onnx_parameters import Choice, choose_trained, is_anonymous, overrule
-from hptc.frontend.onnx_read import check_model, check_ops, check_trainable, read_model
-from hptc.frontend.onnx_restore import folded_from, restore_weights
+from hptc.frontend.onnx_read import check_model, check_ops, check_trainable
+from hptc.frontend.onnx_restore import folded_from, restore_weights, transposed_weights
 from hptc.frontend.onnx_steps import Evaluation, Weights
 
 _NO_DIMENSIONS: Mapping[str, int] = MappingProxyType({})
@@ -81,13 +82,28 @@ def load_onnx(
         ModelError: The file cannot be read, is malformed, or needs what hptc does not have.
         UsageError: A dimension or pattern fits nothing in the model.
     """
-    model = read_model(path)
+    return from_stored(read_model(path), str(path), dimensions, train, frozen)
+
+
+def from_stored(
+    stored: StoredModel,
+    where: str,
+    dimensions: Mapping[str, int] = _NO_DIMENSIONS,
+    train: str | None = None,
+    frozen: str | None = None,
+) -> ImportedModel:
+    """Import a model that has been read; see `load_onnx`."""
     return from_model_proto(
-        model, where=str(path), dimensions=dimensions, train=train, frozen=frozen
+        stored.proto,
+        where=where,
+        dimensions=dimensions,
+        train=train,
+        frozen=frozen,
+        weights=stored.weights,
     )
 
 
-def from_model_proto(
+def from_model_proto(  # noqa: PLR0913  (what a file and its importer may say)
     model: onnx.ModelProto,
     *,
     where: str,
@@ -95,8 +111,9 @@ def from_model_proto(
     train: str | None = None,
     frozen: str | None = None,
     given: Given | None = None,
+    weights: Mapping[str, torch.Tensor] = MappingProxyType({}),
 ) -> ImportedModel:
-    """Import a model in memory, its external weights loaded; see `load_onnx`.
+    """Import a model in memory; see `load_onnx`.
 
     Args:
         model: The model.
@@ -105,10 +122,13 @@ def from_model_proto(
         train: As in `load_onnx`.
         frozen: As in `load_onnx`.
         given: Values for the inputs, for callers that know them.
+        weights: Initializers stored outside; the model declares them as inputs.
     """
     opsets = check_model(model, where)
-    model = restore_weights(inline_functions(model, where))
-    graph = hoist_initializers(read_graph(model.graph, opsets, where))
+    model = inline_functions(model, where)
+    graph = read_graph(model.graph, opsets, where, weights)
+    graph = restore_weights(graph, transposed_weights(model.graph, graph.initializers))
+    graph = hoist_initializers(graph)
     check_ops(graph, where)
     for_training = given is None
     if given is None:
@@ -123,12 +143,14 @@ def from_model_proto(
     choices = overrule(choices, frozen, integers, trained=False)
     if given.strict:
         choices = {name: replace(choice, trained=False) for name, choice in choices.items()}
-    weights = _sort_weights(graph, choices, given)
-    evaluation, examples = _evaluate_on_examples(graph, weights, inputs, given, where)
+    sorted_weights = _sort_weights(graph, choices, given)
+    evaluation, examples = _evaluate_on_examples(graph, sorted_weights, inputs, given, where)
     if for_training:
         _refuse_sequences(evaluation, where)
     module = OnnxModule(
-        evaluation, _stored(evaluation, weights, choices), tuple(item.name for item in inputs)
+        evaluation,
+        _stored(evaluation, sorted_weights, choices),
+        tuple(item.name for item in inputs),
     )
     used = dict(module.named_parameters())
     _check_finite(used, where)
@@ -144,7 +166,7 @@ def from_model_proto(
             *evaluation.warnings,
             *_opaque_warnings(evaluation),
             *_naming_warnings(used, set(folded_from(model.graph))),
-            *_renaming_warnings(weights),
+            *_renaming_warnings(sorted_weights),
         ),
     )
 

@@ -10,7 +10,7 @@ import onnx
 from torch import Tensor
 
 from hptc.errors import ModelError
-from hptc.frontend.onnx_ops.types import DTYPES, to_torch, type_name
+from hptc.frontend.onnx_ops.types import DTYPES, to_torch, type_name, view_bytes
 from hptc.frontend.onnx_ops.values import Foreign, from_array
 
 _SCOPES_KEY = "pkg.torch.onnx.name_scopes"
@@ -26,6 +26,9 @@ _PLAIN_KINDS = frozenset(
         onnx.AttributeProto.STRINGS,
     }
 )
+
+_UNREADABLE = (ValueError, TypeError, RuntimeError, OverflowError)
+"""What is raised for bytes that do not fit their shape."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +73,20 @@ class Graph:
     """What an initializer was in torch, e.g. `PARAMETER` or `BUFFER`, where the exporter says."""
 
 
-def read_graph(graph: onnx.GraphProto, opsets: Mapping[str, int], where: str) -> Graph:
-    """Return the graph as frozen data.
+def read_graph(
+    graph: onnx.GraphProto,
+    opsets: Mapping[str, int],
+    where: str,
+    weights: Mapping[str, Tensor] = MappingProxyType({}),
+) -> Graph:
+    """Return the graph as frozen data; `weights` are initializers stored elsewhere.
 
     Raises:
         ModelError: an initializer or an attribute cannot be decoded.
     """
     stored = {tensor.name: _decode(tensor, where) for tensor in graph.initializer}
     initializers = {name: value for name, value in stored.items() if isinstance(value, Tensor)}
+    initializers.update(weights)
     if graph.sparse_initializer:
         raise ModelError(
             where,
@@ -91,7 +100,7 @@ def read_graph(graph: onnx.GraphProto, opsets: Mapping[str, int], where: str) ->
             *(_read_node(node, opsets, where) for node in graph.node),
         ),
         initializers=MappingProxyType(initializers),
-        inputs=tuple(value for value in graph.input if value.name not in stored),
+        inputs=tuple(value for value in graph.input if value.name not in {*stored, *weights}),
         outputs=tuple(value.name for value in graph.output),
         declared=MappingProxyType(
             {
@@ -168,6 +177,14 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, int | float) else tuple(_plain(item) for item in value)
 
 
+def view_tensor(tensor: onnx.TensorProto, data: memoryview, where: str) -> Tensor:
+    """Return a tensor whose bytes are `data`; raises ModelError if they do not fit its shape."""
+    try:
+        return view_bytes(tensor, data)
+    except _UNREADABLE as error:
+        raise _unreadable(tensor, where, error) from error
+
+
 def _decode(tensor: onnx.TensorProto, where: str) -> Tensor | Foreign:
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
         raise ModelError(
@@ -180,10 +197,14 @@ def _decode(tensor: onnx.TensorProto, where: str) -> Tensor | Foreign:
         if tensor.data_type in DTYPES:
             return to_torch(tensor)
         return from_array(onnx.numpy_helper.to_array(tensor))
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise ModelError(
-            f"{where}, tensor {tensor.name!r}",
-            expected=f"{type_name(tensor.data_type)} data of shape {list(tensor.dims)}",
-            found=f"data that cannot be read ({error})",
-            hint="The file is damaged or was written by a broken exporter; export it again.",
-        ) from error
+    except _UNREADABLE as error:
+        raise _unreadable(tensor, where, error) from error
+
+
+def _unreadable(tensor: onnx.TensorProto, where: str, error: Exception) -> ModelError:
+    return ModelError(
+        f"{where}, tensor {tensor.name!r}",
+        expected=f"{type_name(tensor.data_type)} data of shape {list(tensor.dims)}",
+        found=f"data that cannot be read ({error})",
+        hint="The file is damaged or was written by a broken exporter; export it again.",
+    )

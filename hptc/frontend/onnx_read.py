@@ -1,10 +1,8 @@
-"""Reading an ONNX file safely, and checking it before anything is imported."""
+"""Checking an ONNX model before anything is imported."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # no stubs
 
 from hptc.errors import ModelError
 from hptc.frontend.onnx_control import is_control_flow
@@ -18,113 +16,12 @@ OPSETS = range(1, onnx.defs.onnx_opset_version() + 1)
 _DOMAINS = frozenset({"", "ai.onnx.ml", "ai.onnx.preview.training"})
 """Operator sets that a model can consist of."""
 
-
 _FAULTS = (
     onnx.checker.ValidationError,
     onnx.shape_inference.InferenceError,
     RuntimeError,
     ValueError,
 )
-
-
-def read_model(path: Path) -> onnx.ModelProto:
-    """Return the model in a file, external weights included.
-
-    Raises:
-        ModelError: there is no such file, or it is no complete ONNX model.
-    """
-    where = str(path)
-    hint = "Give the path of a file written by torch.onnx.export or another exporter."
-    if not path.exists():
-        raise ModelError(where, expected="an ONNX file", found="no such file", hint=hint)
-    if not path.is_file():
-        raise ModelError(where, expected="an ONNX file", found="a folder", hint=hint)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ModelError(where, expected="a readable file", found=reason, hint=hint) from error
-    if not content:
-        raise ModelError(where, expected="an ONNX model", found="an empty file", hint=hint)
-    model = onnx.ModelProto()
-    try:
-        model.ParseFromString(content)
-    except DecodeError as error:
-        raise ModelError(
-            where,
-            expected="an ONNX model",
-            found=f"{len(content)} bytes that are no complete ONNX model",
-            hint="The file is truncated or of another kind; export or copy it again.",
-        ) from error
-    _load_external(model, path)
-    return model
-
-
-def _load_external(model: onnx.ModelProto, path: Path) -> None:
-    """Read weights stored beside the model, never following a path out of its folder."""
-    folder = path.resolve().parent
-    for tensor in _tensors(model.graph):
-        if tensor.data_location != onnx.TensorProto.EXTERNAL:
-            continue
-        fields = {entry.key: entry.value for entry in tensor.external_data}
-        where = f"{path}, tensor {tensor.name!r}"
-        source = _external_path(folder, fields.get("location", ""), where)
-        tensor.raw_data = _external_bytes(source, fields, where)
-        tensor.data_location = onnx.TensorProto.DEFAULT
-        del tensor.external_data[:]
-
-
-def _external_path(folder: Path, location: str, where: str) -> Path:
-    given = Path(location)
-    outside = not location or given.is_absolute() or ".." in given.parts
-    target = (folder / given).resolve()
-    if outside or not target.is_relative_to(folder):
-        raise ModelError(
-            where,
-            expected="external data inside the folder of the model",
-            found=f"location {location!r}",
-            hint="Put the data file beside the model and store a relative path.",
-        )
-    if not target.is_file():
-        raise ModelError(
-            where,
-            expected=f"its data in {target.name!r} beside the model",
-            found="no such file",
-            hint="Copy the data file together with the model.",
-        )
-    return target
-
-
-def _external_bytes(source: Path, fields: Mapping[str, str], where: str) -> bytes:
-    size = source.stat().st_size
-    try:
-        offset = int(fields.get("offset", "0"))
-        length = int(fields.get("length", str(size - offset)))
-    except ValueError:
-        offset, length = -1, -1
-    if offset < 0 or length < 0 or offset + length > size:
-        raise ModelError(
-            where,
-            expected=f"bytes {fields.get('offset', '0')} to +{fields.get('length', 'end')} of it",
-            found=f"{source.name!r} with {size} bytes",
-            hint="The data file is truncated or belongs to another export; copy it again.",
-        )
-    with source.open("rb") as file:
-        file.seek(offset)
-        return file.read(length)
-
-
-def _tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    yield from graph.initializer
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-            if attribute.HasField("g"):
-                yield from _tensors(attribute.g)
-            for inner in attribute.graphs:
-                yield from _tensors(inner)
 
 
 def check_model(model: onnx.ModelProto, where: str) -> Mapping[str, int]:

@@ -5,61 +5,67 @@ elsewhere too, e.g. as an embedding table, leaves two copies that would be train
 """
 
 import ast
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 
-import numpy as np
 import onnx
-from onnx import numpy_helper
+import torch
 
+from hptc.frontend.onnx_graph import Graph, Node
 from hptc.frontend.onnx_parameters import is_anonymous
 
 _ORIGIN_KEY = "pkg.onnxscript.optimizer.folded_from"
-_FLOATS = frozenset({onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16})
 _MATRIX = 2
+_TRANSPOSE_SINCE = 1
 
 
-def restore_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the model with each matrix that is a known weight transposed computed from it."""
-    found = _transposed(model.graph)
-    if not found:
-        return model
-    restored = onnx.ModelProto()
-    restored.CopyFrom(model)
-    graph = restored.graph
-    stored = {tensor.name for tensor in graph.initializer}
-    for tensor in graph.initializer:
-        name = tensor.name
-        if name in found and found[name] not in stored:
-            weight = np.ascontiguousarray(numpy_helper.to_array(tensor).T)
-            tensor.CopyFrom(numpy_helper.from_array(weight, found[name]))
-    kept = [tensor for tensor in graph.initializer if tensor.name not in found]
-    nodes = [
-        onnx.helper.make_node("Transpose", [origin], [name], name=f"{origin}.T", perm=[1, 0])
-        for name, origin in found.items()
-    ]
-    nodes += graph.node
-    del graph.initializer[:], graph.node[:]
-    graph.initializer.extend(kept)
-    graph.node.extend(nodes)
-    return restored
+def restore_weights(graph: Graph, found: Mapping[str, str]) -> Graph:
+    """Return the graph with each matrix of `found` computed from the weight that it was."""
+    initializers: dict[str, torch.Tensor] = {}
+    for name, value in graph.initializers.items():
+        if name not in found:
+            initializers[name] = value
+        elif found[name] not in graph.initializers:
+            initializers[found[name]] = value.t().contiguous()
+    return replace(
+        graph,
+        nodes=(*(_transposition(origin, name) for name, origin in found.items()), *graph.nodes),
+        initializers=MappingProxyType(initializers),
+    )
 
 
-def _transposed(graph: onnx.GraphProto) -> dict[str, str]:
-    """Return the weight that each pre-transposed matrix was."""
+def _transposition(origin: str, name: str) -> Node:
+    return Node(
+        op="Transpose",
+        domain="",
+        name=f"{origin}.T",
+        inputs=(origin,),
+        outputs=(name,),
+        attributes=MappingProxyType({"perm": (1, 0)}),
+        opset=_TRANSPOSE_SINCE,
+    )
+
+
+def transposed_weights(
+    graph: onnx.GraphProto, initializers: Mapping[str, torch.Tensor]
+) -> dict[str, str]:
+    """Return the weight that each pre-transposed matrix was, both by name."""
     origins = {
         name: sources[0]
         for name, sources in folded_from(graph).items()
         if len(sources) == 1 and not is_anonymous(sources[0])
     }
-    stored = {tensor.name: tensor for tensor in graph.initializer if _is_matrix(tensor)}
+    stored = {name: value for name, value in initializers.items() if _is_matrix(value)}
     factors = _right_factors(graph)
-    taken = {tensor.name for tensor in graph.initializer}
+    taken = set(initializers)
     found = {}
-    for name, tensor in stored.items():
+    for name, value in stored.items():
         if name not in factors:
             continue
         origin = origins.get(name)
         if origin is None or origin in taken:
-            origin = _twin(tensor, stored, origin) if origin or is_anonymous(name) else None
+            origin = _twin(value, stored, origin) if origin or is_anonymous(name) else None
         if origin is not None:
             found[name] = origin
             taken.add(origin)
@@ -96,19 +102,24 @@ def _right_factors(graph: onnx.GraphProto) -> set[str]:
     return products - others - {value.name for value in graph.output}
 
 
-def _is_matrix(tensor: onnx.TensorProto) -> bool:
-    return len(tensor.dims) == _MATRIX and tensor.data_type in _FLOATS
+def _is_matrix(value: torch.Tensor) -> bool:
+    return value.dim() == _MATRIX and value.is_floating_point()
 
 
 def _twin(
-    tensor: onnx.TensorProto, stored: dict[str, onnx.TensorProto], origin: str | None
+    value: torch.Tensor, stored: Mapping[str, torch.Tensor], origin: str | None
 ) -> str | None:
     """Return the stored weight (only `origin`, if given) whose transpose the matrix is."""
-    wanted = numpy_helper.to_array(tensor).T
-    if np.unique(wanted).size <= max(tensor.dims):  # e.g. an identity, alike by chance
-        return None
-    for name, other in stored.items():
-        suits = name == origin if origin else not is_anonymous(name)
-        if suits and np.array_equal(numpy_helper.to_array(other), wanted):
-            return name
-    return None
+    wanted = value.t()
+    candidates = [
+        name
+        for name, other in stored.items()
+        if (name == origin if origin else not is_anonymous(name)) and _is_same(other, wanted)
+    ]
+    if not candidates or torch.unique(value).numel() <= max(value.shape):
+        return None  # e.g. an identity, alike by chance
+    return candidates[0]
+
+
+def _is_same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return one.dtype == other.dtype and torch.equal(one, other)

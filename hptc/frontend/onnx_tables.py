@@ -10,6 +10,8 @@ _MASK_LEVEL = -1e3
 """At or below this a number added to attention scores hides a position."""
 _SURPLUS = 3
 """Equations beyond the unknowns before a pattern counts as found and not as chance."""
+_LONG = 64
+"""Rows and columns of a table from which a few columns are tried before all."""
 
 
 def fixed_table(value: Tensor) -> str | None:
@@ -47,7 +49,7 @@ def _is_square(table: Tensor) -> bool:
 
 
 def _is_symmetric(table: Tensor) -> bool:
-    if not _is_square(table):
+    if not _is_square(table) or not torch.allclose(table[..., 0], table[..., 0, :], rtol=1e-6):
         return False
     return torch.allclose(table, table.mT, rtol=1e-6, atol=0)
 
@@ -101,8 +103,22 @@ def _is_recurrent(table: Tensor) -> bool:
 def _columns(table: Tensor) -> Iterator[Tensor]:
     """Yield the table with each long enough axis first, the others flattened, each column once."""
     for axis, extent in enumerate(table.shape):
-        if extent > _SURPLUS:
-            yield _distinct(table.movedim(axis, 0).reshape(extent, -1))
+        columns = table.movedim(axis, 0)
+        if extent > _SURPLUS and _may_recur(columns):
+            yield _distinct(columns.reshape(extent, -1))
+
+
+def _may_recur(columns: Tensor) -> bool:
+    """Whether a few columns of a large table recur, each for itself: else no search need start."""
+    length = len(columns)
+    count = columns.numel() // length
+    if length < _LONG or count < _LONG:
+        return True
+    picked = torch.arange(0, count, max(1, count // _LONG))
+    places = torch.unravel_index(picked, columns.shape[1:])
+    few = columns.movedim(0, -1)[places].t()
+    steps = few.diff(dim=0) / (few.abs().max() + few.std())
+    return _obeys(steps.unsqueeze(1), min(_TOLERANCE * length, 1e-2))
 
 
 def _distinct(columns: Tensor) -> Tensor:
@@ -122,14 +138,14 @@ def _groups(steps: Tensor) -> Iterator[Tensor]:
         yield steps.reshape(len(steps), 2, count // 2)
 
 
-def _obeys(steps: Tensor) -> bool:
+def _obeys(steps: Tensor, tolerance: float = _TOLERANCE) -> bool:
     middle, sides = steps[1:-1], steps[:-2] + steps[2:]
     groups = steps.shape[2]
     if middle.numel() - groups < _SURPLUS:
         return False
     square = (middle * middle).sum((0, 1)).clamp(min=1e-30)
     k = (middle * sides).sum((0, 1)) / square
-    return bool((sides - k * middle).abs().max() <= _TOLERANCE)
+    return bool((sides - k * middle).abs().max() <= tolerance)
 
 
 _PATTERNS: tuple[tuple[str, Callable[[Tensor], bool]], ...] = (

@@ -1,18 +1,17 @@
 """Any model a user hands over, read into one form."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import onnx
 import torch
 from torch import Tensor
 from torch.export import ExportedProgram
 
 from hptc.errors import ModelError, UsageError
 from hptc.frontend.capture import Selection
-from hptc.frontend.onnx import Guess, ImportedModel, from_model_proto
-from hptc.frontend.onnx_read import read_model
+from hptc.frontend.onnx import Guess, ImportedModel, from_stored
+from hptc.frontend.onnx_file import OnnxFile, read_model, stored_model
 from hptc.frontend.pt2 import eager_module, read_pt2, write_pt2
 from hptc.frontend.torch import Model, load_module, load_program
 
@@ -28,6 +27,8 @@ class Source:
     format: str
     """`onnx` or `pt2`."""
     data: bytes
+    files: Mapping[str, bytes | memoryview] = field(default_factory=dict)
+    """What an ONNX model keeps in files beside it, by location."""
     warnings: tuple[str, ...] = ()
     guesses: tuple[Guess, ...] = ()
 
@@ -83,19 +84,14 @@ def _read_pt2_file(path: Path) -> ExportedProgram:
 
 
 def _from_onnx(path: Path, dimensions: Mapping[str, int], selection: Selection) -> Source:
-    proto = read_model(path)
-    result = from_model_proto(
-        proto,
-        where=str(path),
-        dimensions=dimensions,
-        train=selection.train,
-        frozen=selection.frozen,
-    )
+    stored = read_model(path)
+    result = from_stored(stored, str(path), dimensions, selection.train, selection.frozen)
     return Source(
         name=path.stem,
         model=_exported(result),
         format="onnx",
-        data=proto.SerializeToString(),
+        data=stored.file.content,
+        files=stored.file.data,
         warnings=result.warnings,
         guesses=result.guesses,
     )
@@ -112,7 +108,11 @@ def _from_model(name: str, model: Model) -> Source:
 
 
 def reference_module(
-    form: str, data: bytes, dimensions: Mapping[str, int], selection: Selection
+    form: str,
+    data: bytes,
+    files: Mapping[str, bytes | memoryview],
+    dimensions: Mapping[str, int],
+    selection: Selection,
 ) -> torch.nn.Module:
     """Return the original model of a bundle as an eager module.
 
@@ -120,11 +120,6 @@ def reference_module(
     """
     if form == "pt2":
         return eager_module(read_pt2(data, "reference/model.pt2"))
-    proto = onnx.load_model_from_string(data)
-    return from_model_proto(
-        proto,
-        where="reference/model.onnx",
-        dimensions=dimensions,
-        train=selection.train,
-        frozen=selection.frozen,
-    ).module
+    where = "reference/model.onnx"
+    stored = stored_model(OnnxFile(data, files), where)
+    return from_stored(stored, where, dimensions, selection.train, selection.frozen).module

@@ -3,12 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-import onnx
-import onnxruntime
 import torch
-from numpy.typing import NDArray
-from onnx import numpy_helper
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
@@ -16,7 +11,6 @@ from hptc.errors import UsageError
 from hptc.frontend.capture import Selection
 from hptc.frontend.evaluation import evaluated
 from hptc.frontend.losses import LossFunction
-from hptc.frontend.onnx_restore import restore_weights
 from hptc.frontend.source import reference_module
 from hptc.ir.adapter import Adapter
 from hptc.runtime.recorded import recorded
@@ -108,30 +102,8 @@ def eager_model(bundle: Bundle) -> EagerModel:
     module = reference_module(
         bundle.reference.format,
         bundle.reference.data,
+        bundle.reference.files,
         options.shape,
         Selection(options.train, options.frozen),
     )
     return EagerModel(module, options.tied, options.output_index)
-
-
-def onnxruntime_output(
-    bundle: Bundle, weights: Tensors, inputs: tuple[Tensor, ...]
-) -> NDArray[np.generic] | None:
-    """Return the output that onnxruntime computes with `weights`, or None for no ONNX original."""
-    if bundle.reference is None or bundle.reference.format != "onnx":
-        return None
-    proto = restore_weights(onnx.load_model_from_string(bundle.reference.data))
-    for initializer in proto.graph.initializer:
-        if initializer.name in weights:
-            array = weights[initializer.name].detach().numpy()
-            initializer.CopyFrom(numpy_helper.from_array(array, initializer.name))
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    names = [item.name for item in session.get_inputs()]
-    feeds = {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=False)}
-    outputs = session.run(None, feeds)
-    result: NDArray[np.generic] = np.asarray(outputs[recorded(bundle).output_index])
-    return result

@@ -5,15 +5,15 @@ takes more memory than the file is long. Nothing is ever unpacked to disk.
 """
 
 import hashlib
-import io
 import json
 import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 from hptc.errors import BundleError
-from hptc.files import write_file
+from hptc.files import write_through
 
 SCHEMA_VERSION = 2
 """Of the manifest and of every entry; a reader refuses newer ones."""
@@ -27,7 +27,11 @@ _HINT = "Compile the model again, or fetch the bundle again."
 
 
 def write_archive(
-    path: Path, header: Mapping[str, object], entries: Mapping[str, bytes], *, force: bool
+    path: Path,
+    header: Mapping[str, object],
+    entries: Mapping[str, bytes | memoryview],
+    *,
+    force: bool,
 ) -> None:
     """Write `entries` and a manifest of them atomically: all of it, or no trace.
 
@@ -40,7 +44,7 @@ def write_archive(
     Raises:
         UsageError: The file exists and `force` is false, or it cannot be written.
     """
-    write_file(path, _packed(header, entries), force=force)
+    write_through(path, lambda file: _pack(file, header, entries), force=force)
 
 
 def read_archive(path: Path) -> tuple[dict[str, object], dict[str, bytes]]:
@@ -65,21 +69,23 @@ def read_archive(path: Path) -> tuple[dict[str, object], dict[str, bytes]]:
         ) from err
 
 
-def _packed(header: Mapping[str, object], entries: Mapping[str, bytes]) -> bytes:
+def _pack(
+    file: IO[bytes], header: Mapping[str, object], entries: Mapping[str, bytes | memoryview]
+) -> None:
     hashes = {
         name: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         for name, data in sorted(entries.items())
     }
     manifest = {"schema_version": SCHEMA_VERSION, **header, "entries": hashes}
     text = json.dumps(manifest, indent=1, allow_nan=False)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, data in ((_MANIFEST, text.encode()), *sorted(entries.items())):
             info = zipfile.ZipInfo(name, _EPOCH)
             info.create_system = _UNIX
             info.external_attr = _MODE
-            archive.writestr(info, data)
-    return buffer.getvalue()
+            info.file_size = len(data)  # tells whether 32 bits hold it
+            with archive.open(info, "w") as entry:
+                entry.write(data)
 
 
 def _safe_entries(path: Path, archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:

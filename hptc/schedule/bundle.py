@@ -19,6 +19,8 @@ _WEIGHTS = "weights.safetensors"
 _REPORT = "report.json"
 _REFERENCES = {"onnx": "reference/model.onnx", "pt2": "reference/model.pt2"}
 _LOSS = "reference/loss.pt2"
+_REFERENCE_FILES = "reference/data/"
+"""Of what the model keeps in files beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +83,25 @@ def load_bundle(path: Path) -> Bundle:
         transitions=_transitions(path, entries[_TRANSITIONS]),
         weights=codec.weights_from_bytes(f"{path}, {_WEIGHTS}", entries[_WEIGHTS]),
         report=codec.object_from_json(f"{path}, {_REPORT}", entries[_REPORT]),
-        reference=Reference(header.reference, entries[_REFERENCES[header.reference]])
-        if header.reference
-        else None,
+        reference=_reference(header.reference, entries),
         loss=entries[_LOSS] if header.loss else None,
         versions=header.versions,
     )
 
 
-def _entries(bundle: Bundle) -> dict[str, bytes]:
-    entries = {
+def _reference(form: str | None, entries: Mapping[str, bytes]) -> Reference | None:
+    if form is None:
+        return None
+    files = {
+        name.removeprefix(_REFERENCE_FILES): data
+        for name, data in entries.items()
+        if name.startswith(_REFERENCE_FILES)
+    }
+    return Reference(form, entries[_REFERENCES[form]], files)
+
+
+def _entries(bundle: Bundle) -> dict[str, bytes | memoryview]:
+    entries: dict[str, bytes | memoryview] = {
         _TRANSITIONS: codec.to_json(codec.TRANSITIONS, bundle.transitions),
         _WEIGHTS: codec.weights_to_bytes(bundle.weights),
         _REPORT: codec.object_to_json("report of the bundle", bundle.report),
@@ -102,6 +113,8 @@ def _entries(bundle: Bundle) -> dict[str, bytes]:
         entries[target] = compiled.target_toml.encode()
     if bundle.reference:
         entries[_REFERENCES[bundle.reference.format]] = bundle.reference.data
+        files = bundle.reference.files.items()
+        entries.update({f"{_REFERENCE_FILES}{location}": data for location, data in files})
     if bundle.loss is not None:
         entries[_LOSS] = bundle.loss
     return entries
@@ -123,6 +136,7 @@ def _check_entries(path: Path, header: _Header, entries: Mapping[str, bytes]) ->
         expected.add(_LOSS)
     if header.reference:
         expected.add(_REFERENCES[header.reference])
+        expected.update(name for name in entries if name.startswith(_REFERENCE_FILES))
     for name in sorted(expected ^ set(entries)):
         found = "none" if name in expected else "an entry no phase asks for"
         wanted = f"an entry {name}" if name in expected else f"no entry {name}"

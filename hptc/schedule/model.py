@@ -138,6 +138,8 @@ class Reference:
     format: str
     """`onnx` or `pt2`."""
     data: bytes
+    files: Mapping[str, bytes | memoryview] = field(default_factory=dict)
+    """Weights that the model keeps in files beside it, by location."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Element types: ONNX numbers to torch dtypes, and ONNX tensors to torch tensors."""
 
 from collections.abc import Mapping
+from math import prod
 from types import MappingProxyType
 
 import torch
@@ -57,14 +58,32 @@ def torch_dtype(onnx_type: int) -> torch.dtype:
 
 
 def to_torch(tensor: TensorProto) -> torch.Tensor:
-    """Return the content of an ONNX tensor; external data must have been loaded before.
+    """Return the content of an ONNX tensor that holds its own data.
 
     Raises:
         ValueError: the bytes do not fit the shape.
         NotImplementedError: torch has no such type.
     """
+    if tensor.data_location == TensorProto.EXTERNAL:
+        raise ValueError("they are in another file, which was not loaded")
     torch_dtype(tensor.data_type)
     return to_tensor(numpy_helper.to_array(tensor))
+
+
+def view_bytes(tensor: TensorProto, data: memoryview) -> torch.Tensor:
+    """Return the content of an ONNX tensor whose bytes are `data`, without a copy where possible.
+
+    Raises:
+        ValueError: the bytes do not fit the shape.
+        NotImplementedError: torch has no such type.
+    """
+    dtype, count = torch_dtype(tensor.data_type), prod(tensor.dims)
+    if count and len(data) == count * dtype.itemsize:
+        writable = bytearray(data) if data.readonly else data
+        viewed = torch.frombuffer(writable, dtype=dtype).reshape(tuple(tensor.dims))
+        return viewed if viewed.data_ptr() % dtype.itemsize == 0 else viewed.clone()
+    copied = TensorProto(dims=tensor.dims, data_type=tensor.data_type, raw_data=bytes(data))
+    return to_torch(copied)
 
 
 _E4M3_LIMIT = 464.0
