@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from hptc.ir.axes import Accumulate, Flow, Loop, Rows, labels, loop, stream, streams
+from hptc.ir.axes import Accumulate, Flow, Loop, Rows, labels, loop, row_flows, stream, streams
 from hptc.ir.graph import Graph, Phase
 from hptc.ir.text import from_text
 from tests.chunked import Float, Index, Mask, agrees, declared_loops, make, operands
@@ -243,6 +243,24 @@ def test_in_attention_only_keys_and_values_are_waited_for() -> None:
     assert reduced == {"dk", "dwk"}
     assert all(way.flow is not Flow.ALL for way in found.values())
     assert found["dwk"].sliced == {"x2": Rows(1), "dk": Rows(0)}  # dk is whole by then
+
+
+def test_the_work_that_rows_reach_is_counted_by_flow() -> None:
+    graph = from_text(ATTENTION)
+    by_token, by_feature = row_flows(graph)
+    assert (by_token.axis, by_token.extent, by_token.waiting) == (0, 6, 4)
+    assert by_token.flows[Flow.MAP].macs == 2 * 6 * 4 * 4 + 4 * 6 * 6 * 4
+    assert by_token.flows[Flow.REDUCE].macs == 6 * 6 * 4 + 4 * 6 * 4
+    assert by_token.flows[Flow.ALL].ops == 0
+    # q and k sum over the features of x, dp over those of dy; y and dwk keep them
+    assert (by_feature.axis, by_feature.waiting) == (1, 0)
+    assert by_feature.flows[Flow.REDUCE].ops == 3
+    assert row_flows(from_text("graph infer {\n}\n")) == ()
+
+
+def test_the_rows_of_an_empty_tensor_are_not_followed() -> None:
+    graph, _ = make("aten.reshape.default", Float((0, 4)), (4, 0))
+    assert declared_loops(graph, graph.ops[0]) == []
 
 
 def test_an_operation_without_a_rule_needs_every_row() -> None:

@@ -117,7 +117,7 @@ def _reshaped(site: Site, rows: Rows) -> Loop | None:
     for axis, extent in enumerate(new):
         outer, split = divmod(before, max(prod(new[:axis]), 1))
         unit, rest = divmod(extent, max(outer * count, 1))
-        if count > 1 and not split and unit and not rest:
+        if min(count, prod(old)) > 1 and not split and unit and not rest:
             return Loop((rows,), (Rows(axis, outer, unit),))
     return None
 
