@@ -129,6 +129,7 @@ class Program:
             InvalidInputError: The data do not fit the graph.
         """
         from hptc.runtime.data import input_aliases, load_training_data
+        from hptc.runtime.loss import target_rule
         from hptc.runtime.options import TrainOptions
         from hptc.runtime.recorded import recorded
         from hptc.runtime.switch import DEFAULT_WINDOW, parse_switch
@@ -139,7 +140,9 @@ class Program:
         rate = recorded(self.bundle).lr if lr is None else lr
         policy = parse_switch(switch, DEFAULT_WINDOW if window is None else window)
         options = TrainOptions(steps=steps, switch=policy, lr=rate, low_lr=low_lr, seed=seed)
-        samples = load_training_data(_data_file(data), first.graph, input_aliases(self.bundle))
+        samples = load_training_data(
+            _data_file(data), first.graph, input_aliases(self.bundle), target_rule(self.bundle)
+        )
         path = None if log is None else Path(log)
         return train(self.bundle, samples, options, path, progress)
 

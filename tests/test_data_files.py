@@ -10,6 +10,7 @@ from hptc.ir.graph import Arg, DType, Graph, Named, Op, Phase, Ref, Value, Value
 from hptc.runtime.data import load_training_data
 from hptc.runtime.inputs import load_inputs, seeded_inputs
 from hptc.runtime.limits import integer_limits
+from hptc.runtime.loss import TargetRule
 from tests.tiny_program import IN, OUT, ROWS, full_graph
 
 Arrays = dict[str, NDArray[np.generic]]
@@ -19,7 +20,7 @@ def value(name: str, shape: tuple[int, ...], dtype: DType, kind: ValueKind) -> V
     return Value(name, shape, dtype, kind)
 
 
-def token_graph(*, classes_by_gather: bool = True) -> Graph:
+def token_graph() -> Graph:
     """Tokens are cast and viewed, look up a table of 11 rows; the target picks one of 5 classes."""
     batch, computed, real = ValueKind.BATCH, ValueKind.COMPUTED, DType.FLOAT32
     steps: list[tuple[str, str, tuple[int, ...], tuple[Arg, ...]]] = [
@@ -27,9 +28,8 @@ def token_graph(*, classes_by_gather: bool = True) -> Graph:
         ("flat", "reshape", (6,), (Ref("wide"), (6,))),
         ("rows", "embedding", (6, 5), (Ref("table"), Ref("flat"))),
         ("column", "unsqueeze", (6, 1), (Ref("target"), 1)),
+        ("loss", "gather", (6, 1), (Ref("rows"), 1, Ref("column"))),
     ]
-    if classes_by_gather:
-        steps.append(("loss", "gather", (6, 1), (Ref("rows"), 1, Ref("column"))))
     values = [
         value("in_0", (2, 3), DType.INT32, batch),
         value("in_1", (2, 3), DType.INT64, batch),
@@ -150,6 +150,17 @@ def test_inputs_come_with_references_and_under_the_models_names(tmp_path: Path) 
     assert inputs.gradients["w"].tolist() == [1, 1, 1]
 
 
+@pytest.mark.parametrize("number", [-0.1, 1.5])
+def test_probabilities(number: float, tmp_path: Path) -> None:
+    rule = TargetRule(is_probability=True)
+    drawn = seeded_inputs(full_graph(), 1, target=rule)["target"]
+    assert 0 <= drawn.min() < drawn.max() <= 1
+    arrays = {name: array[0] for name, array in good(1).items()}
+    arrays["target"] = np.full_like(arrays["target"], number)
+    with pytest.raises(InvalidInputError, match=f"probabilities from 0 to 1, found {number}"):
+        load_inputs(saved(tmp_path, arrays), full_graph(), target=rule)
+
+
 def test_inputs_have_no_sample_axis(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match=r"shape \[4, 3\]"):
         load_inputs(saved(tmp_path, good(1)), full_graph())
@@ -157,10 +168,6 @@ def test_inputs_have_no_sample_axis(tmp_path: Path) -> None:
 
 def test_limits_follow_views_and_casts_to_the_table() -> None:
     assert integer_limits(token_graph()) == {"in_0": 11, "target": 5}
-
-
-def test_a_class_target_falls_back_on_the_output() -> None:
-    assert integer_limits(token_graph(classes_by_gather=False)) == {"in_0": 11, "target": 5}
 
 
 def token_inputs() -> Arrays:
@@ -173,7 +180,8 @@ def token_inputs() -> Arrays:
 
 
 def test_integers_within_the_table_pass(tmp_path: Path) -> None:
-    inputs = load_inputs(saved(tmp_path, token_inputs()), token_graph())
+    rule = TargetRule(ignored=-100)
+    inputs = load_inputs(saved(tmp_path, token_inputs()), token_graph(), target=rule)
     assert inputs.values["in_0"].dtype is torch.int32
     assert inputs.values["target"].tolist() == [0, 4, -100, 1, 2, 3]
 
@@ -185,6 +193,7 @@ def test_integers_within_the_table_pass(tmp_path: Path) -> None:
         ("in_0", -1, "integers from 0 to 10, found -1"),
         ("target", 5, "integers from 0 to 4, found 5"),
         ("target", -1, "integers from 0 to 4, found -1"),
+        ("target", -100, "integers from 0 to 4, found -100"),
     ],
 )
 def test_integers_beyond_the_table_are_refused(

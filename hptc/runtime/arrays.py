@@ -12,10 +12,10 @@ from torch import Tensor
 
 from hptc.errors import InvalidInputError
 from hptc.frontend.dtypes import to_array
-from hptc.frontend.losses import CrossEntropy
 from hptc.ir.graph import DType, Graph, Value, ValueKind
 from hptc.ir.names import BATCH_PREFIX, TARGET, batch_name
 from hptc.runtime.limits import INTEGERS
+from hptc.runtime.loss import ANY_TARGET, TargetRule
 
 Array = NDArray[Any]
 
@@ -133,6 +133,8 @@ class NumberRule:
     limit: int | None
     """Integers stay below it; None where they index no table."""
     path: DataFile
+    target: TargetRule = ANY_TARGET
+    """Holds for the value called `target`."""
 
     def convert(self, array: Array) -> Array:
         """Return the numbers in the graph's element type, or float32 where numpy has none such.
@@ -151,15 +153,24 @@ class NumberRule:
             converted: Array = array.astype(target)
         if "f" in kinds and not np.isfinite(converted).all():
             raise self._error(f"finite numbers of type {dtype.value}", "NaN, infinite or too large")
+        self._check_probabilities(converted)
         return converted
+
+    def _check_probabilities(self, array: Array) -> None:
+        if self.value.name != TARGET or not self.target.is_probability:
+            return
+        wrong = array[(array < 0) | (array > 1)]
+        if wrong.size:
+            raise self._error("probabilities from 0 to 1", str(wrong[0]))
 
     def _check_range(self, array: Array) -> None:
         info = np.iinfo(self.value.dtype.value)
         low, high = int(info.min), int(info.max)
         if self.limit is not None:
             low, high = 0, self.limit - 1
-        allowed = array[array != CrossEntropy.IGNORED] if self.value.name == TARGET else array
-        wrong = allowed[(allowed < low) | (allowed > high)]
+        wrong = array[(array < low) | (array > high)]
+        if self.value.name == TARGET and self.target.ignored is not None:
+            wrong = wrong[wrong != self.target.ignored]
         if wrong.size:
             raise self._error(f"integers from {low} to {high}", str(wrong[0]))
 

@@ -29,6 +29,7 @@ from hptc.runtime.arrays import (
     shape_error,
 )
 from hptc.runtime.limits import integer_limits
+from hptc.runtime.loss import ANY_TARGET, TargetRule
 from hptc.runtime.recorded import recorded
 from hptc.runtime.tensors import to_tensor
 from hptc.schedule.model import Bundle
@@ -75,7 +76,10 @@ class TrainingData:
 
 
 def load_training_data(
-    path: DataFile, graph: Graph, aliases: Mapping[str, str] = _NO_ALIASES
+    path: DataFile,
+    graph: Graph,
+    aliases: Mapping[str, str] = _NO_ALIASES,
+    target: TargetRule = ANY_TARGET,
 ) -> TrainingData:
     """Read a training set; the module docstring says what a sample is.
 
@@ -84,6 +88,7 @@ def load_training_data(
             (test) for each sample; without it, all are for training.
         graph: Step graph of the phase to train first.
         aliases: Name of a value in the graph by the model's own name of the input.
+        target: What the loss asks of the target.
 
     Raises:
         InvalidInputError: The file is unreadable or does not fit the graph.
@@ -97,7 +102,9 @@ def load_training_data(
     limits = integer_limits(graph)
     data = TrainingData(
         samples={
-            value.name: NumberRule(value, limits.get(value.name), path).convert(arrays[value.name])
+            value.name: NumberRule(value, limits.get(value.name), path, target).convert(
+                arrays[value.name]
+            )
             for value in values
         },
         dtypes={value.name: value.dtype for value in values},

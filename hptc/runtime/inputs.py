@@ -9,7 +9,7 @@ from torch import Tensor
 from hptc.errors import InvalidInputError
 from hptc.frontend.accumulate import micro_batches
 from hptc.ir.graph import DType, Graph, Phase, Value
-from hptc.ir.names import batch_name
+from hptc.ir.names import TARGET, batch_name
 from hptc.runtime.arrays import (
     REFERENCES,
     Array,
@@ -22,6 +22,7 @@ from hptc.runtime.arrays import (
     shape_error,
 )
 from hptc.runtime.limits import INTEGERS, integer_limits
+from hptc.runtime.loss import ANY_TARGET, TargetRule
 from hptc.runtime.tensors import TORCH_DTYPES, to_tensor
 
 _NO_ALIASES: Mapping[str, str] = {}
@@ -45,7 +46,11 @@ class RunInputs:
 
 
 def load_inputs(
-    path: DataFile, graph: Graph, aliases: Mapping[str, str] = _NO_ALIASES, accumulate: int = 1
+    path: DataFile,
+    graph: Graph,
+    aliases: Mapping[str, str] = _NO_ALIASES,
+    accumulate: int = 1,
+    target: TargetRule = ANY_TARGET,
 ) -> RunInputs:
     """Read the inputs of one step, shaped like the graph's values, and references if given.
 
@@ -56,6 +61,7 @@ def load_inputs(
         aliases: Name of a value in the graph by the model's own name of the input.
         accumulate: Micro-batches in a step of the phases that train. In `infer`, which takes one at
             a time, the arrays may hold as many.
+        target: What the loss asks of the target.
 
     Raises:
         InvalidInputError: The file is unreadable or does not fit the graph.
@@ -70,7 +76,7 @@ def load_inputs(
         array = arrays[value.name]
         if array.shape != _lengthened(value, count):
             raise shape_error(path, value, f"shape {list(value.shape)}", array)
-        numbers = NumberRule(value, limits.get(value.name), path).convert(array)
+        numbers = NumberRule(value, limits.get(value.name), path, target).convert(array)
         tensors[value.name] = to_tensor(numbers, value.dtype)
     gradients = {
         name.removeprefix("grad/"): array
@@ -99,7 +105,10 @@ def _lengthened(value: Value, count: int) -> tuple[int, ...]:
 
 
 def seeded_inputs(
-    graph: Graph, seed: int, limits: Mapping[str, int] | None = None
+    graph: Graph,
+    seed: int,
+    limits: Mapping[str, int] | None = None,
+    target: TargetRule = ANY_TARGET,
 ) -> dict[str, Tensor]:
     """Return inputs drawn from a seed, for when the user gives none.
 
@@ -110,10 +119,14 @@ def seeded_inputs(
         graph: Step graph of the phase to run.
         seed: Same seed, same inputs.
         limits: Extents of the indexed tables; None takes `integer_limits(graph)`.
+        target: What the loss asks of the target; probabilities are uniform.
     """
     generator = torch.Generator().manual_seed(seed)
     bounds = integer_limits(graph) if limits is None else limits
-    return {value.name: _drawn(value, bounds, generator) for value in batch_values(graph)}
+    drawn = {value.name: _drawn(value, bounds, generator) for value in batch_values(graph)}
+    if target.is_probability and TARGET in drawn:
+        drawn[TARGET].uniform_(generator=generator)
+    return drawn
 
 
 def _drawn(value: Value, limits: Mapping[str, int], generator: torch.Generator) -> Tensor:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping
 
 from hptc.ir.families import base_name
 from hptc.ir.graph import DType, Graph, Op, Ref, ValueKind
-from hptc.ir.names import TARGET
 
 INTEGERS = frozenset(dtype for dtype in DType if dtype.value.startswith(("int", "uint")))
 
@@ -42,8 +41,8 @@ _SAME_NUMBERS = frozenset(
 def integer_limits(graph: Graph) -> dict[str, int]:
     """Return, for each integer input that indexes a table, the least extent it must stay below.
 
-    Inputs are followed through views and casts to embeddings, gathers and indexing. An integer
-    target that reaches none is a class index: its limit is the last axis of the output.
+    Inputs are followed through views and casts to embeddings, gathers and indexing; so is a target
+    of class indices.
 
     Args:
         graph: The step graph of any phase.
@@ -53,8 +52,6 @@ def integer_limits(graph: Graph) -> dict[str, int]:
         if value.kind is not ValueKind.BATCH or value.dtype not in INTEGERS:
             continue
         extents = list(_indexed_extents(graph, value.name))
-        if value.name == TARGET and not extents:
-            extents = [graph.by_name[o.value].shape[-1] for o in graph.outputs if o.name != "loss"]
         if extents:
             limits[value.name] = min(extents)
     return limits

@@ -1,6 +1,8 @@
 """The loss of a compiled program, as a function of output and target."""
 
-from hptc.frontend.losses import LossFunction, parse_loss
+from dataclasses import dataclass
+
+from hptc.frontend.losses import BceWithLogits, CrossEntropy, LossFunction, parse_loss
 from hptc.frontend.pt2 import eager_module, read_pt2
 from hptc.runtime.recorded import recorded
 from hptc.schedule.model import Bundle
@@ -16,3 +18,24 @@ def loss_of(bundle: Bundle) -> LossFunction:
     if bundle.loss is None:
         return parse_loss(recorded(bundle).loss)
     return eager_module(read_pt2(bundle.loss, "reference/loss.pt2"))
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRule:
+    """What a loss asks of the numbers of its target, besides their type."""
+
+    ignored: int | None = None
+    """Class index that stands for no class."""
+    is_probability: bool = False
+
+
+ANY_TARGET = TargetRule()
+
+
+def target_rule(bundle: Bundle) -> TargetRule:
+    """Return what the loss of a bundle asks of its target; one of the user's own asks nothing."""
+    loss = None if bundle.loss is not None else parse_loss(recorded(bundle).loss)
+    return TargetRule(
+        ignored=CrossEntropy.IGNORED if isinstance(loss, CrossEntropy) else None,
+        is_probability=isinstance(loss, BceWithLogits),
+    )

@@ -15,6 +15,7 @@ from hptc.runtime.devices.reram import reram_numerics
 from hptc.runtime.execute import EXACT
 from hptc.runtime.inputs import load_inputs, seeded_inputs
 from hptc.runtime.kernels import Numerics
+from hptc.runtime.loss import target_rule
 from hptc.runtime.recorded import recorded
 from hptc.runtime.session import Session
 from hptc.runtime.transition import initial_state
@@ -68,11 +69,13 @@ def run_phase(
 ) -> PhaseRun:
     """Run `steps` steps of a phase on the same inputs, seeded ones if None are given."""
     graph, options = bundle.phases[phase].graph, recorded(bundle)
+    rule = target_rule(bundle)
     if inputs is None:
-        batches = [seeded_inputs(graph, seed)]
+        batches = [seeded_inputs(graph, seed, target=rule)]
     else:
         names = input_aliases(bundle)
-        batches = list(load_inputs(inputs, graph, names, options.accumulate).micro_batches())
+        given = load_inputs(inputs, graph, names, options.accumulate, rule)
+        batches = list(given.micro_batches())
     computes = device_numerics(bundle, phase, numerics)
     session = Session(bundle, phase, initial_state(bundle, phase), computes)
     results = [session.step(batch, options.lr) for _ in range(steps) for batch in batches]

@@ -23,7 +23,7 @@ from hptc.runtime.data import input_aliases
 from hptc.runtime.distance import distance, relative_error, worst
 from hptc.runtime.execute import Machine, StepResult
 from hptc.runtime.inputs import RunInputs, load_inputs, model_inputs, seeded_inputs
-from hptc.runtime.loss import loss_of
+from hptc.runtime.loss import loss_of, target_rule
 from hptc.runtime.onnx_oracle import onnxruntime_output
 from hptc.runtime.recorded import recorded
 from hptc.runtime.reference import (
@@ -93,7 +93,8 @@ def verify_phases(
     given = {}
     if inputs is not None:
         names, count = input_aliases(bundle), recorded(bundle).accumulate
-        given = {p: load_inputs(inputs, bundle.phases[p].graph, names, count) for p in phases}
+        rule = target_rule(bundle)
+        given = {p: load_inputs(inputs, bundle.phases[p].graph, names, count, rule) for p in phases}
     checks = {p: _check_phase(bundle, p, model, given.get(p), seed) for p in phases}
     oracles = ["torch-autograd", "torch-optimizer"]
     oracles += ["onnxruntime"] if all(check.onnxruntime for check in checks.values()) else []
@@ -149,7 +150,9 @@ def _run_case(
     adapters = leaving(bundle, phase).adapters
     held = _starting_state(bundle, phase, adapters, seed)
     state = {**held, **model.weights()}
-    batch = next(given.micro_batches()) if given is not None else seeded_inputs(graph, seed)
+    batch = seeded_inputs(graph, seed, target=target_rule(bundle))
+    if given is not None:
+        batch = next(given.micro_batches())
     options = recorded(bundle)
     training = phase is not Phase.INFER
     count = options.accumulate if training else 1
