@@ -2,19 +2,18 @@
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
-
-from torch import Tensor
 
 from cost_models.load import load_target
 from cost_models.price import price
 from hptc import __version__
 from hptc.errors import HptcError
 from hptc.frontend.capture import capture
+from hptc.frontend.flatten import ExampleInputs
 from hptc.frontend.loss_function import OwnLoss, RecordedLoss, record_loss
 from hptc.frontend.loss_output import loss_output
 from hptc.frontend.recipe import Recipe
@@ -61,7 +60,7 @@ class _Phase:
 
 def compile_model(
     model: ModelLike,
-    example_inputs: Sequence[Tensor] | None = None,
+    example_inputs: ExampleInputs | None = None,
     *,
     hooks: Hooks = Hooks(),
     **options: Any,
@@ -70,7 +69,8 @@ def compile_model(
 
     Args:
         model: A module, an exported program, or the path of an ONNX or .pt2 file.
-        example_inputs: Tensors with the shapes to compile for; needed for a module.
+        example_inputs: Arguments with the shapes to compile for, as a tuple, or by name as a dict;
+            needed for a module.
         hooks: Where to look in meanwhile.
         options: Arguments of `hptc.options.make_options`: `target`, `phases`, `loss`, `adapt`, ...
 
@@ -85,7 +85,7 @@ def compile_model(
 
 def compile_source(
     model: ModelLike,
-    example_inputs: Sequence[Tensor] | None,
+    example_inputs: ExampleInputs | None,
     options: Options,
     hooks: Hooks = Hooks(),
 ) -> Program:

@@ -12,7 +12,7 @@ from hptc.frontend.decompose import decompositions
 from hptc.frontend.losses import CrossEntropy
 from hptc.frontend.recipe import Recipe
 from hptc.frontend.source import read_source
-from hptc.frontend.torch import load_module
+from hptc.frontend.torch import load_module, load_program
 from hptc.ir.graph import Phase
 from tests.evaluate import captured
 from tests.models import TwoOutputs
@@ -109,7 +109,7 @@ class _Sum(nn.Module):
 
 
 def test_a_module_without_example_inputs() -> None:
-    with pytest.raises(UsageError, match="expected example_inputs, a tuple of tensors, found None"):
+    with pytest.raises(UsageError, match="a tuple of tensors or a dict of named ones, found None"):
         read_source(nn.Linear(4, 3), None, {}, Selection())
 
 
@@ -124,13 +124,18 @@ def test_inputs_that_the_model_does_not_take(inputs: tuple[Tensor, ...]) -> None
         load_module(nn.Linear(4, 3), inputs)
 
 
-def test_inputs_that_are_no_tensors() -> None:
-    class Scaled(nn.Module):
-        def forward(self, x: Tensor, factor: float) -> Tensor:
-            return x * factor
+def test_a_program_with_other_inputs() -> None:
+    program = torch.export.export(nn.Linear(4, 3), ROWS, strict=False)
+    with pytest.raises(
+        ModelError, match=r"expected 1 tensors, for input, found Tensor, Tensor, int"
+    ):
+        load_program(program, (*ROWS, *ROWS, 3))
 
-    with pytest.raises(ModelError, match=r"expected 2 tensors.*found Tensor, float"):
-        load_module(Scaled(), (*ROWS, 2.0))  # type: ignore[arg-type]
+
+def test_an_output_of_no_such_name() -> None:
+    model = load_module(TwoOutputs(), ROWS)
+    with pytest.raises(UsageError, match=r"--output logits.*one of output_0, output_1"):
+        model.output_index("logits")
 
 
 @pytest.mark.parametrize("data", [b"", b"garbage", b"PK\x03\x04" + bytes(64)])

@@ -12,7 +12,7 @@ from hptc.errors import UnsupportedOpError
 from hptc.frontend.dtypes import DTYPES, dtype_of
 from hptc.frontend.interpret import node_source
 from hptc.frontend.provenance import STAGE
-from hptc.frontend.training import Traced
+from hptc.frontend.training import NO_OUTPUT, Traced
 from hptc.ir.families import family
 from hptc.ir.graph import (
     Arg,
@@ -46,8 +46,6 @@ _ASSERTIONS = frozenset(
 )
 # Placement is hptc's own business, and strides are the runtime's.
 _DROPPED_KWARGS = frozenset({"device", "layout", "pin_memory", "memory_format", "non_blocking"})
-_NO_OUTPUT = ("grad/", "new/")
-"""How the labels of results begin that are no outputs of the step."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def lower(traced: Traced, phase: Phase) -> Lowered:
         phase=phase,
         values=(*build.values, *build.computed),
         ops=tuple(build.ops),
-        outputs=tuple(Named(k, v) for k, v in results.items() if not k.startswith(_NO_OUTPUT)),
+        outputs=tuple(Named(k, v) for k, v in results.items() if not k.startswith(NO_OUTPUT)),
         updates=_updates(results),
         gradients=tuple(
             Named(k.removeprefix("grad/"), v) for k, v in results.items() if k.startswith("grad/")

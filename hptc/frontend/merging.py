@@ -8,7 +8,8 @@ from torch import Tensor
 from hptc.frontend.adapters import merged
 from hptc.frontend.lower import lower
 from hptc.frontend.torch import Model
-from hptc.frontend.training import Inputs, Traced, part_inputs, trace
+from hptc.frontend.trace import trace
+from hptc.frontend.training import Inputs, Traced, part_inputs
 from hptc.ir.adapter import Adapter
 from hptc.ir.graph import Graph, Phase, ValueKind
 

@@ -1,6 +1,6 @@
 """Any model a user hands over, read into one form."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from torch.export import ExportedProgram
 
 from hptc.errors import ModelError, UsageError
 from hptc.frontend.capture import Selection
+from hptc.frontend.flatten import ExampleInputs
 from hptc.frontend.onnx import Guess, ImportedModel, from_stored
 from hptc.frontend.onnx_file import OnnxFile, read_model, stored_model
 from hptc.frontend.pt2 import eager_module, read_pt2, write_pt2
@@ -35,7 +36,7 @@ class Source:
 
 def read_source(
     model: ModelLike,
-    example_inputs: Sequence[Tensor] | None,
+    example_inputs: ExampleInputs | None,
     dimensions: Mapping[str, int],
     selection: Selection,
 ) -> Source:
@@ -55,7 +56,7 @@ def read_source(
     if example_inputs is None or isinstance(example_inputs, Tensor):
         raise UsageError(
             f"compile({type(model).__name__})",
-            expected="example_inputs, a tuple of tensors",
+            expected="example_inputs, a tuple of tensors or a dict of named ones",
             found="None" if example_inputs is None else "one tensor",
             hint="A module's step is captured with the shapes of its example inputs.",
         )
@@ -98,7 +99,7 @@ def _from_onnx(path: Path, dimensions: Mapping[str, int], selection: Selection) 
 
 
 def _from_program(
-    name: str, program: ExportedProgram, example_inputs: Sequence[Tensor] | None
+    name: str, program: ExportedProgram, example_inputs: ExampleInputs | None
 ) -> Source:
     return _from_model(name, load_program(program, example_inputs))
 

@@ -15,6 +15,15 @@ from torch.fx.traceback import preserve_node_meta
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from hptc.errors import HptcError, ModelError, UsageError
+from hptc.frontend.flatten import (
+    ExampleInputs,
+    call_arguments,
+    flattened,
+    input_leaves,
+    output_labels,
+    tensors_only,
+)
+from hptc.frontend.no_grad import detached_regions
 
 
 @dataclass(frozen=True)
@@ -58,9 +67,12 @@ class Model:
         return found
 
     def output_index(self, name: str | None) -> int:
-        """Return the position of the output called `name` (the first for None)."""
+        """Return the position of the output called `name`, or numbered so (the first for None)."""
         if name is None:
             return 0
+        positions = [str(index) for index in range(len(self.output_names))]
+        if name not in self.output_names and name in positions:
+            return positions.index(name)
         if name not in self.output_names:
             raise UsageError(
                 f"--output {name}",
@@ -72,7 +84,7 @@ class Model:
 
 def load_module(
     module: torch.nn.Module,
-    inputs: Sequence[Tensor],
+    inputs: ExampleInputs,
     *,
     input_names: Sequence[str] = (),
     output_names: Sequence[str] = (),
@@ -80,7 +92,7 @@ def load_module(
     """Export a module with the shapes of `inputs`; raises ModelError if torch cannot."""
     try:
         with quiet(), preserve_node_meta(), sdpa_kernel(SDPBackend.MATH):
-            program = torch.export.export(module, tuple(inputs), strict=False)
+            program = torch.export.export(module, *call_arguments(inputs), strict=False)
             _drop_markers(program)
     except HptcError:
         raise
@@ -103,30 +115,30 @@ def _drop_markers(program: ExportedProgram) -> None:
 
 def load_program(
     program: ExportedProgram,
-    inputs: Sequence[Tensor] | None = None,
+    inputs: ExampleInputs | None = None,
     *,
     input_names: Sequence[str] = (),
     output_names: Sequence[str] = (),
 ) -> Model:
     """Wrap an exported program; without `inputs` its own example inputs are used."""
-    flat = _example_inputs(program) if inputs is None else tuple(inputs)
-    user_inputs = [s for s in program.graph_signature.input_specs if s.kind.name == "USER_INPUT"]
-    if len(flat) != len(user_inputs) or not all(isinstance(item, Tensor) for item in flat):
+    leaves = input_leaves(program, inputs)
+    labels = tuple(output_names) or output_labels(program)
+    with quiet(), detached_regions(program):
+        # Functional form: buffers that the model writes become outputs.
+        functional = program.run_decompositions(_hiding_writes())
+    program, kept = flattened(functional)
+    specs = program.graph_signature.input_specs
+    names = [spec.arg.name for spec in specs if spec.kind.name == "USER_INPUT"]
+    tensors = tensors_only(leaves)
+    if len(tensors) != len(names):
         raise ModelError(
             "example inputs",
-            expected=f"{len(user_inputs)} tensors, one per input of the model",
-            found=", ".join(type(item).__name__ for item in flat) or "none",
-            hint="Pass example_inputs as a flat tuple of tensors.",
+            expected=f"{len(names)} tensors, for {', '.join(names) or 'no input'}",
+            found=", ".join(type(leaf).__name__ for leaf in leaves) or "none",
+            hint="Pass a tuple of the model's arguments, or a dict of its named ones.",
         )
-    with quiet():
-        # Functional form: buffers that the model writes become outputs.
-        program = program.run_decompositions(_hiding_writes())
-    outputs = [s for s in program.graph_signature.output_specs if s.kind.name == "USER_OUTPUT"]
     return Model(
-        program,
-        flat,
-        tuple(input_names) or tuple(str(getattr(s.arg, "name", "")) for s in user_inputs),
-        tuple(output_names) or tuple(str(getattr(s.arg, "name", "")) for s in outputs),
+        program, tensors, tuple(input_names) or tuple(names), tuple(labels[i] for i in kept)
     )
 
 
@@ -134,13 +146,6 @@ def _hiding_writes() -> dict[torch._ops.OperatorBase, Callable[..., object]]:
     """Return the decompositions of operations that write buffers without saying so."""
     table = torch.export.default_decompositions()
     return {op: table[op] for op in (torch.ops.aten.instance_norm.default,)}
-
-
-def _example_inputs(program: ExportedProgram) -> tuple[Tensor, ...]:
-    if program.example_inputs is None:
-        return ()
-    args, kwargs = program.example_inputs
-    return tuple(torch.utils._pytree.tree_leaves((args, kwargs)))
 
 
 @contextmanager

@@ -1,28 +1,24 @@
 """From an exported model to the traced training step of one phase.
 
 The step is an ordinary Python function of named tensors: it interprets the exported program, asks
-autograd for the gradients, and does the optimizer's arithmetic. `make_fx` records all of it as ATen
-operations on fake tensors; `hptc.frontend.lower` turns the record into a graph.
+autograd for the gradients, and does the optimizer's arithmetic. `hptc.frontend.trace` records all
+of it as ATen operations; `hptc.frontend.lower` turns the record into a graph.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 import torch.fx.traceback as fx_traceback
 from torch import Tensor
 from torch._subclasses import FakeTensorMode
-from torch.func import functionalize
-from torch.fx import GraphModule, Interpreter, Node
-from torch.fx.experimental.proxy_tensor import make_fx
+from torch.fx import GraphModule
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from hptc.errors import HptcError, ModelError
+from hptc.errors import ModelError
 from hptc.frontend import lowrank
 from hptc.frontend.accumulate import Pass, combined, micro_batches, step_batch
 from hptc.frontend.cuts import refuse_cuts
-from hptc.frontend.decompose import decompositions
 from hptc.frontend.dtypes import dtype_of
 from hptc.frontend.interpret import OriginInterpreter, Origins
 from hptc.frontend.loss_output import loss_output
@@ -30,10 +26,14 @@ from hptc.frontend.optimize import optimize, optimizer_state
 from hptc.frontend.provenance import SOURCE, STAGE
 from hptc.frontend.random import Draws
 from hptc.frontend.recipe import Recipe
-from hptc.frontend.torch import Model, first_line, quiet
+from hptc.frontend.torch import Model
+from hptc.frontend.trace import trace
 from hptc.ir.adapter import Adapter, parts_of
 from hptc.ir.graph import Phase, ValueKind
 from hptc.ir.names import LR, RANDOM_STATE, STEP, TARGET, batch_name
+
+NO_OUTPUT = ("grad/", "new/")
+"""How the labels of results begin that are no outputs of the step."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Traced:
     module: GraphModule
     inputs: Inputs
     outputs: tuple[str, ...]
-    """`output`, `loss`, `grad/NAME`, `new/STATE`."""
+    """`output`, `loss`, `grad/NAME`, `new/STATE`; in `infer` every output by its name too."""
 
 
 @dataclass
@@ -95,11 +95,7 @@ def trace_step(model: Model, plan: StepPlan) -> Traced:
         outputs[:] = record.tensors
         return tuple(record.tensors.values())
 
-    tensors = tuple(inputs.tensors.values())
-    module = trace(step, tensors, plan.phase, draws)
-    if any(_writes_in_place(node) for node in module.graph.nodes):
-        # Some backward formulas and recurrent cells write into tensors of their own.
-        module = trace(functionalize(Interpreter(module).run), tensors, plan.phase)
+    module = trace(step, tuple(inputs.tensors.values()), plan.phase, draws)
     if draws is not None and not draws.count:
         inputs = _without_random_state(module, inputs)
     return Traced(module, inputs, tuple(outputs))
@@ -116,44 +112,6 @@ def _without_random_state(module: GraphModule, inputs: Inputs) -> Inputs:
     placeholders = module.graph.find_nodes(op="placeholder")
     module.graph.erase_node(placeholders[list(inputs.tensors).index(RANDOM_STATE)])
     return Inputs({n: inputs.tensors[n] for n in names}, {n: inputs.kinds[n] for n in names})
-
-
-def trace(
-    step: Callable[..., object],
-    tensors: Sequence[Tensor],
-    phase: Phase,
-    draws: Draws | None = None,
-) -> GraphModule:
-    """Record a function as ATen operations, none of which is peculiar to a CPU library."""
-    tracer = make_fx(
-        step,
-        decomposition_table=decompositions(draws),
-        tracing_mode="fake",
-        _allow_non_fake_inputs=True,
-    )
-    try:
-        with (
-            quiet(),
-            fx_traceback.preserve_node_meta(),
-            sdpa_kernel(SDPBackend.MATH),
-            torch.backends.mkldnn.flags(enabled=False),
-        ):
-            return tracer(*tensors)
-    except HptcError:
-        raise
-    except Exception as error:  # torch raises many unrelated types
-        raise ModelError(
-            f"training step of the phase {phase.value}",
-            expected="a forward and a backward pass that torch can trace",
-            found=f"{type(error).__name__}: {first_line(error)}",
-            hint="Check that loss and target suit the output, and that the model runs in eager "
-            "torch, backward pass included.",
-        ) from error
-
-
-def _writes_in_place(node: Node) -> bool:
-    schema = getattr(node.target, "_schema", None)
-    return schema is not None and schema.is_mutable
 
 
 def step_inputs(model: Model, plan: StepPlan) -> Inputs:
@@ -213,6 +171,9 @@ def _run(model: Model, plan: StepPlan, given: dict[str, Tensor], record: _Record
         with torch.no_grad():
             outputs, _ = _forward(model, plan, given, Origins())
         record.tensors["output"] = outputs[plan.recipe.output].detach()
+        for index, name in enumerate(model.output_names):
+            label = _output_label(name, index, plan.recipe.output)
+            record.tensors.setdefault(label, outputs[index].detach())
         return
     leaves = {name: given[name].detach().requires_grad_() for name in _trained_names(plan)}
     passes: list[Pass] = []
@@ -242,6 +203,14 @@ def _pass(
     origins.mark(loss, "loss")
     kept = {name: tensor.detach() for name, tensor in buffers.items()}
     return Pass(output.detach(), loss.detach(), kept, _gradients(loss, leaves))
+
+
+def _output_label(name: str, index: int, chosen: int) -> str:
+    """Return the name of a model's output in the graph; those with a meaning there are avoided."""
+    if index == chosen and name == "output":
+        return name
+    is_taken = name in ("", "loss", "output") or name.startswith(NO_OUTPUT)
+    return f"output_{index}" if is_taken else name
 
 
 def _forward(
