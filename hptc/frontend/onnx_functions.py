@@ -1,5 +1,7 @@
 """Operations defined by other operations: model-local functions, and bodies in the standard."""
 
+from collections.abc import Mapping
+
 import onnx
 import onnx.inliner
 
@@ -31,34 +33,48 @@ def inline_functions(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
                 found=f"{first_line(error)}",
                 hint="Export the model without functions, e.g. with onnx.inliner on your side.",
             ) from error
+    stuck: set[tuple[str, str]] = set()
     for _ in range(_ROUNDS):
-        wanted = _expandable(model)
+        wanted = [op for op in _expandable(model) if op not in stuck]
         if not wanted:
             break
-        model = _with_defaults(model, set(wanted))
-        try:
-            model = onnx.inliner.inline_selected_functions(
-                model, wanted, inline_schema_functions=True
-            )
-        except RuntimeError:
-            break  # such an operation stays, and is reported as unsupported
+        for op in wanted:
+            expanded = _expand(model, op)
+            if expanded is None:
+                stuck.add(op)
+            else:
+                model = expanded
     return model
 
 
-def _with_defaults(model: onnx.ModelProto, ops: set[tuple[str, str]]) -> onnx.ModelProto:
-    """Return the model with default attributes spelt out, since bodies refer to them."""
+def _expand(model: onnx.ModelProto, op: tuple[str, str]) -> onnx.ModelProto | None:
+    """Return the model with one standard operation replaced, or None where onnx cannot do it.
+
+    Such an operation stays. The inliner fails e.g. for some that leave out an input in the middle.
+    """
     full = onnx.ModelProto()
     full.CopyFrom(model)
     opsets = {opset.domain: opset.version for opset in model.opset_import}
-    for node in full.graph.node:
-        if (node.domain, node.op_type) not in ops:
+    _spell_defaults(full.graph, op, opsets)
+    try:
+        return onnx.inliner.inline_selected_functions(full, [op], inline_schema_functions=True)
+    except RuntimeError:
+        return None
+
+
+def _spell_defaults(graph: onnx.GraphProto, op: tuple[str, str], opsets: Mapping[str, int]) -> None:
+    """Add default attributes to every use of `op`, since bodies refer to them."""
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _spell_defaults(attribute.g, op, opsets)
+        if (node.domain, node.op_type) != op:
             continue
         schema = onnx.defs.get_schema(node.op_type, opsets[node.domain], node.domain)
         present = {attribute.name for attribute in node.attribute}
         for name, attribute in schema.attributes.items():
             if name not in present and attribute.default_value.name:
                 node.attribute.append(attribute.default_value)
-    return full
 
 
 def _expandable(model: onnx.ModelProto) -> list[tuple[str, str]]:
