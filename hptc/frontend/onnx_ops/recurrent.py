@@ -20,22 +20,23 @@ _PLAIN: dict[str, Activation] = {
     "softsign": functional.softsign,
     "tanh": torch.tanh,
 }
-_SCALED: dict[str, Callable[[float, float], Activation]] = {
+_SCALED: dict[str, Callable[..., Activation]] = {
     "affine": lambda a, b: lambda x: a * x + b,
-    "elu": lambda a, _: lambda x: functional.elu(x, a),
+    "elu": lambda a: lambda x: functional.elu(x, a),
     "hardsigmoid": lambda a, b: lambda x: torch.clamp(a * x + b, 0.0, 1.0),
-    "leakyrelu": lambda a, _: lambda x: functional.leaky_relu(x, a),
+    "leakyrelu": lambda a: lambda x: functional.leaky_relu(x, a),
     "scaledtanh": lambda a, b: lambda x: a * torch.tanh(b * x),
-    "thresholdedrelu": lambda a, _: lambda x: torch.where(x > a, x, torch.zeros_like(x)),
+    "thresholdedrelu": lambda a: lambda x: torch.where(x > a, x, torch.zeros_like(x)),
 }
-_DEFAULTS = {
+_DEFAULTS: dict[str, tuple[float, ...]] = {
     "affine": (1.0, 0.0),
-    "elu": (1.0, 0.0),
+    "elu": (1.0,),
     "hardsigmoid": (0.2, 0.5),
-    "leakyrelu": (0.01, 0.0),
+    "leakyrelu": (0.01,),
     "scaledtanh": (1.0, 1.0),
-    "thresholdedrelu": (1.0, 0.0),
+    "thresholdedrelu": (1.0,),
 }
+"""Alpha and, where the activation has one, beta."""
 
 
 @dataclass(frozen=True)
@@ -102,18 +103,17 @@ _LSTM = _Kind(_lstm_cell, 4, 2, ("Sigmoid", "Tanh", "Tanh"))
 
 
 def _activations(kind: _Kind, directions: int, attributes: dict[str, Any]) -> list[Activation]:
+    """Return the activations; each takes the next alpha and beta, if it has such."""
     names = attributes.get("activations") or kind.activations * directions
-    alphas = list(attributes.get("activation_alpha", ()))
-    betas = list(attributes.get("activation_beta", ()))
+    given = [list(attributes.get(f"activation_{which}", ())) for which in ("alpha", "beta")]
     found = []
     for name in names:
         key = name.lower()
         if key in _PLAIN:
             found.append(_PLAIN[key])
             continue
-        alpha, beta = _DEFAULTS[key]
-        alpha = alphas.pop(0) if alphas else alpha
-        found.append(_SCALED[key](alpha, betas.pop(0) if betas else beta))
+        pairs = zip(given, _DEFAULTS[key], strict=False)
+        found.append(_SCALED[key](*(left.pop(0) if left else usual for left, usual in pairs)))
     return found
 
 
