@@ -139,7 +139,8 @@ def _bases(key: tuple[str, bool], held: Mapping[str, Tensor]) -> tuple[Tensor, T
     where = f"singular vectors of {weight!r}"
     if weight not in held:
         raise BundleError(where, expected="a weight of that name", found="none")
-    stored = held[weight].float()
+    stored = held[weight]
+    stored = stored if stored.dtype is torch.float64 else stored.float()
     matrix = stored.flatten(1).t() if transposed else stored.flatten(1)
     if not matrix.isfinite().all():
         raise UsageError(where, expected="finite numbers", found="NaN or infinity in the weight")
