@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from hptc.frontend.adapter_options import AdapterSpec
 from hptc.ir.graph import Graph, Phase, Role
 from tests.evaluate import captured
 from tests.models import Block, FusedQkv, InPlace
@@ -56,3 +57,14 @@ def test_sources_are_modules_or_nodes_of_the_model_itself() -> None:
     graph = captured(module, [torch.randn(shape)], Phase.FULL).result.graphs[Phase.FULL]
     modules = {path for path, _ in module.named_modules()}
     assert sources(graph)[Role.FORWARD] - modules == {"add", "add_1", "gelu", "loss"}
+
+
+def test_a_dense_update_has_a_source_of_its_own_in_both_directions() -> None:
+    module, shape = MODELS["block"]
+    found = captured(
+        module, [torch.randn(shape)], Phase.LOW, adapter=AdapterSpec(form="fastfood")
+    ).result
+    by_role = sources(found.graphs[Phase.LOW])
+    assert "adapter/attn.query.weight" in by_role[Role.FORWARD]
+    assert "adapter/attn.query.weight" in by_role[Role.INPUT_GRADIENT]
+    assert by_role[Role.INPUT_GRADIENT] <= by_role[Role.FORWARD]

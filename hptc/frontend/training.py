@@ -216,7 +216,7 @@ def _output_label(name: str, index: int, chosen: int) -> str:
 def _forward(
     model: Model, plan: StepPlan, given: Mapping[str, Tensor], origins: Origins
 ) -> tuple[Sequence[Tensor], dict[str, Tensor]]:
-    arguments = _program_arguments(model, plan, given)
+    arguments = _program_arguments(model, plan, given, origins)
     evaluating = plan.phase is Phase.INFER
     results = OriginInterpreter(model.program.graph_module, evaluating, origins).run(*arguments)
     signature = model.program.graph_signature
@@ -230,7 +230,7 @@ def _forward(
 
 
 def _program_arguments(
-    model: Model, plan: StepPlan, given: Mapping[str, Tensor]
+    model: Model, plan: StepPlan, given: Mapping[str, Tensor], origins: Origins
 ) -> Iterable[Tensor | lowrank.LowRankWeight]:
     adapters = {adapter.weight: adapter for adapter in plan.adapters}
     batch = 0
@@ -241,8 +241,11 @@ def _program_arguments(
             continue
         name = model.canonical.get(str(spec.target), str(spec.target))
         if name in adapters:
-            with fx_traceback.annotate({SOURCE: f"adapter/{name}"}):
-                yield lowrank.reparametrised(given[name], adapters[name], given)
+            source = f"adapter/{name}"
+            with fx_traceback.annotate({SOURCE: source}):
+                weight = lowrank.reparametrised(given[name], adapters[name], given)
+            origins.mark(weight, source)
+            yield weight
         else:
             yield given[name]
 
