@@ -149,3 +149,27 @@ def test_a_file_that_is_no_exported_program(tmp_path: Path, data: bytes) -> None
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"absent\.pt2.*readable file"):
         read_source(tmp_path / "absent.pt2", None, {}, Selection())
+
+
+class _Rounded(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: object, x: Tensor) -> Tensor:
+        return torch.round(x)
+
+    @staticmethod
+    def backward(ctx: object, *gradients: Tensor) -> Tensor:
+        return gradients[0]
+
+
+def test_a_derivative_of_the_users_own() -> None:
+    class Rounds(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            result: Tensor = _Rounded.apply(self.inner(x))  # type: ignore[no-untyped-call]
+            return result
+
+    with pytest.raises(UnsupportedOpError, match=r"_Rounded.*torch\.export leaves out"):
+        load_module(Rounds(), ROWS)

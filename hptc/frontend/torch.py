@@ -24,6 +24,7 @@ from hptc.frontend.flatten import (
     tensors_only,
 )
 from hptc.frontend.no_grad import detached_regions
+from hptc.frontend.own_derivatives import refused_derivatives
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def load_module(
 ) -> Model:
     """Export a module with the shapes of `inputs`; raises ModelError if torch cannot."""
     try:
-        with quiet(), preserve_node_meta(), sdpa_kernel(SDPBackend.MATH):
+        with quiet(), preserve_node_meta(), sdpa_kernel(SDPBackend.MATH), refused_derivatives():
             program = torch.export.export(module, *call_arguments(inputs), strict=False)
             _drop_markers(program)
     except HptcError:
