@@ -23,6 +23,7 @@ from hptc.ir.graph import Graph, Phase
 from hptc.ir.tasks import tasks_of
 from hptc.options import Options, make_options
 from hptc.partition.limits import Limits, Progress
+from hptc.partition.problem import Solution
 from hptc.partition.solve import solve
 from hptc.program import Program
 from hptc.schedule.build import build_schedule
@@ -56,6 +57,15 @@ class _Phase:
 
     compiled: CompiledPhase
     report: Json
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """One compiled phase with what its report is made from."""
+
+    compiled: CompiledPhase
+    posed: Posed
+    solution: Solution
 
 
 def compile_model(
@@ -138,9 +148,24 @@ def _recipe(model: Model, options: Options) -> Recipe:
     )
 
 
+def compile_graph(graph: Graph, target: Target, options: Options) -> CompiledPhase:
+    """Compile the step graph of one phase; raises as `compile_model` does."""
+    return _place(graph, target, options, Hooks(), options.time_limit_s).compiled
+
+
 def _compile_phase(
     graph: Graph, target: Target, options: Options, hooks: Hooks, time_s: float
 ) -> _Phase:
+    placed = _place(graph, target, options, hooks, time_s)
+    compiled, posed = placed.compiled, placed.posed
+    report = phase_report(compiled.graph, posed, placed.solution, compiled.schedule)
+    report |= _baselines(
+        compiled.graph, posed, target, options.steps.get(graph.phase, DEFAULT_STEPS)
+    )
+    return _Phase(compiled, report)
+
+
+def _place(graph: Graph, target: Target, options: Options, hooks: Hooks, time_s: float) -> _Placed:
     started = time.monotonic()
     steps = options.steps.get(graph.phase, DEFAULT_STEPS)
     graph = run_passes(graph, PIPELINE, hooks.after_pass)
@@ -158,9 +183,7 @@ def _compile_phase(
     )
     schedule = build_schedule(graph, tasks, costs, posed, solution.assignment)
     check_schedule(graph, schedule)
-    report = phase_report(graph, posed, solution, schedule)
-    report |= _baselines(graph, posed, target, steps)
-    return _Phase(CompiledPhase(graph, schedule, target.toml), report)
+    return _Placed(CompiledPhase(graph, schedule, target.toml), posed, solution)
 
 
 def _baselines(graph: Graph, posed: Posed, target: Target, steps: int) -> Json:

@@ -9,7 +9,8 @@ bilinear form and its gradients become matrix products, the gradients of a weigh
 sums, and random operations draws from the state of the step.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from string import ascii_lowercase
 from typing import Any
 
@@ -34,12 +35,15 @@ _KEPT_WHOLE = frozenset(
 _ONE_MATRIX = ([True, False, False], [False, True, False])
 
 
+@cache
+def _stock() -> Mapping[Any, Callable[..., Any]]:
+    stock: Mapping[Any, Callable[..., Any]] = dict(core_aten_decompositions())
+    return {op: rule for op, rule in stock.items() if op.overloadpacket.__name__ not in _KEPT_WHOLE}
+
+
 def decompositions(draws: Draws | None = None) -> dict[Any, Callable[..., Any]]:
     """Return the table for `make_fx`: overload to rule; random operations draw from `draws`."""
-    stock: dict[Any, Callable[..., Any]] = dict(core_aten_decompositions())
-    table = {
-        op: rule for op, rule in stock.items() if op.overloadpacket.__name__ not in _KEPT_WHOLE
-    }
+    table = dict(_stock())
     table[aten.addmm.default] = _addmm
     table[aten.convolution_backward.default] = _convolution_backward
     table[aten._trilinear.default] = _trilinear

@@ -17,9 +17,10 @@ from hptc.frontend.onnx_functions import inline_functions
 from hptc.frontend.onnx_graph import Graph, read_graph
 from hptc.frontend.onnx_inputs import draft_inputs, index_ranges, sample_inputs
 from hptc.frontend.onnx_module import OnnxModule, registered_name
+from hptc.frontend.onnx_opaque import title_of
 from hptc.frontend.onnx_ops.values import Value
 from hptc.frontend.onnx_parameters import Choice, choose_trained, is_anonymous, overrule
-from hptc.frontend.onnx_read import check_model, check_ops, check_trainable
+from hptc.frontend.onnx_read import check_model, check_ops, check_trainable, unruled
 from hptc.frontend.onnx_restore import folded_from, restore_weights, transposed_weights
 from hptc.frontend.onnx_steps import Evaluation, Weights
 
@@ -124,12 +125,7 @@ def from_model_proto(  # noqa: PLR0913  (what a file and its importer may say)
         given: Values for the inputs, for callers that know them.
         weights: Initializers stored outside; the model declares them as inputs.
     """
-    opsets = check_model(model, where)
-    model = inline_functions(model, where)
-    graph = read_graph(model.graph, opsets, where, weights)
-    graph = restore_weights(graph, transposed_weights(model.graph, graph.initializers))
-    graph = hoist_initializers(graph)
-    check_ops(graph, where)
+    graph = parse_model(model, where, weights)
     for_training = given is None
     if given is None:
         check_trainable(graph, where)
@@ -169,6 +165,24 @@ def from_model_proto(  # noqa: PLR0913  (what a file and its importer may say)
             *_renaming_warnings(sorted_weights),
         ),
     )
+
+
+def parse_model(
+    model: onnx.ModelProto, where: str, weights: Mapping[str, torch.Tensor] = MappingProxyType({})
+) -> Graph:
+    """Return the checked graph of a model, functions inlined; see `from_model_proto`."""
+    opsets = check_model(model, where)
+    model = inline_functions(model, where)
+    graph = read_graph(model.graph, opsets, where, weights)
+    graph = restore_weights(graph, transposed_weights(model.graph, graph.initializers))
+    graph = hoist_initializers(graph)
+    check_ops(graph, where)
+    return graph
+
+
+def opaque_titles(graph: Graph) -> tuple[str, ...]:
+    """Return the types of the operations that have no rule, each once."""
+    return tuple(dict.fromkeys(title_of(node) for node in unruled(graph)))
 
 
 def _sort_weights(graph: Graph, choices: Mapping[str, Choice], given: Given) -> Weights:

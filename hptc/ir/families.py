@@ -62,6 +62,7 @@ _MEMBERS = {
         mm bmm addmm baddbmm mv dot convolution convolution_backward
     """,
     Family.ELEMENTWISE: """
+        __lshift__ __rshift__
         abs acos acosh add addcdiv addcmul asin asinh atan atan2 atanh bitwise_and
         bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor ceil celu clamp
         clamp_max clamp_min convert_element_type copysign cos cosh digamma div elu elu_backward eq

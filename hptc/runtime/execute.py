@@ -59,7 +59,8 @@ class Machine:
         names = {name for i in every for name in (i.device, i.source) if name}
         self._memories: dict[str, Memory] = {name: {} for name in sorted(names)}
         self._programmed: set[str] = set()
-        self._residents: Mapping[str, frozenset[str]] = {}
+        self._residents: Mapping[str, frozenset[str]] | None = None
+        """What stays on each device from step to step; None before a phase is entered."""
         becomes = {update.state: update.new for update in graph.updates}
         self._commits = tuple(
             (i.device, i.value, becomes[i.value])
@@ -126,7 +127,7 @@ class Machine:
         return {i.value: self._memories[i.device][i.value].clone() for i in self._schedule.epilogue}
 
     def _check_ready(self, watch: Collection[str] = ()) -> None:
-        if not self._residents:
+        if self._residents is None:
             raise UsageError("machine", expected="a phase that was entered", found="none")
         for name in watch:
             if name not in self._graph.by_name:
@@ -173,8 +174,9 @@ class Machine:
         return found
 
     def _drop_transient(self) -> None:
+        residents = self._residents or {}
         for device, memory in self._memories.items():
-            for name in memory.keys() - self._residents[device]:
+            for name in memory.keys() - residents[device]:
                 del memory[name]
 
 
