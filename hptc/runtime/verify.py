@@ -6,7 +6,6 @@ with torch's own optimizer on equal gradients; outputs with onnxruntime too wher
 ONNX model.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
@@ -14,29 +13,19 @@ import torch
 from torch import Tensor
 
 from hptc.errors import UsageError
-from hptc.frontend.accumulate import joined, micro_batches
-from hptc.ir.adapter import Adapter, Part, Scheme, Start
-from hptc.ir.graph import Graph, Phase
-from hptc.ir.names import LR, STEP, TARGET
+from hptc.frontend.accumulate import joined
+from hptc.ir.graph import Phase
 from hptc.runtime.arrays import DataFile
 from hptc.runtime.data import input_aliases
 from hptc.runtime.distance import distance, relative_error, worst
-from hptc.runtime.execute import Machine, StepResult
-from hptc.runtime.inputs import RunInputs, load_inputs, model_inputs, seeded_inputs
-from hptc.runtime.loss import loss_of, target_rule
+from hptc.runtime.inputs import RunInputs, load_inputs
+from hptc.runtime.loss import target_rule
 from hptc.runtime.onnx_oracle import onnxruntime_output
 from hptc.runtime.recorded import recorded
-from hptc.runtime.reference import (
-    EagerModel,
-    EagerStep,
-    eager_model,
-)
-from hptc.runtime.reference_accumulate import accumulated
-from hptc.runtime.reference_adapters import merged_weights
-from hptc.runtime.reference_noise import Replay, drawn, drawn_values
+from hptc.runtime.reference import EagerModel, eager_model
 from hptc.runtime.reference_optimizer import Updating, optimizer_update
 from hptc.runtime.single import chosen_phases
-from hptc.runtime.transition import State, initial_state, leaving
+from hptc.runtime.verify_case import Case, run_case
 from hptc.schedule.model import Bundle
 
 LIMITS: Mapping[str, float] = {
@@ -45,9 +34,6 @@ LIMITS: Mapping[str, float] = {
     "update_max_rel_err": 1e-5,
     "output_max_abs_err": 1e-4,
 }
-_SPREAD = 0.1
-"""Of a part that starts at zero, times the scale of the adapter: a wilder draw inflates the loss
-of deep models until float32 rounding alone breaks the absolute limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,29 +93,10 @@ def verify_phases(
     }
 
 
-@dataclass(frozen=True)
-class _Case:
-    """One step of one phase, as the schedule ran it and as the oracle did."""
-
-    bundle: Bundle
-    graph: Graph
-    state: State
-    """What the step starts from: weights of the original, adapters of the bundle."""
-    new_state: State
-    result: StepResult
-    gradients: Mapping[str, Tensor]
-    inputs: tuple[tuple[Tensor, ...], ...]
-    """Of each micro-batch."""
-    weights: Mapping[str, Tensor]
-    """State with adapters merged."""
-    eager: EagerStep
-    given: RunInputs | None
-
-
 def _check_phase(
     bundle: Bundle, phase: Phase, model: EagerModel, given: RunInputs | None, seed: int
 ) -> PhaseCheck:
-    case = _run_case(bundle, phase, model, given, seed)
+    case = run_case(bundle, phase, model, given, seed)
     training = phase is not Phase.INFER
     other = _by_onnxruntime(case)
     return PhaseCheck(
@@ -143,77 +110,13 @@ def _check_phase(
     )
 
 
-def _run_case(
-    bundle: Bundle, phase: Phase, model: EagerModel, given: RunInputs | None, seed: int
-) -> _Case:
-    graph = bundle.phases[phase].graph
-    adapters = leaving(bundle, phase).adapters
-    held = _starting_state(bundle, phase, adapters, seed)
-    state = {**held, **model.weights()}
-    batch = seeded_inputs(graph, seed, target=target_rule(bundle))
-    if given is not None:
-        batch = next(given.micro_batches())
-    options = recorded(bundle)
-    training = phase is not Phase.INFER
-    count = options.accumulate if training else 1
-    rates = {LR: torch.tensor(options.lr), STEP: torch.tensor(1.0)} if training else {}
-    read = {value.name for value in graph.values}
-    machine = Machine(graph, bundle.phases[phase].schedule)
-    machine.enter(held)
-    result = machine.step(
-        {name: tensor for name, tensor in {**batch, **rates}.items() if name in read},
-        watch=(*(named.value for named in graph.gradients), *drawn_values(graph).values()),
-    )
-    trainable, function = _trainable(bundle, phase, model), loss_of(bundle)
-    replay = Replay(drawn(graph, result))
-
-    def one_pass(state: Mapping[str, Tensor], part: Mapping[str, Tensor]) -> EagerStep:
-        loss = (function, part[TARGET]) if training else None
-        return model.run(state, model_inputs(part), adapters, replay, trainable, loss)
-
-    eager = accumulated(one_pass, state, batch, count)
-    replay.check_all_taken()
-    return _Case(
-        bundle=bundle,
-        graph=graph,
-        state=state,
-        new_state=machine.leave(),
-        result=result,
-        gradients={named.name: result.watched[named.value] for named in graph.gradients},
-        inputs=tuple(model_inputs(part) for part in micro_batches(batch, count)),
-        weights=merged_weights(state, adapters),
-        eager=eager,
-        given=given if phase is Phase.FULL else None,
-    )
-
-
-def _starting_state(
-    bundle: Bundle, phase: Phase, adapters: tuple[Adapter, ...], seed: int
-) -> State:
-    """Return the phase's initial state; parts that are trained from zero are drawn instead.
-
-    With B = 0 the gradient of A is zero and a wrong A would go unseen.
-    """
-    state = initial_state(bundle, phase)
-    generator = torch.Generator().manual_seed(seed)
-    for adapter in adapters:
-        for part in filter(_starts_at_zero, adapter.parts):
-            noise = torch.randn(part.shape, generator=generator)
-            state[part.name] = (_SPREAD / adapter.scale * noise).to(state[part.name].dtype)
-    return state
-
-
-def _starts_at_zero(part: Part) -> bool:
-    return part.is_trained and part.start == Start(Scheme.CONSTANT)
-
-
-def _loss_error(case: _Case) -> float:
+def _loss_error(case: Case) -> float:
     loss = case.result.outputs["loss"].item()
     known = [case.eager.loss, case.given.ref_loss if case.given else None]
     return worst(abs(loss - float(item)) for item in known if item is not None)
 
 
-def _gradient_error(case: _Case) -> float:
+def _gradient_error(case: Case) -> float:
     stored = case.given.gradients if case.given is not None else {}
     from_file = {
         name: torch.from_numpy(array) for name, array in stored.items() if name in case.gradients
@@ -224,7 +127,7 @@ def _gradient_error(case: _Case) -> float:
     )
 
 
-def _update_error(case: _Case) -> float:
+def _update_error(case: Case) -> float:
     """Compare trained parameters with torch's optimizer, and buffers with eager torch."""
     options = recorded(case.bundle)
     how = Updating(options.optimizer, options.lr, options.clip_norm)
@@ -233,13 +136,13 @@ def _update_error(case: _Case) -> float:
     return max(relative_error(case.new_state, expected), relative_error(case.new_state, buffers))
 
 
-def _by_onnxruntime(case: _Case) -> Tensor | None:
+def _by_onnxruntime(case: Case) -> Tensor | None:
     parts = [onnxruntime_output(case.bundle, case.weights, inputs) for inputs in case.inputs]
     found = [torch.from_numpy(part) for part in parts if part is not None]
     return joined(found) if len(found) == len(parts) else None
 
 
-def _output_error(case: _Case, other: Tensor | None) -> float:
+def _output_error(case: Case, other: Tensor | None) -> float:
     output = case.result.outputs["output"]
     known = [case.eager.output]
     known += [] if other is None else [other]
@@ -248,20 +151,7 @@ def _output_error(case: _Case, other: Tensor | None) -> float:
     return worst(distance(output, item) for item in known)
 
 
-def _trainable(bundle: Bundle, phase: Phase, model: EagerModel) -> tuple[str, ...]:
-    """Return what the phase may train, from the original model and the options alone."""
-    if phase is Phase.INFER:
-        return ()
-    able = model.trainable()
-    if phase is Phase.FULL:
-        return able
-    pattern = recorded(bundle).train
-    kept = tuple(name for name in able if pattern and re.search(pattern, name))
-    adapters = leaving(bundle, phase).adapters
-    return (*kept, *(name for item in adapters for name in item.trained))
-
-
-def _names_match(case: _Case) -> bool:
+def _names_match(case: Case) -> bool:
     """Whether exactly the parameters that the loss depends on are trained.
 
     A reference file may hold a tied weight under its other name, or a matrix as it was before an
