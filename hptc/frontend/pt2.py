@@ -24,7 +24,7 @@ def read_pt2(data: bytes, where: str) -> ExportedProgram:
         raise ModelError(
             where,
             expected="a program saved by torch.export.save",
-            found=f"{type(error).__name__}: {error}",
+            found=f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}",
         ) from error
 
 

@@ -14,7 +14,8 @@ from hptc.frontend.flatten import ExampleInputs
 from hptc.frontend.onnx import Guess, ImportedModel, from_stored
 from hptc.frontend.onnx_file import OnnxFile, read_model, stored_model
 from hptc.frontend.pt2 import eager_module, read_pt2, write_pt2
-from hptc.frontend.torch import Model, load_module, load_program
+from hptc.frontend.specialise import load_static
+from hptc.frontend.torch import Model, load_module
 
 ModelLike = str | Path | torch.nn.Module | ExportedProgram
 
@@ -47,12 +48,14 @@ def read_source(
     if isinstance(model, str | Path):
         path = Path(model)
         if path.suffix == ".pt2":
-            return _from_program(path.stem, _read_pt2_file(path), example_inputs)
+            return _from_program(path.stem, _read_pt2_file(path), example_inputs, dimensions)
         return _from_onnx(path, dimensions, selection)
-    if dimensions:
-        raise UsageError("--shape", expected="an ONNX model", found=type(model).__name__)
     if isinstance(model, ExportedProgram):
-        return _from_program("program", model, example_inputs)
+        return _from_program("program", model, example_inputs, dimensions)
+    if dimensions:
+        raise UsageError(
+            "--shape", expected="a model with dynamic dimensions", found=type(model).__name__
+        )
     if example_inputs is None or isinstance(example_inputs, Tensor):
         raise UsageError(
             f"compile({type(model).__name__})",
@@ -99,9 +102,12 @@ def _from_onnx(path: Path, dimensions: Mapping[str, int], selection: Selection) 
 
 
 def _from_program(
-    name: str, program: ExportedProgram, example_inputs: ExampleInputs | None
+    name: str,
+    program: ExportedProgram,
+    example_inputs: ExampleInputs | None,
+    dimensions: Mapping[str, int],
 ) -> Source:
-    return _from_model(name, load_program(program, example_inputs))
+    return _from_model(name, load_static(program, example_inputs, dimensions))
 
 
 def _from_model(name: str, model: Model) -> Source:
