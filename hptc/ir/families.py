@@ -80,7 +80,7 @@ _MEMBERS = {
     """,
     Family.REDUCTION: """
         _adaptive_avg_pool2d _adaptive_avg_pool2d_backward _adaptive_avg_pool3d
-        _adaptive_avg_pool3d_backward _cdist_backward _cdist_forward _pdist_forward
+        _adaptive_avg_pool3d_backward _cdist_backward _cdist_forward _linalg_det _pdist_forward
         adaptive_avg_pool1d adaptive_max_pool2d adaptive_max_pool2d_backward adaptive_max_pool3d
         adaptive_max_pool3d_backward all amax amin aminmax any argmax argmin argsort avg_pool1d
         avg_pool2d avg_pool2d_backward avg_pool3d avg_pool3d_backward count_nonzero cummax cummin
