@@ -146,7 +146,7 @@ class _Evaluator:
         return self._is_training(node)
 
     def _leaves(self, name: str) -> Iterable[torch.Tensor | Foreign]:
-        return leaves(self.values[name]) if name else ()
+        return leaves(self.values[name]) if name in self.values else ()
 
     def _lacks_kernel(self, node: Node, fault: BaseException | None) -> bool:
         """Tell whether torch stumbled over an element type, not over the model."""
