@@ -21,10 +21,10 @@ from hptc.frontend.onnx_steps import (
     Step,
     Weights,
     describe,
-    first_line,
     python_value,
 )
 from hptc.frontend.onnx_unknown import UnknownValueError
+from hptc.frontend.torch import first_line
 
 VIEWS = frozenset({"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
 """Operations that show a weight in another form; one of a kept weight is never folded."""

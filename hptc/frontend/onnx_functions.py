@@ -7,7 +7,7 @@ import onnx.inliner
 
 from hptc.errors import ModelError
 from hptc.frontend.onnx_ops import find_rule
-from hptc.frontend.onnx_steps import first_line
+from hptc.frontend.torch import first_line
 
 _BODIES = ("has_function", "has_context_dependent_function")
 _ROUNDS = 8
@@ -30,7 +30,7 @@ def inline_functions(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
             raise ModelError(
                 where,
                 expected="model-local functions that can be expanded",
-                found=f"{first_line(error)}",
+                found=first_line(error),
                 hint="Export the model without functions, e.g. with onnx.inliner on your side.",
             ) from error
     stuck: set[tuple[str, str]] = set()

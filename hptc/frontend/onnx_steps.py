@@ -109,11 +109,6 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
 
 
-def first_line(error: Exception) -> str:
-    """Return the first line of an error of another library, for messages."""
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
-
-
 def describe(value: Value) -> str:
     """Return type and shape of a value, for messages."""
     if isinstance(value, torch.Tensor):

@@ -163,5 +163,6 @@ def quiet() -> Iterator[None]:
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of a message that says something."""
-    return next((line for line in str(error).splitlines() if line.strip()), "no message")
+    """Return the first line of a message that says something, else the type of the error."""
+    lines = (line for line in str(error).splitlines() if line.strip())
+    return next(lines, type(error).__name__)

@@ -119,9 +119,6 @@ def take(x: Tensor, axis: int, picked: slice | Tensor) -> Tensor:
     return x[place]
 
 
-_PAD_MODES = {"edge": "replicate", "reflect": "reflect", "wrap": "circular"}
-
-
 def _pad(
     x: Tensor,
     pads: Ints,
