@@ -11,8 +11,8 @@ from hptc.ir.graph import DType
 Array = NDArray[np.generic]
 
 _NAMES = frozenset(dtype.value for dtype in DType)
-_BITS = {1: torch.uint8, 2: torch.int16}
-"""Types of the same size for those that numpy knows by ml_dtypes only."""
+_BITS = {1: (torch.uint8, np.uint8), 2: (torch.int16, np.int16)}
+"""By size, what torch and numpy call the bits of types that numpy knows by ml_dtypes only."""
 
 
 def is_tensor_type(dtype: np.dtype[np.generic]) -> bool:
@@ -25,7 +25,7 @@ def to_numpy(tensor: Tensor) -> Array:
     tensor = tensor.detach().cpu().contiguous()
     dtype = np.dtype(str(tensor.dtype).removeprefix("torch."))
     foreign = dtype.isbuiltin != 1
-    bits: Array = (tensor.view(_BITS[dtype.itemsize]) if foreign else tensor).numpy()
+    bits: Array = (tensor.view(_BITS[dtype.itemsize][0]) if foreign else tensor).numpy()
     return np.array(bits.view(dtype) if foreign else bits)
 
 
@@ -35,6 +35,6 @@ def to_tensor(array: Array) -> Tensor:
     copy = np.array(array, order="C").view(np.dtype(array.dtype.name))
     if copy.dtype.isbuiltin == 1:
         return torch.from_numpy(copy)
-    bits = torch.from_numpy(copy.view(np.uint8 if copy.itemsize == 1 else np.int16))
+    bits = torch.from_numpy(copy.view(_BITS[copy.itemsize][1]))
     found: Tensor = bits.view(getattr(torch, copy.dtype.name))
     return found

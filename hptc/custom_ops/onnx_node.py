@@ -15,8 +15,6 @@ from hptc.custom_ops.arrays import to_numpy, to_tensor
 from hptc.custom_ops.onnx_kernel import OnnxKernel, describe, make_kernel
 from hptc.errors import ModelError, UnsupportedOpError
 
-KIND = "hptc.onnx_node.default"
-
 
 def to_text(model: onnx.ModelProto) -> str:
     """Return a model as the text that `hptc.onnx_node` takes."""
