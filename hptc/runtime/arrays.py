@@ -19,6 +19,8 @@ from hptc.runtime.loss import ANY_TARGET, TargetRule
 
 Array = NDArray[Any]
 
+NO_ALIASES: Mapping[str, str] = {}
+
 REFERENCES = ("ref_out", "ref_loss", "grad/*")
 """Names of arrays that say what a step should give."""
 

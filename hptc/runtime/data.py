@@ -18,6 +18,7 @@ from hptc.errors import InvalidInputError
 from hptc.ir.graph import DType, Graph, Value
 from hptc.ir.names import batch_name
 from hptc.runtime.arrays import (
+    NO_ALIASES,
     REFERENCES,
     Array,
     DataFile,
@@ -37,7 +38,6 @@ from hptc.schedule.model import Bundle
 Indices = NDArray[np.int64]
 
 _TRAIN, _VALIDATION, _TEST = 0, 1, 2
-_NO_ALIASES: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class TrainingData:
 def load_training_data(
     path: DataFile,
     graph: Graph,
-    aliases: Mapping[str, str] = _NO_ALIASES,
+    aliases: Mapping[str, str] = NO_ALIASES,
     target: TargetRule = ANY_TARGET,
 ) -> TrainingData:
     """Read a training set; the module docstring says what a sample is.

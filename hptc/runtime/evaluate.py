@@ -5,10 +5,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from hptc.errors import BundleError
 from hptc.ir.graph import Graph, ValueKind
 from hptc.runtime.kernels import compile_kernel
-from hptc.runtime.tensors import TORCH_DTYPES
+from hptc.runtime.tensors import fitted
 
 
 def evaluate_updates(graph: Graph, state: Mapping[str, Tensor], where: str) -> dict[str, Tensor]:
@@ -22,20 +21,8 @@ def evaluate_updates(graph: Graph, state: Mapping[str, Tensor], where: str) -> d
     Raises:
         BundleError: The state lacks a value, or holds it in another shape.
     """
-    memory = {}
-    for value in graph.values:
-        if value.kind is ValueKind.COMPUTED:
-            continue
-        if value.name not in state:
-            raise BundleError(where, expected=f"a value named {value.name!r}", found="none")
-        tensor = state[value.name]
-        if tuple(tensor.shape) != value.shape:
-            raise BundleError(
-                where,
-                expected=f"{value.name!r} of shape {list(value.shape)}",
-                found=f"shape {list(tensor.shape)}",
-            )
-        memory[value.name] = tensor.to(TORCH_DTYPES[value.dtype])
+    held = (value for value in graph.values if value.kind is not ValueKind.COMPUTED)
+    memory = {value.name: fitted(value, state, where) for value in held}
     with torch.no_grad():
         for op in graph.ops:
             compile_kernel(op).run(memory)

@@ -11,6 +11,7 @@ from hptc.frontend.accumulate import micro_batches
 from hptc.ir.graph import DType, Graph, Phase, Value
 from hptc.ir.names import TARGET, batch_name
 from hptc.runtime.arrays import (
+    NO_ALIASES,
     REFERENCES,
     Array,
     DataFile,
@@ -24,8 +25,6 @@ from hptc.runtime.arrays import (
 from hptc.runtime.limits import INTEGERS, integer_limits
 from hptc.runtime.loss import ANY_TARGET, TargetRule
 from hptc.runtime.tensors import TORCH_DTYPES, to_tensor
-
-_NO_ALIASES: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class RunInputs:
 def load_inputs(
     path: DataFile,
     graph: Graph,
-    aliases: Mapping[str, str] = _NO_ALIASES,
+    aliases: Mapping[str, str] = NO_ALIASES,
     accumulate: int = 1,
     target: TargetRule = ANY_TARGET,
 ) -> RunInputs:

@@ -9,6 +9,7 @@ from types import FrameType
 from safetensors.torch import save
 from torch import Tensor
 
+from hptc.custom_ops.arrays import to_tensor
 from hptc.files import write_file
 from hptc.interrupts import on_interrupt
 from hptc.ir.adapter import parts_of
@@ -16,7 +17,6 @@ from hptc.ir.graph import Phase, ValueKind
 from hptc.runtime.data import TrainingData
 from hptc.runtime.log import Record, StepRecord, SwitchRecord, Totals, write_log
 from hptc.runtime.options import TrainOptions
-from hptc.runtime.tensors import host_tensor
 from hptc.runtime.trainer import Trainer
 from hptc.runtime.transition import State, leaving, merge_state
 from hptc.schedule.model import Bundle
@@ -98,7 +98,7 @@ def final_weights(bundle: Bundle, phase: Phase, state: Mapping[str, Tensor]) -> 
         state: What it left.
     """
     kinds = {value.name: value.kind for c in bundle.phases.values() for value in c.graph.values}
-    held = {name: host_tensor(array) for name, array in bundle.weights.items()} | dict(state)
+    held = {name: to_tensor(array) for name, array in bundle.weights.items()} | dict(state)
     transition = leaving(bundle, phase)
     held = merge_state(transition, held)
     parts = {part.name for part in parts_of(transition.adapters)}

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from hptc.errors import BundleError, UsageError
+from hptc.custom_ops.arrays import to_tensor
+from hptc.errors import UsageError
 from hptc.ir.graph import STEP_INPUTS, Graph, Phase, Value, ValueKind
 from hptc.runtime.evaluate import evaluate_updates
 from hptc.runtime.initialise import new_parameters
-from hptc.runtime.tensors import TORCH_DTYPES, host_tensor
+from hptc.runtime.tensors import TORCH_DTYPES, fitted, pick
 from hptc.schedule.model import Bundle, Transition
 
 State = dict[str, Tensor]
@@ -36,7 +37,7 @@ def initial_state(bundle: Bundle, phase: Phase) -> State:
         BundleError: It lacks a value that the phase reads, or holds one of another shape.
     """
     graph = graph_of(bundle, phase)
-    weights = {name: host_tensor(array) for name, array in bundle.weights.items()}
+    weights = {name: to_tensor(array) for name, array in bundle.weights.items()}
     transition = find_transition(bundle, Phase.FULL, phase)
     if transition is None or all(value.name in weights for value in held_values(graph)):
         return _entered(graph, weights, {})
@@ -55,7 +56,7 @@ def carry_state(bundle: Bundle, src: Phase, dst: Phase, state: State, draw: int 
         state: What `src` left.
         draw: Which drawing of fresh parameters this is, from 0.
     """
-    weights = {name: host_tensor(array) for name, array in bundle.weights.items()}
+    weights = {name: to_tensor(array) for name, array in bundle.weights.items()}
     transition = find_transition(bundle, src, dst)
     if transition is None:
         transition = Transition(src, dst, copies={name: name for name in state})
@@ -87,7 +88,7 @@ def apply_transition(
     """
     merged = merge_state(transition, state_src)
     given = {
-        dst: _pick(merged, src, f"copy of {src!r} to {dst!r}")
+        dst: pick(merged, src, f"copy of {src!r} to {dst!r}")
         for dst, src in transition.copies.items()
     }
     held = {**constants, **merged}
@@ -141,24 +142,9 @@ def _entered(graph: Graph, given: Mapping[str, Tensor], constants: Mapping[str, 
     for value in graph.values:
         if value.kind in _NO_STATE:
             continue
-        dtype = TORCH_DTYPES[value.dtype]
-        if value.name in given:
-            tensor = given[value.name]
-        elif value.kind is ValueKind.STATE:
-            tensor = torch.zeros(value.shape, dtype=dtype)
-        else:
-            tensor = _pick(constants, value.name, f"entry to phase {graph.phase.value}")
-        if tuple(tensor.shape) != value.shape:
-            raise BundleError(
-                f"entry to phase {graph.phase.value}",
-                expected=f"{value.name!r} of shape {list(value.shape)}",
-                found=f"shape {list(tensor.shape)}",
-            )
-        state[value.name] = tensor.to(dtype)
+        if value.kind is ValueKind.STATE and value.name not in given:
+            state[value.name] = torch.zeros(value.shape, dtype=TORCH_DTYPES[value.dtype])
+            continue
+        source = given if value.name in given else constants
+        state[value.name] = fitted(value, source, f"entry to phase {graph.phase.value}")
     return state
-
-
-def _pick(state: Mapping[str, Tensor], name: str, where: str) -> Tensor:
-    if name not in state:
-        raise BundleError(where, expected=f"a value named {name!r}", found="none")
-    return state[name]
