@@ -6,7 +6,7 @@ gap for each node. At batch 1, as in HpT's applications, the host decides. Views
 Energy per flop and byte is not validated: no measured power table was found.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, Self
@@ -103,6 +103,14 @@ class GpuModel:
             capacity_crossbars=None,
             tasks={task.name: self._task(task) for task in work},
         )
+
+    def figures(self) -> Mapping[str, float]:
+        """Return the peak rate in the chosen precision and the memory bandwidth."""
+        p = self.params
+        return {
+            "peak_tflops": self._gemm_rates.peak_flop_per_ns / FLOP_PER_NS_PER_TFLOPS,
+            "memory_bandwidth_bytes_per_ns": p.memory_bandwidth_bytes_per_ns,
+        }
 
     def product_ns(self, product: Product) -> Ns:
         """Return the device time of a matrix product, without the kernel's floor."""

@@ -4,8 +4,8 @@ A matrix product is cut into output tiles; each streaming multiprocessor compute
 time, so tiles run in waves. A tile reaches a share of the peak that grows with its arithmetic
 intensity, and pays for filling its pipeline as if the sum were a little longer. The library picks
 among tile sizes and ways to split the sum, and the model takes the fastest of them, bounded below
-by memory traffic. `benchmarks/fit_gpu.py` fits the four rates to kernel times measured by others
-and states the error on rows that were left out.
+by memory traffic. `benchmarks/cost_models/fit_gpu.py` fits the four rates to kernel times measured
+by others and states the error on rows that were left out.
 """
 
 from dataclasses import dataclass

@@ -29,6 +29,9 @@ class DeviceParams(BaseModel):
     """Drawn for as long as the device is powered, whatever it does."""
     sources: Mapping[str, str] = Field(default_factory=dict)
     """Where each number comes from, by its key; `assumption: ...` where nothing was found."""
+    validation: Mapping[str, str] = Field(default_factory=dict)
+    """For each figure that was compared with a table (`latency`, `energy`, `area`, ...): the table
+    and the error. What is not here is not validated."""
 
 
 class CostModel(Protocol):
@@ -44,4 +47,8 @@ class CostModel(Protocol):
         Returns:
             A cost in ns and pJ for each task, None where the device cannot run it.
         """
+        ...
+
+    def figures(self) -> Mapping[str, float]:
+        """Return what describes the device as a whole, by names that end in their unit."""
         ...

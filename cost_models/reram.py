@@ -129,6 +129,11 @@ class ReramModel:
             write_budget_per_cell=self.params.endurance_writes,
         )
 
+    def figures(self) -> Mapping[str, float]:
+        """Return the weights that all crossbars hold together."""
+        p, geometry = self.params, self.geometry()
+        return {"capacity_weights": p.crossbars * p.rows * p.cols // geometry.slices}
+
     def geometry(self) -> Geometry:
         """Return the arrays, and the cells that hold one weight."""
         p = self.params

@@ -27,6 +27,7 @@ from hptc.ir.contractions import Contraction
 from hptc.units import Ns, Pj
 
 _BYTES_PER_KIB = 1024
+_GOPS_PER_TOPS = 1000
 _Sizes = tuple[int, int, int, int]
 """Batch, m, k and n of a product."""
 
@@ -85,6 +86,11 @@ class SystolicModel:
             capacity_crossbars=None,
             tasks={task.name: self._task(task, products) for task in work},
         )
+
+    def figures(self) -> Mapping[str, float]:
+        """Return the peak rate of all arrays, a multiplication and an addition a cell and cycle."""
+        p = self.params
+        return {"peak_tops": 2 * p.count * p.rows * p.cols * p.clock_ghz / _GOPS_PER_TOPS}
 
     def _task(self, task: TaskWork, products: Mapping[_Sizes, _Usage]) -> Cost:
         p = self.params

@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from benchmarks.gpu_scores import gpu_scores
+from benchmarks.cost_models.gpu import scores
 from cost_models.gpu import GpuModel, GpuParams
 from cost_models.gpu_kernels import GemmRates, Product, gemm_ns, stream_ns
 from cost_models.load import load_target
@@ -97,8 +97,8 @@ def test_a_precision_without_a_peak_is_refused() -> None:
 
 def test_measured_kernels_are_met() -> None:
     limits = {"bmm": 20.0, "linear": 15.0, "elementwise": 7.0, "softmax": 13.0, "projections": 12.0}
-    scores = [(line.family.split()[-1], line) for line in gpu_scores(reference_dir("cost_models"))]
-    assert limits.keys() <= {kind for kind, _ in scores}
-    for kind, line in scores:
+    lines = [(line.family.split()[-1], line) for line in scores(reference_dir("cost_models"))]
+    assert limits.keys() <= {kind for kind, _ in lines}
+    for kind, line in lines:
         if kind in limits:
             assert line.mape_pct < limits[kind], line

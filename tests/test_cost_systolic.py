@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from benchmarks.cost_models import scale_sim_scores
+from benchmarks.cost_models.scalesim import scale_sim_scores
 from cost_models.load import load_target
 from cost_models.systolic import SystolicModel, SystolicParams
 from cost_models.systolic_gemm import (

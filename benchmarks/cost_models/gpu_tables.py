@@ -1,11 +1,10 @@
 """Readers of the measured GPU tables (facts of NeuSight and Vidur, see the reference README)."""
 
-import csv
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
+from benchmarks.cost_models.tables import Row, rows_of
 from cost_models.gpu_kernels import Product
 from hptc.units import NS_PER_MS
 
@@ -50,12 +49,6 @@ class StreamRow:
         return STREAM_GROUPS.get(self.op, "elementwise")
 
 
-def rows_of(path: Path) -> Iterator[dict[str, str]]:
-    """Yield the rows of a CSV file."""
-    with path.open(newline="", encoding="utf-8") as file:
-        yield from csv.DictReader(file)
-
-
 def gemm_rows(data: Path, device: str) -> list[GemmRow]:
     """Return the fp32 products measured on a device."""
     return [
@@ -74,7 +67,7 @@ def half_rows(data: Path, device: str) -> list[GemmRow]:
     ]
 
 
-def _gemm_row(row: dict[str, str], op: str, batch: int, *, item_bytes: int) -> GemmRow:
+def _gemm_row(row: Row, op: str, batch: int, *, item_bytes: int) -> GemmRow:
     m, k, n = (int(row[key]) for key in ("M", "K", "N"))
     return GemmRow(op, batch, m, k, n, item_bytes, float(row["time_ms"]) * NS_PER_MS)
 

@@ -1,6 +1,6 @@
 """Fit the GPU cost model to kernel times measured by others, and state the error of the fit.
 
-    python -m benchmarks.fit_gpu --data DIR [--json benchmarks/gpu_fit.json]
+    python -m benchmarks.cost_models.fit_gpu --data DIR [--json benchmarks/cost_models/gpu_fit.json]
 
 Parameters are fitted on a random 60 % of the rows and scored on the rest. The rates go into
 `cost_models/targets/gpu-*.toml` by hand, with the errors in their `source`. A kernel timed alone
@@ -20,16 +20,16 @@ from typing import TypeVar
 import numpy as np
 from scipy.optimize import minimize
 
-from benchmarks.gpu_tables import (
+from benchmarks.cost_models.gpu_tables import (
     DEVICE_NAMES,
     GemmRow,
     StreamRow,
     forward_rows,
     gemm_rows,
     half_rows,
-    rows_of,
     stream_rows,
 )
+from benchmarks.cost_models.tables import rows_of
 from cost_models.gpu import GpuParams
 from cost_models.gpu_kernels import GemmRates, gemm_ns
 from cost_models.load import load_target

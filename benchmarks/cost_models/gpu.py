@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from benchmarks.gpu_tables import (
+from benchmarks.cost_models.gpu_tables import (
     DEVICE_NAMES,
     GEMM_OPS,
     backward_rows,
@@ -12,11 +12,12 @@ from benchmarks.gpu_tables import (
     half_rows,
     stream_rows,
 )
-from benchmarks.score import Score, score
+from benchmarks.cost_models.score import Score, score
 from cost_models.gpu import GpuModel, GpuParams
 from cost_models.load import load_target
 from hptc.ir.families import Family
 
+TABLES = ("gpu_kernels_fp32.csv", "gpu_train_ops_fp32.csv", "gpu_vidur_gemm_fp16.csv")
 _FIT = Path(__file__).with_name("gpu_fit.json")
 _FAMILIES = {
     "elementwise": Family.ELEMENTWISE,
@@ -25,7 +26,7 @@ _FAMILIES = {
 }
 
 
-def gpu_scores(data: Path) -> list[Score]:
+def scores(data: Path) -> list[Score]:
     """Return the errors of every built-in GPU on every table that has rows of it."""
     fits = json.loads(_FIT.read_text(encoding="utf-8"))["devices"]
     return [

@@ -1,0 +1,116 @@
+"""Score the cost models on tables measured or simulated by others.
+
+    python -m benchmarks.cost_models [--data DIR] [--json OUT]
+
+Nothing is fitted here: parameters come from the built-in targets, and what a stand-alone timing
+adds (issue, start) from `gpu_fit.json`. Point `--data` at other rows of the same tables to score
+the models on cases that they were not fitted to. Exits with 1 where a figure misses its limit.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from math import isfinite
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.cost_models import gpu, links, mnsim, scalesim
+from benchmarks.cost_models.score import EXACT, Limit, Score
+from benchmarks.stamp import stamp
+
+ENVIRONMENT_DIR = "HPTC_REFERENCE_DIR"
+BESIDE = Path(__file__).parents[2] / ".." / "shared" / "reference"
+PARTS: tuple[tuple[tuple[str, ...], Callable[[Path], list[Score]]], ...] = (
+    (scalesim.TABLES, scalesim.scores),
+    (gpu.TABLES, gpu.scores),
+    (mnsim.TABLES, mnsim.scores),
+    (links.TABLES, links.scores),
+)
+"""Tables that a part reads, and how it scores them."""
+
+
+def all_scores(data: Path) -> tuple[list[Score], list[str]]:
+    """Return the scores of every part, and the tables that the folder lacks (their part is left
+    out)."""
+    lines: list[Score] = []
+    lacking: list[str] = []
+    for tables, scores in PARTS:
+        absent = [name for name in tables if not (data / name).is_file()]
+        lacking += absent
+        if not absent:
+            lines += scores(data)
+    return lines, lacking
+
+
+def show(lines: list[Score]) -> None:
+    """Print the scores."""
+    table = Table(title="Cost models against reference tables")
+    names = ("table", "family", "cases", "exact", "MAPE %", "worst %", "limit", "", "note")
+    for name in names:
+        table.add_column(name, justify="right" if name[:1] in "cewMl" else "left")
+    for line in lines:
+        table.add_row(
+            line.table, line.family, str(line.cases), str(line.exact),
+            f"{line.mape_pct:.2f}", f"{line.worst_pct:.1f}",
+            _limit_text(line.limit), _verdict(line), line.note,
+        )  # fmt: skip
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _limit_text(limit: Limit) -> str:
+    if limit == EXACT:
+        return "exact"
+    parts = (("mean", limit.mape_pct), ("worst", limit.worst_pct))
+    return ", ".join(f"{name} {value:g}" for name, value in parts if isfinite(value))
+
+
+def _verdict(line: Score) -> str:
+    if not _limit_text(line.limit):
+        return ""
+    return "MISSED" if line.missed else "ok"
+
+
+def report(lines: list[Score], data: Path) -> dict[str, object]:
+    """Return the scores with what is needed to repeat them."""
+    return {**stamp(), "data": str(data), "scores": [_line_json(line) for line in lines]}
+
+
+def _line_json(line: Score) -> dict[str, object]:
+    limit = {key: value for key, value in asdict(line.limit).items() if isfinite(value)}
+    return {**asdict(line), "limit": limit, "missed": line.missed}
+
+
+def main() -> None:
+    """Print the table; exit with 1 where a limit is missed."""
+    parser = argparse.ArgumentParser(description="Score the cost models on reference tables.")
+    parser.add_argument("--data", type=Path, help="folder of the tables (default: the reference)")
+    parser.add_argument("--json", type=Path, help="where to write the scores")
+    options = parser.parse_args()
+    reference = Path(os.environ.get(ENVIRONMENT_DIR) or BESIDE)
+    data = options.data or reference / "cost_models"
+    if not data.is_dir():
+        parser.error(f"{data} is no folder: give --data, or set {ENVIRONMENT_DIR}")
+    lines, lacking = all_scores(data)
+    show(lines)
+    for name in lacking:
+        print(f"not scored: {data} has no {name}", file=sys.stderr)
+    if options.json:
+        options.json.write_text(json.dumps(report(lines, data), indent=1) + "\n", encoding="utf-8")
+    missed = [line for line in lines if line.missed]
+    for line in missed:
+        print(
+            f"missed: {line.table} {line.family}: error above {_limit_text(line.limit)} %",
+            file=sys.stderr,
+        )
+    if not lines:
+        parser.error(f"{data} has none of the tables")
+    sys.exit(1 if missed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Scores of the systolic closed forms against SCALE-Sim's counts."""
+
+from collections import defaultdict
+from pathlib import Path
+
+from benchmarks.cost_models.score import EXACT, Limit, Score, score
+from benchmarks.cost_models.tables import Pairs, Row, rows_of
+from cost_models.systolic_gemm import (
+    Array,
+    Dataflow,
+    FoldOverlap,
+    Gemm,
+    compute_utilisation,
+    cycles,
+    dram_words,
+    mapping_efficiency,
+    overall_utilisation,
+    sram_words,
+)
+
+TABLES = ("scalesim_gemm.csv", "scalesim_gemm_userbw.csv")
+DRAM = Limit(mape_pct=0.5, worst_pct=5.0)
+
+
+def scores(data: Path) -> list[Score]:
+    """Score counts and stalls."""
+    return [*scale_sim_scores(data), *stall_scores(data)]
+
+
+def scale_sim_scores(data: Path) -> list[Score]:
+    """Compare the closed forms with SCALE-Sim's counts."""
+    pairs: Pairs = defaultdict(list)
+    for row in rows_of(data / "scalesim_gemm.csv"):
+        for name, guess, column, scale in _counts(row):
+            pairs[name].append((guess, float(row[column]) / scale))
+    return [
+        line
+        for name, found in pairs.items()
+        for line in score(
+            "scalesim_gemm", name, found, limit=DRAM if name.startswith("DRAM") else EXACT
+        )
+    ]
+
+
+def _shape(row: Row) -> tuple[Gemm, Array, Dataflow]:
+    gemm = Gemm(*(int(row[key]) for key in ("M", "K", "N")))
+    return gemm, Array(int(row["rows"]), int(row["cols"])), Dataflow(row["dataflow"])
+
+
+def _counts(row: Row) -> list[tuple[str, float, str, float]]:
+    """Name, guess, column and scale of everything SCALE-Sim prints for one case."""
+    gemm, array, dataflow = shape = _shape(row)
+    sram = sram_words(*shape)
+    dram = dram_words(*shape, _half_buffer_words(row))
+    return [
+        ("cycles", cycles(gemm, array, dataflow, FoldOverlap.SCALE_SIM), "total_cycles", 1),
+        ("overall utilisation", overall_utilisation(*shape), "overall_util_pct", 100),
+        ("mapping efficiency", mapping_efficiency(*shape), "mapping_eff_pct", 100),
+        ("compute utilisation", compute_utilisation(*shape), "compute_util_pct", 100),
+        ("SRAM ifmap", sram.ifmap, "sram_ifmap_reads", 1),
+        ("SRAM filter", sram.filter, "sram_filter_reads", 1),
+        ("SRAM ofmap", sram.ofmap, "sram_ofmap_writes", 1),
+        ("DRAM ifmap", dram.ifmap, "dram_ifmap_reads", 1),
+        ("DRAM filter", dram.filter, "dram_filter_reads", 1),
+        ("DRAM ofmap", dram.ofmap, "dram_ofmap_writes", 1),
+    ]
+
+
+def _half_buffer_words(row: Row) -> int:
+    """SCALE-Sim rounds half a buffer down to 50 words."""
+    return 50 * (int(row["sram_kb"]) * 1024 // 100)
+
+
+def stall_scores(data: Path) -> list[Score]:
+    """Compare a physical stall (compute or memory, the longer) with SCALE-Sim's double count."""
+    pairs = []
+    for row in rows_of(data / "scalesim_gemm_userbw.csv"):
+        shape = _shape(row)
+        moved = dram_words(*shape, _half_buffer_words(row)).total
+        compute = cycles(*shape, FoldOverlap.SCALE_SIM)
+        pairs.append((max(compute, moved / float(row["bw"])), float(row["total_cycles"])))
+    note = "not aimed at: SCALE-Sim counts stalls twice (issue #130)"
+    return score("scalesim_gemm_userbw", "cycles with stalls", pairs, note)
