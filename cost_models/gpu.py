@@ -19,21 +19,25 @@ from cost_models.work import OpWork, TaskWork
 from hptc.cost import Cost, DeviceCosts
 from hptc.ir.families import Family
 from hptc.ir.graph import Role
-from hptc.units import FLOP_PER_NS_PER_TFLOPS, Ns, Pj
+from hptc.units import FLOP_PER_NS_PER_TFLOPS, Ns, Pj, pj_from_power
 
-_FP32_BYTES, _BF16_BYTES = 4, 2
+_FP32_BYTES, _HALF_BYTES = 4, 2
+Precision = Literal["fp32", "tf32", "fp16", "bf16"]
 
 
 class GpuParams(DeviceParams):
     """One GPU and the way its kernels are issued."""
 
     sm_count: Count
-    precision: Literal["fp32", "tf32", "bf16"]
+    precision: Precision
     """Arithmetic of matrix products; the rest computes in the type it is stored in."""
     fp32_peak_tflops: Positive
     tf32_peak_tflops: Positive | None = None
+    fp16_peak_tflops: Positive | None = None
     bf16_peak_tflops: Positive | None = None
     memory_bandwidth_bytes_per_ns: Positive
+    tdp_w: Positive
+    """Thermal design power: what the card may draw for long."""
     gemm_efficiency: Positive
     gemm_half_intensity: NonNegative
     gemm_fill_k: NonNegative
@@ -58,25 +62,37 @@ class GpuParams(DeviceParams):
     optimizer: Literal["per-tensor", "foreach", "fused"]
     """Kernels per operation and tensor, per operation, or per step of many tensors."""
     optimizer_tensors_per_launch: Count
-    flop_energy_pj: NonNegative
+    flop_energy_pj: NonNegative | None = None
+    """None: the thermal design power less the static power, over the fp32 peak: an upper bound."""
     tensor_flop_energy_pj: NonNegative | None = None
-    """Of matrix products in tf32 and bf16."""
-    memory_energy_pj_per_byte: NonNegative
+    """Of matrix products in any other precision. None: the same bound, over the peak in it."""
+    memory_energy_pj_per_byte: NonNegative | None = None
+    """None: the same bound, over the memory bandwidth."""
 
     @model_validator(mode="after")
     def _precision_is_known(self) -> Self:
-        tensor = (
-            self.tensor_efficiency,
-            self.tensor_half_intensity,
-            self.tensor_fill_k,
-            self.tensor_flop_energy_pj,
-        )
-        peak = {"tf32": self.tf32_peak_tflops, "bf16": self.bf16_peak_tflops}
-        if self.precision != "fp32" and None in (*tensor, peak[self.precision]):
+        tensor = (self.tensor_efficiency, self.tensor_half_intensity, self.tensor_fill_k)
+        if self.precision != "fp32" and None in (*tensor, self.peaks_tflops[self.precision]):
             raise ValueError(
                 f"precision {self.precision} needs {self.precision}_peak_tflops and tensor_* keys"
             )
         return self
+
+    @model_validator(mode="after")
+    def _more_than_idle(self) -> Self:
+        if self.static_power_w >= self.tdp_w:
+            raise ValueError(f"static_power_w below tdp_w = {self.tdp_w:g}")
+        return self
+
+    @property
+    def peaks_tflops(self) -> Mapping[Precision, float | None]:
+        """Peak rate of matrix products in each precision, None where the GPU lacks it."""
+        return {
+            "fp32": self.fp32_peak_tflops,
+            "tf32": self.tf32_peak_tflops,
+            "fp16": self.fp16_peak_tflops,
+            "bf16": self.bf16_peak_tflops,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +102,15 @@ class _Kernel:
     launches: float
     device_ns: float
     energy_pj: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Energies:
+    """What one operation and one byte between memory and chip draw."""
+
+    flop_pj: float
+    product_flop_pj: float
+    byte_pj: float
 
 
 @dataclass(frozen=True)
@@ -125,19 +150,31 @@ class GpuModel:
     @cached_property
     def _gemm_rates(self) -> GemmRates:
         p = self.params
-        peaks = {"tf32": p.tf32_peak_tflops, "bf16": p.bf16_peak_tflops}
-        peak, efficiency = p.fp32_peak_tflops, p.gemm_efficiency
-        half, fill = p.gemm_half_intensity, p.gemm_fill_k
+        efficiency, half, fill = p.gemm_efficiency, p.gemm_half_intensity, p.gemm_fill_k
         if p.precision != "fp32":  # all given, by _precision_is_known
-            peak, efficiency = peaks[p.precision] or 0.0, p.tensor_efficiency or 0.0
+            efficiency = p.tensor_efficiency or 0.0
             half, fill = p.tensor_half_intensity or 0.0, p.tensor_fill_k or 0.0
         return GemmRates(
             sm_count=p.sm_count,
-            peak_flop_per_ns=peak * FLOP_PER_NS_PER_TFLOPS,
+            peak_flop_per_ns=(p.peaks_tflops[p.precision] or 0.0) * FLOP_PER_NS_PER_TFLOPS,
             memory_bytes_per_ns=p.memory_bandwidth_bytes_per_ns * p.gemm_memory_efficiency,
             efficiency=efficiency,
             half_intensity=half,
             fill_k=fill,
+        )
+
+    @cached_property
+    def _energies(self) -> _Energies:
+        p = self.params
+        busy_w = p.tdp_w - p.static_power_w
+        peaks = (p.fp32_peak_tflops * FLOP_PER_NS_PER_TFLOPS, self._gemm_rates.peak_flop_per_ns)
+        rates = (*peaks, p.memory_bandwidth_bytes_per_ns)
+        plain, product, byte = (pj_from_power(busy_w, 1 / rate) for rate in rates)
+        flop_pj = _given(p.flop_energy_pj, plain)
+        return _Energies(
+            flop_pj,
+            flop_pj if p.precision == "fp32" else _given(p.tensor_flop_energy_pj, product),
+            _given(p.memory_energy_pj_per_byte, byte),
         )
 
     def _task(self, task: TaskWork) -> Cost:
@@ -170,21 +207,21 @@ class GpuModel:
         shared = role is Role.OPTIMIZER and p.optimizer != "per-tensor"
         launches = 1 / p.optimizer_tensors_per_launch if shared else 1.0
         moved = _moved_bytes(group)
-        floor_ns, flop_pj = p.kernel_floor_ns, p.flop_energy_pj
+        energies = self._energies
+        floor_ns, flop_pj = p.kernel_floor_ns, energies.flop_pj
         gemm = group[0].gemm
         if gemm is None:
             device_ns = stream_ns(moved, self.family_bytes_per_ns(group[0].family))
         else:
             floor_ns = p.gemm_floor_ns
-            item = _BF16_BYTES if p.precision == "bf16" else _FP32_BYTES
+            item = _HALF_BYTES if p.precision in ("fp16", "bf16") else _FP32_BYTES
             device_ns = self.product_ns(Product(gemm.batch, gemm.m, gemm.k, gemm.n, item))
-            if p.precision != "fp32":
-                flop_pj = p.tensor_flop_energy_pj or 0.0
+            flop_pj = energies.product_flop_pj
         flops = sum(op.flops for op in group)
         return _Kernel(
             launches,
             launches * floor_ns + device_ns,
-            flops * flop_pj + moved * p.memory_energy_pj_per_byte,
+            flops * flop_pj + moved * energies.byte_pj,
         )
 
 
@@ -199,3 +236,7 @@ def _moved_bytes(group: Sequence[OpWork]) -> int:
     read = group[0].bytes_inner + sum(op.bytes_read - op.bytes_inner for op in group)
     written = sum(op.bytes_leaving for op in group[:-1]) + group[-1].bytes_written
     return read + written
+
+
+def _given(value: float | None, bound: float) -> float:
+    return bound if value is None else value

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Sequence
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from itertools import permutations
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from hptc.target import DeviceSpec, Target
 
 _BUILTIN = "builtin:"
 _SUFFIX = ".toml"
+_TARGETS = files("cost_models").joinpath("targets")
+_BASES = _TARGETS.joinpath("bases")
 
 
 def load_target(name_or_path: str, overrides: Sequence[str] = ()) -> Target:
@@ -54,7 +57,16 @@ def target_from_toml(text: str, where: str) -> Target:
 
 def builtin_targets() -> tuple[str, ...]:
     """Return the names of the targets that come with hptc, in alphabetical order."""
-    names = (entry.name for entry in files("cost_models").joinpath("targets").iterdir())
+    return _names_in(_TARGETS)
+
+
+def base_targets() -> tuple[str, ...]:
+    """Return the names of what targets may extend, but that is no target in itself."""
+    return _names_in(_BASES)
+
+
+def _names_in(folder: Traversable) -> tuple[str, ...]:
+    names = (entry.name for entry in folder.iterdir())
     return tuple(sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)))
 
 
@@ -133,12 +145,13 @@ def _read(name: str, seen_from: str) -> tuple[str, Document]:
     builtin = name.removeprefix(_BUILTIN)
     if not name.startswith(_BUILTIN) and (name.endswith(_SUFFIX) or "/" in name):
         return _read_file(Path(seen_from).parent / name)
-    if builtin not in builtin_targets():
+    folder = _BASES if builtin in base_targets() else _TARGETS
+    if builtin not in _names_in(folder):
         place = f"target {name}" if not seen_from else f"target {seen_from}, extends"
         refuse_unknown(
             place, "a path to a .toml file or a built-in target", builtin, builtin_targets()
         )
-    entry = files("cost_models").joinpath("targets", builtin + _SUFFIX)
+    entry = folder.joinpath(builtin + _SUFFIX)
     return _BUILTIN + builtin, _parsed(entry.read_text(encoding="utf-8"), _BUILTIN + builtin)
 
 

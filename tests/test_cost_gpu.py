@@ -5,7 +5,7 @@ import pytest
 from benchmarks.cost_models.gpu import scores
 from cost_models.gpu import GpuModel, GpuParams
 from cost_models.gpu_kernels import GemmRates, Product, gemm_ns, stream_ns
-from cost_models.load import load_target
+from cost_models.load import builtin_targets, load_target, target_from_toml
 from hptc.cost import Cost
 from hptc.errors import TargetError
 from tests.cost_examples import layer, work_of
@@ -93,6 +93,39 @@ def test_tensor_cores_speed_up_products_only() -> None:
 def test_a_precision_without_a_peak_is_refused() -> None:
     with pytest.raises(TargetError, match="precision tf32 needs tf32_peak_tflops"):
         load_target("gpu-v100", ["devices.gpu.precision=tf32"])
+
+
+DATA_SHEET = """
+schema_version = 1
+name = "made-up"
+extends = "builtin:gpu-datasheet"
+[devices.gpu]
+sm_count = 50
+fp32_peak_tflops = 10.0
+fp16_peak_tflops = 80.0
+memory_bandwidth_bytes_per_ns = 500.0
+tdp_w = 150.0
+"""
+
+
+def test_a_gpu_is_priced_from_its_data_sheet_alone() -> None:
+    target = target_from_toml(DATA_SHEET, "made-up")
+    model = GpuModel(GpuParams.model_validate(target.device("gpu").table))
+    large = Product(1, 4096, 4096, 4096, 4)
+    share = large.flops / 10_000 / model.product_ns(large)
+    assert 0.5 < share <= 1.0
+    assert cost_of("h", tokens=64).energy_pj > 0
+
+
+def test_what_is_only_extended_is_no_target() -> None:
+    assert "gpu-datasheet" not in builtin_targets()
+    with pytest.raises(TargetError, match="expected the key 'sm_count'"):
+        load_target("gpu-datasheet")
+
+
+def test_a_card_that_idles_at_its_full_power_is_refused() -> None:
+    with pytest.raises(TargetError, match="static_power_w below tdp_w = 300"):
+        load_target("gpu", ["devices.gpu.static_power_w=300.0"])
 
 
 def test_measured_kernels_are_met() -> None:

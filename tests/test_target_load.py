@@ -43,7 +43,8 @@ def test_built_in_targets_round_trip_without_a_warning(name: str) -> None:
 
 def test_the_built_in_targets_are_those_documented() -> None:
     assert builtin_targets() == (
-        "gpu", "gpu-a100", "gpu-h100", "gpu-v100", "hybrid", "hybrid-stack", "reram", "systolic",
+        "gpu", "gpu-a100", "gpu-h100", "gpu-l4", "gpu-t4", "gpu-v100",
+        "hybrid", "hybrid-stack", "reram", "systolic",
     )  # fmt: skip
     assert {device.kind for device in load_target("hybrid").devices} == set(KINDS)
     assert load_target("gpu").devices == load_target("gpu-a100").devices
@@ -102,7 +103,10 @@ def test_overrides_are_applied_and_sourced() -> None:
         ("devices.reram.rows=0", "rows to be greater than 0, found 0"),
         ("devices.reram.rows=-128", "rows to be greater than 0, found -128"),
         ("devices.reram.rows=true", "rows to be a valid integer, found True"),
-        ("devices.gpu.precision=fp8", "precision to be 'fp32', 'tf32' or 'bf16', found 'fp8'"),
+        (
+            "devices.gpu.precision=fp8",
+            "precision to be 'fp32', 'tf32', 'fp16' or 'bf16', found 'fp8'",
+        ),
         ("devices.gpu.static_power_w=inf", "static_power_w to be a finite number"),
         ("devices.gpu.kind=tpu", "one of gpu, reram, systolic, found 'tpu'"),
         ("devices.reram=3", "devices"),
