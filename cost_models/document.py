@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from cost_models.link import LinkTable, TopologyTable
+from cost_models.ranges import ranges_of, with_numbers
 from cost_models.registry import KINDS
 from hptc.errors import TargetError
 
@@ -35,11 +36,23 @@ class TargetDocument(BaseModel):
 
 
 def parse_document(data: Mapping[str, object], where: str) -> TargetDocument:
-    """Check a whole document, devices included.
+    """Check a whole document, devices included, with its ranges at either end.
+
+    Returns:
+        The document with the typical number in the place of each range.
 
     Raises:
         TargetError: Naming the file, the key and what is allowed there.
     """
+    ranges = ranges_of(data, where)
+    typical = with_numbers(data, {item.path: item.typical for item in ranges})
+    for item in ranges:
+        for end in {item.low, item.high} - {item.typical}:
+            _parse_numbers(with_numbers(typical, {item.path: end}), where)
+    return _parse_numbers(typical, where)
+
+
+def _parse_numbers(data: Mapping[str, object], where: str) -> TargetDocument:
     document = _validated(TargetDocument, data, where)
     for name, table in document.devices.items():
         _check_device(name, table, f"{where}, devices.{name}")

@@ -1,17 +1,19 @@
 """Read targets: built-in ones by name, others from TOML files."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import tomli_w
 
 from cost_models.document import TargetDocument, parse_document, refuse_unknown
 from cost_models.link import links_of
 from cost_models.merge import Document, resolved, with_overrides
+from cost_models.ranges import ranges_of, with_numbers, with_range_schema
 from cost_models.registry import KINDS
 from hptc.errors import TargetError
 from hptc.target import DeviceSpec, Target
@@ -55,6 +57,19 @@ def target_from_toml(text: str, where: str) -> Target:
     return _target(resolved(document, where, _read), f"target {where}")
 
 
+def at_numbers(target: Target, numbers: Mapping[str, float]) -> Target:
+    """Return the target with other numbers at some of the paths of its ranges.
+
+    What is not named takes its typical number, so the result has no ranges.
+
+    Raises:
+        TargetError: The numbers contradict one another.
+    """
+    typical = {item.path: item.typical for item in target.ranges}
+    document = with_numbers(tomllib.loads(target.toml), {**typical, **numbers})
+    return _target(document, f"target {target.name}")
+
+
 def builtin_targets() -> tuple[str, ...]:
     """Return the names of the targets that come with hptc, in alphabetical order."""
     return _names_in(_TARGETS)
@@ -76,9 +91,11 @@ def target_schema() -> dict[str, object]:
     Keys of devices that `extends` can supply are not marked as required.
     """
     schema = TargetDocument.model_json_schema()
-    definitions: dict[str, object] = schema.setdefault("$defs", {})
+    tables: dict[str, dict[str, Any]] = schema.setdefault("$defs", {})
+    definitions = {name: with_range_schema(table) for name, table in tables.items()}
+    schema["$defs"] = definitions
     for kind, entry in KINDS.items():
-        device = entry.params.model_json_schema()
+        device = with_range_schema(entry.params.model_json_schema())
         device.pop("required", None)
         device["properties"]["kind"] = {"const": kind}
         definitions[kind] = device
@@ -137,7 +154,7 @@ def _target(data: Document, where: str) -> Target:
         for name, table in document.devices.items()
     )
     links = links_of([*document.devices], document.topology, document.links)
-    return Target(document.name, devices, links, tomli_w.dumps(data))
+    return Target(document.name, devices, links, tomli_w.dumps(data), ranges_of(data, where))
 
 
 def _read(name: str, seen_from: str) -> tuple[str, Document]:

@@ -2,8 +2,10 @@
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeGuard
 
 from cost_models.document import refuse_unknown
+from cost_models.ranges import is_range
 from hptc.errors import TargetError
 
 Document = dict[str, object]
@@ -13,15 +15,15 @@ SET_SOURCE = "--set on the command line"
 def merged(base: Mapping[str, object], child: Mapping[str, object]) -> Document:
     """Return `base` with the tables of `child` laid over it.
 
-    A link replaces the one between the same two devices; a number that replaces another loses the
-    other's source.
+    A link replaces the one between the same two devices; a number or a range that replaces another
+    does so whole, and without the other's source.
     """
     result: Document = dict(base)
     for key, value in child.items():
         known = result.get(key)
         if key == "links" and isinstance(known, list) and isinstance(value, list):
             result[key] = _merged_links(known, value)
-        elif isinstance(known, Mapping) and isinstance(value, Mapping):
+        elif _is_table(known) and _is_table(value):
             result[key] = merged(_without_sources(known, value), value)
         else:
             result[key] = value
@@ -111,6 +113,10 @@ def _value(text: str) -> object:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+
+
+def _is_table(value: object) -> TypeGuard[Mapping[str, object]]:
+    return isinstance(value, Mapping) and not is_range(value)
 
 
 def _bases(extends: object, where: str) -> list[str]:

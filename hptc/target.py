@@ -31,6 +31,19 @@ class LinkSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberRange:
+    """A number that sources disagree about, in the unit its key ends in."""
+
+    path: str
+    """`devices.NAME.KEY`, `links.SRC-DST.KEY` or `topology.KEY`."""
+    low: float
+    typical: float
+    """What costs are worked out from."""
+    high: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A validated target, with `extends` and overrides applied."""
 
@@ -38,7 +51,9 @@ class Target:
     devices: tuple[DeviceSpec, ...]
     links: tuple[LinkSpec, ...]
     toml: str
-    """The effective document, as stored in a bundle."""
+    """The effective document, as stored in a bundle; ranges are kept in it."""
+    ranges: tuple[NumberRange, ...] = ()
+    """Devices and links hold the typical number of each."""
 
     def device(self, name: str) -> DeviceSpec:
         """Return the device called `name` (KeyError if there is none)."""
