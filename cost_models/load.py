@@ -8,12 +8,10 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any
 
-import tomli_w
-
 from cost_models.document import TargetDocument, parse_document, refuse_unknown
 from cost_models.link import links_of
 from cost_models.merge import Document, resolved, with_overrides
-from cost_models.ranges import ranges_of, with_numbers, with_range_schema
+from cost_models.ranges import ranges_of, to_toml, with_numbers, with_range_schema
 from cost_models.registry import KINDS
 from hptc.errors import TargetError
 from hptc.target import DeviceSpec, Target
@@ -154,7 +152,7 @@ def _target(data: Document, where: str) -> Target:
         for name, table in document.devices.items()
     )
     links = links_of([*document.devices], document.topology, document.links)
-    return Target(document.name, devices, links, tomli_w.dumps(data), ranges_of(data, where))
+    return Target(document.name, devices, links, to_toml(data), ranges_of(data, where))
 
 
 def _read(name: str, seen_from: str) -> tuple[str, Document]:

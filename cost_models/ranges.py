@@ -10,6 +10,7 @@ from copy import deepcopy
 from functools import cache
 from typing import Any
 
+import tomli_w
 from pydantic import BaseModel
 
 from cost_models.link import LinkTable, TopologyTable
@@ -47,12 +48,20 @@ def ranges_of(document: Mapping[str, object], where: str) -> tuple[NumberRange, 
 
 def with_numbers(document: Mapping[str, object], numbers: Mapping[str, float]) -> Document:
     """Return the document with the numbers at some paths replaced."""
-    result = deepcopy(dict(document))
-    for place, _, table in _tables(result):
-        table.update(
-            {key: numbers[f"{place}.{key}"] for key in table if f"{place}.{key}" in numbers}
-        )
-    return result
+    return _replaced(document, numbers)
+
+
+def to_toml(document: Mapping[str, object]) -> str:
+    """Return a document as TOML with each range in a line (tomli_w makes tables of them)."""
+    ranges = {
+        item.path: {end: getattr(item, end) for end in ENDS} for item in ranges_of(document, "")
+    }
+    marks = {path: f"<range of {path}>" for path in ranges}
+    text = tomli_w.dumps(_replaced(document, marks))
+    for path, mark in marks.items():
+        inline = ", ".join(tomli_w.dumps(ranges[path]).splitlines())
+        text = text.replace(f'"{mark}"', f"{{ {inline} }}")
+    return text
 
 
 def with_range_schema(schema: dict[str, Any]) -> dict[str, Any]:
@@ -129,6 +138,13 @@ def _source(table: Mapping[str, object], key: str) -> str:
     if isinstance(sources, Mapping):
         return str(sources.get(key, ""))
     return str(table.get("source", ""))
+
+
+def _replaced(document: Mapping[str, object], values: Mapping[str, object]) -> Document:
+    result = deepcopy(dict(document))
+    for place, _, table in _tables(result):
+        table.update({k: values[f"{place}.{k}"] for k in table if f"{place}.{k}" in values})
+    return result
 
 
 def _tables(

@@ -28,6 +28,7 @@ def test_a_range_is_priced_at_its_typical_number_and_kept() -> None:
     assert target.device("reram").table["write_energy_pj_per_cell"] == 120.0
     found = range_of(target, ENERGY)
     assert found == NumberRange(ENERGY, 1.29, 120.0, 3910.0, "PUMA to PipeLayer")
+    assert "cell = { low = 1.29, typical = 120.0, high = 3910.0 }" in target.toml
     assert target_from_toml(target.toml, "bundle") == target
     assert not check_target(target)
 
