@@ -10,7 +10,9 @@ is left. The formulas are in `crossbar`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
 
 from cost_models.copies import Demand, allot_copies
 from cost_models.crossbar import (
@@ -86,9 +88,21 @@ class ReramParams(DeviceParams):
     write_energy_pj_per_cell: NonNegative
     """One programming of one cell, all its pulses."""
     write_power_cap_w: Positive
+    wear_imbalance: Annotated[float, Field(ge=1, allow_inf_nan=False)]
+    """Writes of the hottest cell over the mean."""
     endurance_writes: Positive
+    """Programmings of one cell, verify pulses and all, until it fails."""
     max_copies: Count
     """Most copies of one matrix that share the vectors of a task."""
+
+    @field_validator("endurance_writes")
+    @classmethod
+    def _survives_programming(cls, writes: float, info: ValidationInfo) -> float:
+        """Refuse arrays whose hottest cell fails at the first programming."""
+        least = info.data.get("wear_imbalance", 1.0)
+        if writes < least:
+            raise ValueError(f"at least wear_imbalance ({least:g}): one programming of the array")
+        return writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +140,7 @@ class ReramModel:
             static_power_w=self.params.static_power_w,
             capacity_crossbars=self.params.crossbars,
             tasks=costs,
-            write_budget_per_cell=self.params.endurance_writes,
+            write_budget_per_cell=self.params.endurance_writes / self.params.wear_imbalance,
         )
 
     def figures(self) -> Mapping[str, float]:

@@ -11,6 +11,7 @@ from typing import Any
 from cost_models.load import load_target
 from cost_models.price import price
 from hptc import __version__
+from hptc.cost import CostTable
 from hptc.errors import HptcError
 from hptc.frontend.capture import capture
 from hptc.frontend.flatten import ExampleInputs
@@ -66,6 +67,7 @@ class _Placed:
     compiled: CompiledPhase
     posed: Posed
     solution: Solution
+    costs: CostTable
 
 
 def compile_model(
@@ -158,7 +160,7 @@ def _compile_phase(
 ) -> _Phase:
     placed = _place(graph, target, options, hooks, time_s)
     compiled, posed = placed.compiled, placed.posed
-    report = phase_report(compiled.graph, posed, placed.solution, compiled.schedule)
+    report = phase_report(compiled.graph, posed, placed.solution, compiled.schedule, placed.costs)
     report |= _baselines(
         compiled.graph, posed, target, options.steps.get(graph.phase, DEFAULT_STEPS)
     )
@@ -183,7 +185,7 @@ def _place(graph: Graph, target: Target, options: Options, hooks: Hooks, time_s:
     )
     schedule = build_schedule(graph, tasks, costs, posed, solution.assignment)
     check_schedule(graph, schedule)
-    return _Placed(CompiledPhase(graph, schedule, target.toml), posed, solution)
+    return _Placed(CompiledPhase(graph, schedule, target.toml), posed, solution, costs)
 
 
 def _baselines(graph: Graph, posed: Posed, target: Target, steps: int) -> Json:

@@ -51,7 +51,7 @@ class DeviceCosts:
     matrices run at the same time, and all programmed matrices must fit."""
     tasks: Mapping[str, Cost | None]
     write_budget_per_cell: float | None = None
-    """Endurance in writes per cell, for a device that wears."""
+    """Mean writes per cell after which the hottest cell fails, for a device that wears."""
 
 
 @dataclass(frozen=True, slots=True)

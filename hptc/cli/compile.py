@@ -186,10 +186,19 @@ def _report(program: Program, path: Path, emitted: Mapping[str, Path], *, as_jso
         say(
             f"{name}: {figures['ops']} operations, {macs} MACs a step, in {figures['tasks']} "
             f"tasks ({placed}, folded {folded}), {figures['crossbars_used']} crossbars"
+            f"{_wear(figures)}"
         )
         if figures["status"] != "optimal":
             warn(f"{name}: best found in the time given, {figures['gap']:.1%} above the bound")
     say(f"wrote {', '.join(str(file) for file in (path, *emitted.values()))}")
+
+
+def _wear(figures: Mapping[str, Any]) -> str:
+    kinds = (("steps_to_failure", "steps"), ("programmings_to_failure", "programmings"))
+    lasting = [
+        f"{human_count(figures[key])} {noun}" for key, noun in kinds if figures[key] is not None
+    ]
+    return f", which last {' and '.join(lasting)}" if lasting else ""
 
 
 def _row(figures: Mapping[str, Any]) -> tuple[str, ...]:

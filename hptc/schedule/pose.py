@@ -9,6 +9,7 @@ from hptc.errors import InfeasibleError
 from hptc.ir.graph import Graph
 from hptc.ir.tasks import Task
 from hptc.partition import problem as pb
+from hptc.schedule.wear import lasting_steps
 from hptc.target import Target
 from hptc.units import BITS_PER_BYTE, pj_from_power
 
@@ -137,9 +138,10 @@ def _task(
 
 def _wears_out(device: DeviceCosts, cost: Cost, steps: int) -> bool:
     """Whether rewriting the task's matrix every step exceeds the endurance of the cells."""
-    if device.write_budget_per_cell is None or cost.crossbars is None:
+    budget, use = device.write_budget_per_cell, cost.crossbars
+    if budget is None or use is None or not use.writes_per_step:
         return False
-    return cost.crossbars.writes_per_step * steps > device.write_budget_per_cell
+    return steps > lasting_steps(budget, use)
 
 
 def _no_device(task: Task, costs: CostTable, worn: Sequence[str]) -> InfeasibleError:

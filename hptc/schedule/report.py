@@ -4,12 +4,14 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
+from hptc.cost import CostTable
 from hptc.ir.axes import RowFlow, row_flows
 from hptc.ir.graph import Graph, Op, OperandTag, Role
 from hptc.ir.ops import work
 from hptc.partition import problem as pb
-from hptc.schedule.model import InstructionKind, Schedule
+from hptc.schedule.model import Instruction, InstructionKind, Schedule
 from hptc.schedule.pose import Posed
+from hptc.schedule.wear import wear
 from hptc.units import PJ_PER_NJ
 
 Json = dict[str, object]
@@ -20,6 +22,7 @@ def phase_report(
     posed: Posed,
     solution: pb.Solution,
     schedule: Schedule,
+    costs: CostTable,
 ) -> Json:
     """Return the report of one phase, baselines aside, with the keys of DESIGN section 9.
 
@@ -47,6 +50,7 @@ def phase_report(
         "crossbars_used": _crossbars_used(posed, solution.assignment),
         "program_ns": schedule.program_ns,
         "program_nj": schedule.program_pj / PJ_PER_NJ,
+        **asdict(wear(costs, {i.task: i.device for i in _execs(schedule)})),
         "transfers": sum(i.kind is InstructionKind.TRANSFER for i in schedule.step),
     }
 
@@ -91,11 +95,14 @@ def _rows(found: RowFlow) -> Json:
 
 def _devices(posed: Posed, schedule: Schedule) -> Json:
     found = {name: [0, 0] for name in posed.devices}
-    for instruction in schedule.step:
-        if instruction.kind is InstructionKind.EXEC:
-            found[instruction.device][0] += len(instruction.ops)
-            found[instruction.device][1] += instruction.end_ns - instruction.start_ns
+    for instruction in _execs(schedule):
+        found[instruction.device][0] += len(instruction.ops)
+        found[instruction.device][1] += instruction.end_ns - instruction.start_ns
     return {name: {"ops": ops, "busy_ns": busy_ns} for name, (ops, busy_ns) in found.items()}
+
+
+def _execs(schedule: Schedule) -> list[Instruction]:
+    return [i for i in schedule.step if i.kind is InstructionKind.EXEC]
 
 
 def _crossbars_used(posed: Posed, assignment: pb.Assignment) -> int:
