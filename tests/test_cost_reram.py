@@ -2,8 +2,10 @@ from typing import Any
 
 import pytest
 
-from cost_models.copies import Demand, allot_copies
-from cost_models.crossbar import (
+from cost_models.load import load_target
+from cost_models.reram import ReramModel, ReramParams
+from cost_models.reram.copies import Demand, allot_copies
+from cost_models.reram.geometry import (
     Drive,
     Geometry,
     Held,
@@ -19,8 +21,6 @@ from cost_models.crossbar import (
     read_counts,
     read_energy_pj,
 )
-from cost_models.load import load_target
-from cost_models.reram import ReramModel, ReramParams
 from hptc.cost import Cost, CrossbarUse, DeviceCosts
 from hptc.units import Ns, Pj
 from tests.cost_examples import layer, work_of

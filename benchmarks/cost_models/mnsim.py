@@ -4,7 +4,7 @@ from pathlib import Path
 
 from benchmarks.cost_models.score import EXACT, Score, score
 from benchmarks.cost_models.tables import rows_of
-from cost_models.crossbar import Geometry, Held, SliceLayout, program_time_ns
+from cost_models.reram.geometry import Geometry, Held, SliceLayout, program_time_ns
 
 TABLES = ("mnsim_crossbar_rw.csv", "mnsim_fc.csv")
 

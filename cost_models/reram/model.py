@@ -10,12 +10,9 @@ is left. The formulas are in `crossbar`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
-
-from cost_models.copies import Demand, allot_copies
-from cost_models.crossbar import (
+from cost_models.reram.copies import Demand, allot_copies
+from cost_models.reram.geometry import (
     Drive,
     Geometry,
     Held,
@@ -32,77 +29,13 @@ from cost_models.crossbar import (
     read_counts,
     read_energy_pj,
 )
-from cost_models.model import Count, DeviceParams, NonNegative, Positive
+from cost_models.reram.params import ReramParams
 from cost_models.work import Matrix, TaskWork
 from hptc.cost import Cost, CrossbarUse, DeviceCosts
 from hptc.ir.graph import Role
 from hptc.units import Ns, Pj
 
 TRANSPOSED_SUFFIX = "^T"
-
-
-class ReramParams(DeviceParams):
-    """Crossbars of one kind, with their converters and buffers."""
-
-    crossbars: Count
-    rows: Count
-    cols: Count
-    cell_bits: Count
-    weight_bits: Count
-    input_bits: Count
-    gradient_bits: Count
-    """Bits of an input that is a gradient."""
-    output_bits: Count
-    """Bits of an output kept in the buffers."""
-    slice_layout: Literal["adjacent", "per-array"]
-    transposable: bool
-    """Arrays can be read along their columns; otherwise a transposed copy is programmed."""
-    input_mode: Literal["bit-serial", "multi-bit", "pulse-width"]
-    dac_bits: Count
-    pulse_unit_ns: Positive
-    """Shortest pulse of the pulse-width mode."""
-    array_read_ns: Positive
-    adc_bits: Count
-    adc_rate_gsps: Positive
-    adc_columns: Count
-    """Columns that share an ADC."""
-    adc_rows: Count
-    """Rows that share an ADC, for transposed reads."""
-    dac_energy_pj: NonNegative
-    """One line, one phase."""
-    cell_read_energy_pj: NonNegative
-    """One cell, one phase."""
-    adc_energy_pj_per_level: NonNegative
-    """One conversion takes 2**adc_bits of it (Walden's figure of merit)."""
-    shift_add_energy_pj: NonNegative
-    """One conversion."""
-    buffer_energy_pj_per_byte: NonNegative
-    dispatch_ns: NonNegative
-    """To start a task: fetch its descriptor, set up address generators."""
-    read_power_cap_w: Positive
-    """Of all reads together; a single task is slowed until it stays under it."""
-    write_pulse_ns: Positive
-    write_pulses: Count
-    """Pulses for one row, verify reads between them."""
-    verify_read_ns: NonNegative
-    write_energy_pj_per_cell: NonNegative
-    """One programming of one cell, all its pulses."""
-    write_power_cap_w: Positive
-    wear_imbalance: Annotated[float, Field(ge=1, allow_inf_nan=False)]
-    """Writes of the hottest cell over the mean."""
-    endurance_writes: Positive
-    """Programmings of one cell, verify pulses and all, until it fails."""
-    max_copies: Count
-    """Most copies of one matrix that share the vectors of a task."""
-
-    @field_validator("endurance_writes")
-    @classmethod
-    def _survives_programming(cls, writes: float, info: ValidationInfo) -> float:
-        """Refuse arrays whose hottest cell fails at the first programming."""
-        least = info.data.get("wear_imbalance", 1.0)
-        if writes < least:
-            raise ValueError(f"at least wear_imbalance ({least:g}): one programming of the array")
-        return writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +91,10 @@ class ReramModel:
         """Return the time in which one vector of `bits`-bit inputs passes through a matrix."""
         p, geometry = self.params, self.geometry()
         drive = Drive(InputMode(p.input_mode), p.dac_bits, p.pulse_unit_ns)
-        shared = p.adc_rows if transposed else p.adc_columns
-        lines = min(shared, converted_lines(held, geometry, transposed))
+        adcs = p.adcs_per_array
+        if transposed and p.row_adcs_per_array is not None:
+            adcs = p.row_adcs_per_array
+        lines = -(-converted_lines(held, geometry, transposed) // adcs)
         phase = phase_ns(drive, bits, p.array_read_ns, lines / p.adc_rate_gsps)
         passes = read_counts(held, geometry, transposed).passes
         return Ns(input_phases(drive, bits) * passes * phase)
