@@ -1,7 +1,8 @@
 """The shape of a target file, and how its mistakes are told.
 
-A device's numbers carry their source in a table beside them: `[devices.NAME.sources]` with one
-entry a key. Links and topologies have a single `source`.
+The numbers of devices, links and topologies carry their source in a table beside them, `sources`,
+with one entry a key. Links and topologies may name a `preset` instead (`link_presets`), which is
+replaced by its numbers before a document gets here.
 """
 
 import re
@@ -81,13 +82,25 @@ def _check_device(name: str, table: Mapping[str, object], where: str) -> None:
     params = KINDS[kind].params
     values = {key: value for key, value in table.items() if key != "kind"}
     checked = _validated(params, values, where)
-    for key in checked.sources:
-        if key not in params.model_fields:
-            refuse_unknown(f"{where}.sources", f"a key of kind {kind}", key, [*params.model_fields])
+    _check_sources(checked.sources, params, f"{where}.sources", f"a key of kind {kind}")
+
+
+def _check_sources(
+    sources: Mapping[str, str], model: type[BaseModel], where: str, what: str
+) -> None:
+    keys = [key for key in model.model_fields if key not in {"sources", "validation"}]
+    for key in sources:
+        if key not in keys:
+            refuse_unknown(where, what, key, keys)
 
 
 def _check_ends(document: TargetDocument, where: str) -> None:
+    if document.topology is not None:
+        place = f"{where}, topology.sources"
+        _check_sources(document.topology.sources, TopologyTable, place, "a key of the topology")
     for position, link in enumerate(document.links):
+        place = f"{where}, links.{position}.sources"
+        _check_sources(link.sources, LinkTable, place, "a key of a link")
         for end in (link.src, link.dst):
             if end not in document.devices:
                 place = f"{where}, links.{position}"
@@ -150,8 +163,8 @@ def _target_error(
 def _fields_at(model: type[BaseModel], path: Sequence[str]) -> Sequence[str]:
     """Names of the keys allowed where an error lies."""
     inner: Mapping[str, type[BaseModel]] = {"links": LinkTable, "topology": TopologyTable}
-    at = inner.get(path[0], model) if path else model
-    return tuple(at.model_fields)
+    at = inner.get(path[0]) if path else None
+    return (*at.model_fields, "preset") if at else tuple(model.model_fields)
 
 
 def _near(found: str, allowed: Sequence[str]) -> str:

@@ -1,11 +1,11 @@
 """Links between devices: listed in a target one by one, or generated from a topology."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import permutations
 from math import ceil, sqrt
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from cost_models.model import NonNegative, Positive
 from hptc.target import LinkSpec
@@ -20,8 +20,10 @@ class WireTable(BaseModel):
     """Each way."""
     latency_ns: NonNegative
     energy_pj_per_bit: NonNegative
-    source: str = ""
-    """Where the three numbers come from."""
+    sources: Mapping[str, str] = Field(default_factory=dict)
+    """Where each number comes from, by its key; `assumption: ...` where nothing was found."""
+    validation: Mapping[str, str] = Field(default_factory=dict)
+    """`latency` or `energy`: the table that it was compared with, and the error."""
 
 
 class LinkTable(WireTable):

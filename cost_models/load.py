@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from cost_models.document import TargetDocument, parse_document, refuse_unknown
-from cost_models.link import links_of
+from cost_models.link import WireTable, links_of
+from cost_models.link_presets import link_presets, with_presets
 from cost_models.merge import Document, resolved, with_overrides
 from cost_models.ranges import ranges_of, to_toml, with_numbers, with_range_schema
 from cost_models.registry import KINDS
@@ -92,6 +93,8 @@ def target_schema() -> dict[str, object]:
     tables: dict[str, dict[str, Any]] = schema.setdefault("$defs", {})
     definitions = {name: with_range_schema(table) for name, table in tables.items()}
     schema["$defs"] = definitions
+    for wire in ("LinkTable", "TopologyTable"):
+        _allow_preset(definitions[wire])
     for kind, entry in KINDS.items():
         device = with_range_schema(entry.params.model_json_schema())
         device.pop("required", None)
@@ -106,22 +109,25 @@ def target_schema() -> dict[str, object]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
+def _allow_preset(wire: dict[str, Any]) -> None:
+    """Add `preset`, which supplies the numbers that are else required."""
+    wire["properties"]["preset"] = {"enum": sorted(link_presets())}
+    supplied = {*WireTable.model_fields}
+    wire["required"] = [key for key in wire["required"] if key not in supplied]
+
+
 def check_target(target: Target) -> tuple[str, ...]:
     """Return warnings about a valid target: numbers without a source, devices without a link."""
     document = parse_document(tomllib.loads(target.toml), target.name)
     return (
         *(warning for device in target.devices for warning in _unsourced(device)),
         *(
-            f"links: {link.src} - {link.dst} has no source"
+            warning
             for link in document.links
-            if not link.source
+            for warning in _unsourced_wire(f"links: {link.src} - {link.dst}", link)
         ),
         *_gaps(target),
-        *(
-            ["topology: no source"]
-            if document.topology is not None and not document.topology.source
-            else []
-        ),
+        *(_unsourced_wire("topology", document.topology) if document.topology else []),
     )
 
 
@@ -132,6 +138,15 @@ def _unsourced(device: DeviceSpec) -> list[str]:
         f"devices.{device.name}: {key} = {value} has no source"
         for key, value in device.table.items()
         if isinstance(value, int | float) and not isinstance(value, bool) and key not in known
+    ]
+
+
+def _unsourced_wire(place: str, wire: WireTable) -> list[str]:
+    numbers = wire.model_dump(include={*WireTable.model_fields} - {"sources", "validation"})
+    return [
+        f"{place}: {key} = {value} has no source"
+        for key, value in numbers.items()
+        if key not in wire.sources
     ]
 
 
@@ -185,6 +200,6 @@ def _read_file(path: Path) -> tuple[str, Document]:
 
 def _parsed(text: str, where: str) -> Document:
     try:
-        return tomllib.loads(text)
+        return with_presets(tomllib.loads(text), f"target {where}")
     except tomllib.TOMLDecodeError as error:
         raise TargetError(f"target {where}", expected="TOML", found=str(error)) from None

@@ -2,32 +2,14 @@
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeGuard
 
 from cost_models.document import refuse_unknown
-from cost_models.ranges import is_range
+from cost_models.link_presets import with_presets
+from cost_models.overlay import merged
 from hptc.errors import TargetError
 
 Document = dict[str, object]
 SET_SOURCE = "--set on the command line"
-
-
-def merged(base: Mapping[str, object], child: Mapping[str, object]) -> Document:
-    """Return `base` with the tables of `child` laid over it.
-
-    A link replaces the one between the same two devices; a number or a range that replaces another
-    does so whole, and without the other's source.
-    """
-    result: Document = dict(base)
-    for key, value in child.items():
-        known = result.get(key)
-        if key == "links" and isinstance(known, list) and isinstance(value, list):
-            result[key] = _merged_links(known, value)
-        elif _is_table(known) and _is_table(value):
-            result[key] = merged(_without_sources(known, value), value)
-        else:
-            result[key] = value
-    return result
 
 
 def resolved(
@@ -76,7 +58,8 @@ def with_overrides(document: Document, overrides: Sequence[str]) -> Document:
                 hint="For example --set devices.reram.adc_bits=6.",
             )
         keys = path.strip().split(".")
-        document = merged(document, _nested(document, keys, _value(text.strip()), setting))
+        change = _nested(document, keys, _value(text.strip()), setting)
+        document = merged(document, with_presets(change, f"--set {setting}"))
     return document
 
 
@@ -92,10 +75,8 @@ def _nested(
             refuse_unknown(f"--set {setting}", f"a table of {inside}", key, tables)
         place = place[key]
     change: Document = {keys[-1]: value}
-    if isinstance(place, Mapping) and "kind" in place:
+    if isinstance(place, Mapping) and "kind" in place and not isinstance(value, str):
         change["sources"] = {keys[-1]: SET_SOURCE}
-    elif isinstance(place, Mapping) and "source" in place:
-        change["source"] = SET_SOURCE
     for key in reversed(keys[:-1]):
         change = {key: change}
     return change
@@ -115,33 +96,9 @@ def _value(text: str) -> object:
         return text
 
 
-def _is_table(value: object) -> TypeGuard[Mapping[str, object]]:
-    return isinstance(value, Mapping) and not is_range(value)
-
-
 def _bases(extends: object, where: str) -> list[str]:
     entries = extends if isinstance(extends, list) else [extends]
     names = [entry for entry in entries if isinstance(entry, str)]
     if len(names) != len(entries):
         raise TargetError(where, expected="extends to name targets", found=repr(extends))
     return names
-
-
-def _without_sources(known: Mapping[str, object], child: Mapping[str, object]) -> Document:
-    """The base table without the sources of what the child replaces."""
-    sources = known.get("sources")
-    if not isinstance(sources, Mapping):
-        return dict(known)
-    kept = {key: text for key, text in sources.items() if key not in child}
-    return {**known, "sources": kept}
-
-
-def _merged_links(base: list[object], child: list[object]) -> list[object]:
-    replaced = {_ends(link) for link in child}
-    return [link for link in base if _ends(link) not in replaced] + child
-
-
-def _ends(link: object) -> frozenset[object]:
-    return (
-        frozenset([link.get("src"), link.get("dst")]) if isinstance(link, Mapping) else frozenset()
-    )

@@ -8,7 +8,7 @@ from the typical number; `hptc.sensitivity` puts the ends in its place. A path n
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from functools import cache
-from typing import Any
+from typing import Any, TypeGuard
 
 import tomli_w
 from pydantic import BaseModel
@@ -23,7 +23,7 @@ ENDS = ("low", "typical", "high")
 _NUMBERS = {"number", "integer"}
 
 
-def is_range(value: object) -> bool:
+def is_range(value: object) -> TypeGuard[Mapping[str, Any]]:
     """Return whether a value of a target file is meant as a range, not as a table of tables."""
     if not isinstance(value, Mapping) or value.keys().isdisjoint(ENDS):
         return False
@@ -135,9 +135,7 @@ def _is_number(value: object) -> bool:
 
 def _source(table: Mapping[str, object], key: str) -> str:
     sources = table.get("sources")
-    if isinstance(sources, Mapping):
-        return str(sources.get(key, ""))
-    return str(table.get("source", ""))
+    return str(sources.get(key, "")) if isinstance(sources, Mapping) else ""
 
 
 def _replaced(document: Mapping[str, object], values: Mapping[str, object]) -> Document:

@@ -167,7 +167,7 @@ def test_one_hop_topologies_join_every_pair(kind: str) -> None:
     target = target_from_toml(four_systolic(f'[topology]\nkind = "{kind}"\n{WIRE}'), "t")
     assert len(target.links) == 12
     assert {link.latency_ns for link in target.links} == {10.0}
-    assert "topology: no source" in check_target(target)
+    assert "topology: latency_ns = 10.0 has no source" in check_target(target)
 
 
 def test_a_mesh_charges_every_hop() -> None:
@@ -191,7 +191,7 @@ def test_missing_pairs_are_warned_about() -> None:
     chain = "".join(link.format(f"d{number}", f"d{number + 1}") for number in range(3))
     warnings = check_target(target_from_toml(four_systolic(chain), "t"))
     assert "links: none from d0 to d2" in warnings
-    assert "links: d0 - d1 has no source" in warnings
+    assert "links: d0 - d1: latency_ns = 10.0 has no source" in warnings
 
 
 def test_the_schema_lists_every_key_with_its_kind() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from cost_models.load import at_numbers, check_target, load_target, target_from_toml, target_schema
-from cost_models.merge import merged
+from cost_models.overlay import merged
 from hptc.errors import TargetError
 from hptc.target import NumberRange, Target
 
@@ -66,7 +66,8 @@ def test_a_range_replaces_another_whole(tmp_path: Path) -> None:
 def test_links_and_topologies_have_ranges() -> None:
     wire = "latency_ns = 10.0\nenergy_pj_per_bit = {low = 0.1, typical = 0.5, high = 5}\n"
     wire += "bandwidth_bytes_per_ns = 2.0\n"
-    link = f'[[links]]\nsrc = "systolic"\ndst = "reram"\n{wire}source = "ours"\n'
+    sources = '[links.sources]\nenergy_pj_per_bit = "ours"\n'
+    link = f'[[links]]\nsrc = "systolic"\ndst = "reram"\n{wire}{sources}'
     target = target_from_toml(child(rest=link), "mine.toml")
     path = "links.systolic-reram.energy_pj_per_bit"
     assert range_of(target, path) == NumberRange(path, 0.1, 0.5, 5, "ours")
