@@ -145,16 +145,22 @@ def retime(instance: Instance, schedule: Schedule) -> Schedule:
 
     The starts of `schedule` are read only as the sequence of tasks and transfers.
     """
-    items = _sequence(instance, schedule)
+    return follow(instance, schedule.modes, sequence(instance, schedule))
+
+
+def follow(
+    instance: Instance, modes: tuple[int, ...], items: Sequence[tuple[int, int, int]]
+) -> Schedule:
+    """Start everything as early as a sequence, as `sequence` returns it, allows."""
     count, values = instance.devices, instance.problem.values
-    at = [instance.device[task][mode] for task, mode in enumerate(schedule.modes)]
+    at = [instance.device[task][mode] for task, mode in enumerate(modes)]
     free_row = [0] * len(instance.resources)
     free_wire = dict.fromkeys(instance.link_of, 0)
     start, end = [0] * len(at), [0] * len(at)
     sends: dict[tuple[int, int], int] = {}
     for task, v, device in items:
         if v < 0:
-            row = instance.resource[task][schedule.modes[task]]
+            row = instance.resource[task][modes[task]]
             ready = free_row[row]
             for u in instance.inputs[task]:
                 source = values[u].src
@@ -164,16 +170,16 @@ def retime(instance: Instance, schedule: Schedule) -> Schedule:
                 elif not values[u].carried:
                     ready = max(ready, end[source])
             start[task] = ready
-            end[task] = free_row[row] = ready + instance.duration[task][schedule.modes[task]]
+            end[task] = free_row[row] = ready + instance.duration[task][modes[task]]
         else:
             pair = at[task] * count + device
             ready = max(free_wire[pair], 0 if values[v].carried else end[task])
             sends[v, device] = ready
             free_wire[pair] = ready + instance.send[v][pair]
-    return Schedule(schedule.modes, tuple(start), tuple(end), sends)
+    return Schedule(modes, tuple(start), tuple(end), sends)
 
 
-def _sequence(instance: Instance, schedule: Schedule) -> list[tuple[int, int, int]]:
+def sequence(instance: Instance, schedule: Schedule) -> list[tuple[int, int, int]]:
     """Return (task, -1, -1) for tasks and (src, value, device) for transfers, in sequence."""
     count, values, rank = instance.devices, instance.problem.values, instance.rank
     at = [instance.device[task][mode] for task, mode in enumerate(schedule.modes)]

@@ -6,6 +6,7 @@ from itertools import chain
 
 from hptc.errors import InfeasibleError
 from hptc.partition.bounds import path_bound
+from hptc.partition.check import check
 from hptc.partition.cuts import cut_choices
 from hptc.partition.decode import decode_by_rank
 from hptc.partition.exact import Proof, prove
@@ -16,7 +17,8 @@ from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock, Limits, Progress
 from hptc.partition.objective import fits
 from hptc.partition.pool import is_pool, prove_pool, work_bound
-from hptc.partition.problem import Objective, Problem, Solution
+from hptc.partition.problem import Assignment, Objective, Problem, Solution
+from hptc.partition.replay import from_assignment
 from hptc.partition.rounding import Relaxing, load_bound
 from hptc.partition.search import Incumbent
 
@@ -38,6 +40,7 @@ def solve(
     *,
     objective: Objective = Objective.LATENCY,
     limits: Limits = DEFAULT_LIMITS,
+    start: Assignment | None = None,
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Solution:
@@ -47,6 +50,7 @@ def solve(
         problem: tasks, devices, links and values.
         objective: latency (ns) or energy (pJ).
         limits: when to stop; the time covers the bound.
+        start: an assignment to begin with; the answer is no worse.
         progress: called on every better solution.
         stop: polled; True ends the solve with what there is.
 
@@ -57,9 +61,13 @@ def solve(
         InfeasibleError: no choice of devices keeps the constraint it names.
         ProblemError: the problem contradicts itself.
         TimeLimitError: the time passed before the first solution.
+        VerifyError: `start` breaks a rule of the problem.
     """
     clock = Clock(limits, stop)
     search = Incumbent(prepare(problem), objective, clock, progress)
+    if start is not None:
+        check(problem, start)
+        search.offer(from_assignment(search.instance, start), "start")
     try:
         _climb(search)
     except KeyboardInterrupt:

@@ -1,0 +1,37 @@
+"""An assignment under other numbers: the same devices and the same sequence, timed anew."""
+
+from hptc.partition.decode import Schedule, follow, sequence, to_assignment
+from hptc.partition.instance import Instance
+from hptc.partition.problem import Assignment
+
+
+def from_assignment(instance: Instance, assignment: Assignment) -> Schedule:
+    """Return an assignment in the solvers' form."""
+    placements, links = assignment.placements, instance.problem.links
+    return Schedule(
+        modes=tuple(placement.mode for placement in placements),
+        start=tuple(placement.start_ns for placement in placements),
+        end=tuple(placement.end_ns for placement in placements),
+        sends={(t.value, links[t.link].dst): t.start_ns for t in assignment.transfers},
+    )
+
+
+def replay(built: Instance, assignment: Assignment, found: Instance) -> Assignment | None:
+    """Return what becomes of an assignment if the numbers are not those it was made for.
+
+    Args:
+        built: The problem that the assignment answers.
+        assignment: Devices of the tasks, and the sequence on every device and link.
+        found: The same tasks, values, devices and links with other times and energies.
+
+    Returns:
+        The assignment timed by `found`, each start as early as the sequence allows; None where a
+        task cannot run on its device there, or the crossbars do not suffice.
+    """
+    schedule = from_assignment(built, assignment)
+    at = [built.device[task][mode] for task, mode in enumerate(schedule.modes)]
+    modes = [on.get(device) for on, device in zip(found.mode_on, at, strict=True)]
+    chosen = tuple(mode for mode in modes if mode is not None)
+    if len(chosen) < len(modes) or not found.admits(chosen):
+        return None
+    return to_assignment(found, follow(found, chosen, sequence(built, schedule)))

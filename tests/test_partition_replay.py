@@ -1,0 +1,83 @@
+"""Assignments under other numbers, and solves that start from one."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hptc.errors import InfeasibleError, VerifyError
+from hptc.partition.check import check
+from hptc.partition.instance import prepare
+from hptc.partition.limits import Limits
+from hptc.partition.problem import Device, Matrix, Mode, Problem, Task
+from hptc.partition.replay import replay
+from hptc.partition.solve import solve
+from tests.partition_cases import chain_of_blocks, problems
+
+
+def with_times(problem: Problem, factor: int, link_ns: int) -> Problem:
+    """The problem with other durations and link latencies."""
+    tasks = tuple(
+        replace(
+            task,
+            modes=tuple(
+                replace(mode, duration_ns=mode.duration_ns * factor) for mode in task.modes
+            ),
+        )
+        for task in problem.tasks
+    )
+    links = tuple(replace(link, latency_ns=link_ns) for link in problem.links)
+    return replace(problem, tasks=tasks, links=links)
+
+
+@settings(max_examples=80, deadline=None)
+@given(problems(), st.integers(0, 3), st.integers(0, 9))
+def test_an_assignment_keeps_every_rule_under_other_numbers(
+    problem: Problem, factor: int, link_ns: int
+) -> None:
+    try:
+        solution = solve(problem, limits=Limits(time_s=5.0, workers=1))
+    except InfeasibleError:
+        return
+    built, other = prepare(problem), with_times(problem, factor, link_ns)
+    same = replay(built, solution.assignment, built)
+    assert same is not None
+    assert same.makespan_ns == solution.assignment.makespan_ns
+    moved = replay(built, solution.assignment, prepare(other))
+    assert moved is not None
+    check(other, moved)
+    again = solve(other, start=moved, limits=Limits(time_s=5.0, workers=1))
+    assert again.value <= moved.makespan_ns
+
+
+def test_an_assignment_without_its_device_has_no_replay() -> None:
+    tasks = (Task("a", (Mode(0, 5), Mode(1, 1))),)
+    problem = Problem((Device("x"), Device("y")), (), tasks, ())
+    built = prepare(problem)
+    solution = solve(problem)
+    only = replace(problem, tasks=(Task("a", (Mode(0, 5),)),))
+    assert replay(built, solution.assignment, prepare(only)) is None
+
+
+def test_crossbars_that_no_longer_suffice_have_no_replay() -> None:
+    device = Device("reram", capacity_crossbars=4)
+    tasks = (Task("a", (Mode(0, 5, matrix=0),)),)
+    problem = Problem((device,), (), tasks, (), (Matrix("w", 0, 3),))
+    small = replace(problem, devices=(replace(device, capacity_crossbars=2),))
+    assert replay(prepare(problem), solve(problem).assignment, prepare(small)) is None
+
+
+def test_a_start_that_breaks_a_rule_is_refused() -> None:
+    problem = chain_of_blocks(3)
+    answer = solve(problem, limits=Limits(time_s=0.5, workers=1)).assignment
+    early = tuple(replace(placement, start_ns=0, end_ns=1) for placement in answer.placements)
+    with pytest.raises(VerifyError):
+        solve(problem, start=replace(answer, placements=early))
+
+
+def test_a_start_is_the_answer_where_time_allows_no_other() -> None:
+    problem = chain_of_blocks(40)
+    good = solve(problem, limits=Limits(time_s=2.0, workers=1))
+    again = solve(problem, start=good.assignment, limits=Limits(time_s=0.01, workers=1))
+    assert again.value <= good.value
