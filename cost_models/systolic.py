@@ -18,9 +18,8 @@ from cost_models.systolic_gemm import (
     FoldOverlap,
     Gemm,
     cycles,
-    dram_words,
-    sram_words,
 )
+from cost_models.systolic_traffic import Buffers, dram_words, sram_words
 from cost_models.work import OpWork, TaskWork
 from hptc.cost import Cost, DeviceCosts
 from hptc.ir.contractions import Contraction
@@ -45,8 +44,12 @@ class SystolicParams(DeviceParams):
     fold_overlap: Literal["scale-sim", "serial", "overlapped"]
     word_bytes: Count
     """Size of one operand word."""
-    buffer_kib: Positive
-    """Buffer of each operand in each array; half of it holds what is computed on."""
+    ifmap_buffer_kib: Positive
+    """Buffer of the m x k operand in each array; half of it holds what is computed on."""
+    filter_buffer_kib: Positive
+    """Buffer of the k x n operand in each array, likewise."""
+    ofmap_buffer_kib: Positive
+    """Buffer of the results in each array, likewise."""
     memory_bandwidth_bytes_per_ns: Positive
     dispatch_ns: NonNegative
     """To start a task: fetch its descriptor, set up address generators, wait for all arrays."""
@@ -128,6 +131,12 @@ class SystolicModel:
         return min(plans, key=lambda usage: (usage.cycles, usage.memory_bytes))
 
     @property
+    def _buffers(self) -> Buffers:
+        p = self.params
+        kib = (p.ifmap_buffer_kib, p.filter_buffer_kib, p.ofmap_buffer_kib)
+        return Buffers(*(int(size * _BYTES_PER_KIB) // p.word_bytes for size in kib))
+
+    @property
     def _dataflows(self) -> tuple[Dataflow, ...]:
         choice = self.params.dataflow
         return tuple(Dataflow) if choice == "best" else (Dataflow(choice),)
@@ -144,8 +153,7 @@ class SystolicModel:
         part_extent = max(1, -(-extent // share))
         parts = -(-extent // part_extent)
         part = Gemm(part_extent if split_m else gemm.m, gemm.k, gemm.n if split_m else part_extent)
-        half_words = int(p.buffer_kib * _BYTES_PER_KIB) // (2 * p.word_bytes)
-        dram = dram_words(part, array, dataflow, half_words)
+        dram = dram_words(part, array, dataflow, self._buffers)
         ifmap, weights = (parts, 1) if split_m else (1, parts)
         fetched = dram.ifmap * ifmap + dram.filter * weights + dram.ofmap * parts
         rounds = -(-batch // p.count) if share == 1 else 1

@@ -1,8 +1,8 @@
-"""Closed forms for one matrix product on one systolic array.
+"""How one matrix product occupies one systolic array, and for how long.
 
 Source: the closed forms of SCALE-Sim 3.0.0 (GitHub scalesim-project/SCALE-Sim 1d62b68), written
-down from its outputs in `reference/cost_models/README.md` section 1. They reproduce all 144
-simulated cases there exactly: cycles, three utilisations, three SRAM counts.
+down from its outputs in `reference/cost_models/README.md` section 1. They give its cycles and its
+three utilisations exactly.
 
 A product of an M x K by a K x N matrix occupies the array in folds. The stationary dimensions
 (Sr on rows, Sc on columns) are cut into `ceil(Sr/R) * ceil(Sc/C)` folds and the remaining one, T,
@@ -71,20 +71,6 @@ class Folding:
         return self.row_folds * self.col_folds
 
 
-@dataclass(frozen=True, slots=True)
-class SramWords:
-    """Words moved between the buffers and the array."""
-
-    ifmap: int
-    filter: int
-    ofmap: int
-
-    @property
-    def total(self) -> int:
-        """All three together."""
-        return self.ifmap + self.filter + self.ofmap
-
-
 def folding(gemm: Gemm, array: Array, dataflow: Dataflow) -> Folding:
     """Return how `gemm` folds on `array`.
 
@@ -142,42 +128,3 @@ def compute_utilisation(gemm: Gemm, array: Array, dataflow: Dataflow) -> float:
         length += array.cols - 1
     busy = fold.on_rows * fold.on_cols * fold.streamed
     return busy / (fold.folds * array.rows * array.cols * length)
-
-
-def sram_words(gemm: Gemm, array: Array, dataflow: Dataflow) -> SramWords:
-    """Return the words that SCALE-Sim counts at the buffers.
-
-    Its os write count adds R + C for each fold; that quirk is part of the reference and kept.
-    """
-    if not gemm.macs:
-        return SramWords(0, 0, 0)
-    fold = folding(gemm, array, dataflow)
-    ifmap, weights, outputs = gemm.m * gemm.k, gemm.k * gemm.n, gemm.m * gemm.n
-    if dataflow is Dataflow.OUTPUT:
-        padding = fold.folds * (array.rows + array.cols)
-        return SramWords(ifmap * fold.col_folds, weights * fold.row_folds, outputs + padding)
-    if dataflow is Dataflow.WEIGHT:
-        return SramWords(ifmap * fold.col_folds, weights, outputs * fold.row_folds)
-    return SramWords(ifmap, weights * fold.col_folds, outputs * fold.row_folds)
-
-
-def dram_words(gemm: Gemm, array: Array, dataflow: Dataflow, half_buffer_words: int) -> SramWords:
-    """Return the words fetched from and written to memory.
-
-    An operand whose working set fits in half of its (double) buffer is fetched once, else again for
-    every fold that reads it; results leave once (os) or once per row fold. On SCALE-Sim's cases:
-    ifmap exact on 144 of 144, filter on 138, ofmap on 108 (mean error 0.05 %).
-    """
-    if not gemm.macs:
-        return SramWords(0, 0, 0)
-    sram = sram_words(gemm, array, dataflow)
-    fold = folding(gemm, array, dataflow)
-    ifmap, weights, outputs = gemm.m * gemm.k, gemm.k * gemm.n, gemm.m * gemm.n
-    weight_set = weights
-    if dataflow is Dataflow.OUTPUT:
-        weight_set = gemm.k * min(array.cols, gemm.n)
-    return SramWords(
-        ifmap if ifmap <= half_buffer_words else sram.ifmap,
-        weights if weight_set <= half_buffer_words else sram.filter,
-        outputs if dataflow is Dataflow.OUTPUT else outputs * fold.row_folds,
-    )

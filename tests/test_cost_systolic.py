@@ -10,11 +10,9 @@ from cost_models.systolic_gemm import (
     Dataflow,
     FoldOverlap,
     Gemm,
-    SramWords,
     cycles,
-    dram_words,
-    sram_words,
 )
+from cost_models.systolic_traffic import Buffers, Words, dram_words, sram_words
 from hptc.cost import Cost
 from tests.cost_examples import every_family, layer, work_of
 from tests.reference import reference_dir
@@ -24,11 +22,9 @@ FOLDED_ARRAY = Array(4, 4)
 
 def test_counts_are_exactly_those_of_scale_sim() -> None:
     scores = {line.family: line for line in scale_sim_scores(reference_dir("cost_models"))}
-    closed = ("cycles", "overall utilisation", "mapping efficiency", "compute utilisation")
-    for family in (*closed, "SRAM ifmap", "SRAM filter", "SRAM ofmap", "DRAM ifmap"):
-        assert scores[family].exact == scores[family].cases > 0, family
-    assert scores["DRAM filter"].mape_pct < 1
-    assert scores["DRAM ofmap"].mape_pct < 0.1
+    assert scores.keys() >= {"cycles", "SRAM filter", "DRAM ifmap", "DRAM filter", "DRAM ofmap"}
+    for family, line in scores.items():
+        assert line.exact == line.cases > 0, family
 
 
 @pytest.mark.parametrize(
@@ -48,8 +44,8 @@ def test_cycles_by_hand(dataflow: Dataflow, fold: int) -> None:
 def test_an_empty_product_costs_nothing(dataflow: Dataflow, overlap: FoldOverlap) -> None:
     empty = Gemm(0, 7, 7)
     assert cycles(empty, FOLDED_ARRAY, dataflow, overlap) == 0
-    assert sram_words(empty, FOLDED_ARRAY, dataflow) == SramWords(0, 0, 0)
-    assert dram_words(empty, FOLDED_ARRAY, dataflow, 10) == SramWords(0, 0, 0)
+    assert sram_words(empty, FOLDED_ARRAY, dataflow) == Words(0, 0, 0)
+    assert dram_words(empty, FOLDED_ARRAY, dataflow, Buffers(20, 20, 20)) == Words(0, 0, 0)
 
 
 @pytest.mark.parametrize("dataflow", list(Dataflow))
@@ -65,9 +61,9 @@ def test_cycles_grow_with_every_dimension(dataflow: Dataflow, overlap: FoldOverl
 
 def test_operands_that_do_not_fit_are_fetched_again() -> None:
     gemm = Gemm(8, 7, 8)
-    roomy = dram_words(gemm, FOLDED_ARRAY, Dataflow.OUTPUT, 1000)
+    roomy = dram_words(gemm, FOLDED_ARRAY, Dataflow.OUTPUT, Buffers(2000, 2000, 2000))
     assert (roomy.ifmap, roomy.filter, roomy.ofmap) == (56, 56, 64)
-    tight = dram_words(gemm, FOLDED_ARRAY, Dataflow.OUTPUT, 10)
+    tight = dram_words(gemm, FOLDED_ARRAY, Dataflow.OUTPUT, Buffers(20, 20, 20))
     assert (tight.ifmap, tight.filter, tight.ofmap) == (112, 112, 64)
 
 

@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 
 from rich.console import Console
@@ -55,16 +55,23 @@ def show(lines: list[Score]) -> None:
         table.add_column(name, justify="right" if name[:1] in "cewMl" else "left")
     for line in lines:
         table.add_row(
-            line.table, line.family, str(line.cases), str(line.exact),
-            f"{line.mape_pct:.2f}", f"{line.worst_pct:.1f}",
+            line.table, line.family, str(line.cases), *_figures(line),
             _limit_text(line.limit), _verdict(line), line.note,
         )  # fmt: skip
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
+def _figures(line: Score) -> tuple[str, str, str]:
+    if isfinite(line.speedup):
+        return "", f"{line.speedup:,.0f}x", ""
+    return str(line.exact), f"{line.mape_pct:.2f}", f"{line.worst_pct:.1f}"
+
+
 def _limit_text(limit: Limit) -> str:
     if limit == EXACT:
         return "exact"
+    if limit.speedup:
+        return f"at least {limit.speedup:,.0f}x"
     parts = (("mean", limit.mape_pct), ("worst", limit.worst_pct))
     return ", ".join(f"{name} {value:g}" for name, value in parts if isfinite(value))
 
@@ -82,7 +89,8 @@ def report(lines: list[Score], data: Path) -> dict[str, object]:
 
 def _line_json(line: Score) -> dict[str, object]:
     limit = {key: value for key, value in asdict(line.limit).items() if isfinite(value)}
-    return {**asdict(line), "limit": limit, "missed": line.missed}
+    figures = {key: value for key, value in asdict(line).items() if value != inf}
+    return {**figures, "limit": limit, "missed": line.missed}
 
 
 def main() -> None:
@@ -104,7 +112,7 @@ def main() -> None:
     missed = [line for line in lines if line.missed]
     for line in missed:
         print(
-            f"missed: {line.table} {line.family}: error above {_limit_text(line.limit)} %",
+            f"missed: {line.table} {line.family}: limit {_limit_text(line.limit)}",
             file=sys.stderr,
         )
     if not lines:

@@ -8,10 +8,11 @@ from statistics import fmean
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The largest errors that a figure may have."""
+    """The largest errors that a figure may have, or how much faster than a tool it must be."""
 
     mape_pct: float = inf
     worst_pct: float = inf
+    speedup: float = 0.0
 
 
 NO_LIMIT = Limit()
@@ -32,14 +33,17 @@ class Score:
     worst_pct: float
     note: str = ""
     limit: Limit = NO_LIMIT
+    speedup: float = inf
+    """The tool's run time over ours, where that is what was scored."""
 
     @property
     def missed(self) -> bool:
-        """Say whether an error is above its limit."""
+        """Say whether an error is above its limit, or the speed-up below."""
         slack = EXACT.worst_pct
         return (
             self.mape_pct > self.limit.mape_pct + slack
             or self.worst_pct > self.limit.worst_pct + slack
+            or self.speedup < self.limit.speedup
         )
 
 

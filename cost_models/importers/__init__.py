@@ -1,0 +1,1 @@
+"""Hardware that people have described for other tools, as target documents."""

@@ -1,0 +1,82 @@
+"""Configuration files of sections and keys, read strictly."""
+
+import re
+from collections.abc import Mapping, Sequence
+from configparser import ConfigParser
+from configparser import Error as ConfigError
+from dataclasses import dataclass
+from pathlib import Path
+
+from cost_models.document import refuse_unknown
+from hptc.errors import TargetError
+
+_WHOLE = re.compile("0*[1-9][0-9]{0,8}")
+
+
+@dataclass(frozen=True, slots=True)
+class IniFile:
+    """The text of a configuration file, by section and key in lower case."""
+
+    path: Path
+    sections: Mapping[str, Mapping[str, str]]
+
+    def place(self, section: str, key: str) -> str:
+        """Return where a value stands, for messages and sources."""
+        return f"{self.path}, [{section}] {key}"
+
+    def refuse_unknown(self, known: Mapping[str, Sequence[str]]) -> None:
+        """Raise the error for a section or key that is not `known`, compared without case."""
+        for section, values in self.sections.items():
+            if section not in known:
+                refuse_unknown(str(self.path), "a section", section, tuple(known))
+            allowed = {name.lower(): name for name in known[section]}
+            for key in values:
+                if key not in allowed:
+                    place = f"{self.path}, [{section}]"
+                    refuse_unknown(place, "a key", key, tuple(allowed.values()))
+
+    def text(self, section: str, key: str) -> str:
+        """Return a value, which may be neither missing nor empty."""
+        value = self.sections.get(section, {}).get(key.lower(), "").strip()
+        if not value:
+            raise TargetError(self.place(section, key), expected="a value", found="none")
+        return value
+
+    def choice(self, section: str, key: str, allowed: Sequence[str], default: str = "") -> str:
+        """Return a value that is one of a few words, compared without case."""
+        if default and key.lower() not in self.sections.get(section, {}):
+            return default
+        value = self.text(section, key)
+        for word in allowed:
+            if value.lower() == word.lower():
+                return word
+        refuse_unknown(self.place(section, key), "a value", value, allowed)
+
+    def whole(self, section: str, key: str) -> int:
+        """Return a positive whole number."""
+        return whole_number(self.text(section, key), self.place(section, key))
+
+
+def whole_number(text: str, place: str) -> int:
+    """Return the positive whole number that a text at `place` says."""
+    if not _WHOLE.fullmatch(text):
+        raise TargetError(place, expected="a whole number from 1 to 999999999", found=repr(text))
+    return int(text)
+
+
+def read_ini(path: Path, tool: str) -> IniFile:
+    """Read a configuration file of `tool`.
+
+    Raises:
+        TargetError: It cannot be read, or is no file of sections and keys.
+    """
+    parser = ConfigParser(interpolation=None)
+    try:
+        parser.read_string(path.read_text(encoding="utf-8-sig"), str(path))
+    except (OSError, UnicodeDecodeError, ConfigError) as error:
+        raise TargetError(
+            f"target {path}",
+            expected=f"a configuration file of {tool}",
+            found=" ".join(str(error).split()),
+        ) from None
+    return IniFile(path, {name: dict(parser[name]) for name in parser.sections()})
