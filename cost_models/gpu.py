@@ -1,8 +1,6 @@
-"""A GPU that runs one kernel after another, issued by a host.
+"""A GPU that runs one kernel after another, as a host issues them (`cost_models.gpu_launch`).
 
-Two resources bound a task in eager mode: the host, which issues one kernel every
-`launch_overhead_ns`, and the device queue. With a CUDA graph only the device counts, plus a small
-gap for each node. At batch 1, as in HpT's applications, the host decides. Views cost nothing.
+At batch 1, as in HpT's applications, the host decides. Views cost nothing.
 Energy per flop and byte is not validated: no measured power table was found.
 """
 
@@ -14,6 +12,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from cost_models.gpu_kernels import GemmRates, Product, gemm_ns, stream_ns
+from cost_models.gpu_launch import Kernel, Launch, LaunchMode
 from cost_models.model import Count, DeviceParams, Fraction, NonNegative, Positive
 from cost_models.work import OpWork, TaskWork
 from hptc.cost import Cost, DeviceCosts
@@ -51,7 +50,7 @@ class GpuParams(DeviceParams):
     """Share of the memory bandwidth; also of reductions, gathers, scatters and copies."""
     softmax_efficiency: Fraction
     norm_efficiency: Fraction
-    launch: Literal["eager", "cuda-graph"]
+    launch: LaunchMode
     launch_overhead_ns: NonNegative
     """Host time to issue one kernel."""
     kernel_floor_ns: NonNegative
@@ -96,15 +95,6 @@ class GpuParams(DeviceParams):
 
 
 @dataclass(frozen=True, slots=True)
-class _Kernel:
-    """One launch, or a share of one that serves many tensors."""
-
-    launches: float
-    device_ns: float
-    energy_pj: float
-
-
-@dataclass(frozen=True, slots=True)
 class _Energies:
     """What one operation and one byte between memory and chip draw."""
 
@@ -136,6 +126,16 @@ class GpuModel:
             "peak_tflops": self._gemm_rates.peak_flop_per_ns / FLOP_PER_NS_PER_TFLOPS,
             "memory_bandwidth_bytes_per_ns": p.memory_bandwidth_bytes_per_ns,
         }
+
+    @property
+    def launch(self) -> Launch:
+        """How kernels are issued."""
+        p = self.params
+        return Launch(p.launch, p.launch_overhead_ns, p.graph_node_gap_ns)
+
+    def kernels(self, task: TaskWork) -> tuple[Kernel, ...]:
+        """Return the kernels that a task starts, in their order."""
+        return tuple(self._kernel(group, task.role) for group in self._groups(task))
 
     def product_ns(self, product: Product) -> Ns:
         """Return the device time of a matrix product, without the kernel's floor."""
@@ -178,15 +178,8 @@ class GpuModel:
         )
 
     def _task(self, task: TaskWork) -> Cost:
-        p = self.params
-        kernels = [self._kernel(group, task.role) for group in self._groups(task)]
-        launches = sum(kernel.launches for kernel in kernels)
-        device_ns = sum(kernel.device_ns for kernel in kernels)
-        if p.launch == "eager":
-            latency_ns = max(launches * p.launch_overhead_ns, device_ns)
-        else:
-            latency_ns = device_ns + launches * p.graph_node_gap_ns
-        return Cost(Ns(latency_ns), Pj(sum(kernel.energy_pj for kernel in kernels)))
+        kernels = self.kernels(task)
+        return Cost(self.launch.task_ns(kernels), Pj(sum(kernel.energy_pj for kernel in kernels)))
 
     def _groups(self, task: TaskWork) -> list[list[OpWork]]:
         """Operations that share one kernel."""
@@ -202,7 +195,7 @@ class GpuModel:
                 groups.append([op])
         return groups
 
-    def _kernel(self, group: Sequence[OpWork], role: Role) -> _Kernel:
+    def _kernel(self, group: Sequence[OpWork], role: Role) -> Kernel:
         p = self.params
         shared = role is Role.OPTIMIZER and p.optimizer != "per-tensor"
         launches = 1 / p.optimizer_tensors_per_launch if shared else 1.0
@@ -218,7 +211,7 @@ class GpuModel:
             device_ns = self.product_ns(Product(gemm.batch, gemm.m, gemm.k, gemm.n, item))
             flop_pj = energies.product_flop_pj
         flops = sum(op.flops for op in group)
-        return _Kernel(
+        return Kernel(
             launches,
             launches * floor_ns + device_ns,
             flops * flop_pj + moved * energies.byte_pj,
