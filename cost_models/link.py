@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from cost_models.model import NonNegative, Positive
 from hptc.target import LinkSpec
 
+WIRE_FIGURES = ("latency", "energy")
+"""What a table of measurements can validate of a wire."""
+
 
 class WireTable(BaseModel):
     """What any wire is told about itself."""
@@ -23,7 +26,7 @@ class WireTable(BaseModel):
     sources: Mapping[str, str] = Field(default_factory=dict)
     """Where each number comes from, by its key; `assumption: ...` where nothing was found."""
     validation: Mapping[str, str] = Field(default_factory=dict)
-    """`latency` or `energy`: the table that it was compared with, and the error."""
+    """For each of `WIRE_FIGURES` that was compared with a table: the table and the error."""
 
 
 class LinkTable(WireTable):

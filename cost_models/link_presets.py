@@ -10,8 +10,8 @@ from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 
-from cost_models.document import refuse_unknown
 from cost_models.link import WireTable
+from cost_models.mistakes import refuse_unknown
 from cost_models.overlay import laid_over
 from cost_models.ranges import is_range
 
@@ -57,7 +57,7 @@ def _expanded(wire: object, where: str) -> object:
     if not isinstance(name, str) or name not in link_presets():
         refuse_unknown(where, "a link `preset`", str(name), [*link_presets()])
     preset = link_presets()[name]
-    sources = {key: f"preset {name}: {text}" for key, text in link_preset(name).sources.items()}
+    sources = {key: f"{text} (preset {name})" for key, text in link_preset(name).sources.items()}
     numbers = {key: value for key, value in wire.items() if key in WireTable.model_fields}
     rest = {key: value for key, value in wire.items() if key not in {"preset", *numbers}}
     return {**rest, **laid_over({**preset, "sources": sources}, numbers)}

@@ -4,21 +4,21 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from itertools import permutations
 from pathlib import Path
-from typing import Any
 
-from cost_models.document import TargetDocument, parse_document, refuse_unknown
-from cost_models.link import WireTable, links_of
-from cost_models.link_presets import link_presets, with_presets
+from cost_models.document import parse_document
+from cost_models.link import links_of
+from cost_models.link_presets import with_presets
 from cost_models.merge import Document, resolved, with_overrides
-from cost_models.ranges import ranges_of, to_toml, with_numbers, with_range_schema
-from cost_models.registry import KINDS
+from cost_models.mistakes import refuse_unknown
+from cost_models.ranges import ranges_of, to_toml, with_numbers
 from hptc.errors import TargetError
 from hptc.target import DeviceSpec, Target
 
 _BUILTIN = "builtin:"
 _SUFFIX = ".toml"
+_MOST_BYTES = 1 << 20
+"""A target file is a few kB; the parser takes minutes over a large one."""
 _TARGETS = files("cost_models").joinpath("targets")
 _BASES = _TARGETS.joinpath("bases")
 
@@ -84,78 +84,6 @@ def _names_in(folder: Traversable) -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)))
 
 
-def target_schema() -> dict[str, object]:
-    """Return the JSON Schema of a target file.
-
-    Keys of devices that `extends` can supply are not marked as required.
-    """
-    schema = TargetDocument.model_json_schema()
-    tables: dict[str, dict[str, Any]] = schema.setdefault("$defs", {})
-    definitions = {name: with_range_schema(table) for name, table in tables.items()}
-    schema["$defs"] = definitions
-    for wire in ("LinkTable", "TopologyTable"):
-        _allow_preset(definitions[wire])
-    for kind, entry in KINDS.items():
-        device = with_range_schema(entry.params.model_json_schema())
-        device.pop("required", None)
-        device["properties"]["kind"] = {"const": kind}
-        definitions[kind] = device
-    choices = [{"$ref": f"#/$defs/{kind}"} for kind in KINDS]
-    schema["properties"]["devices"]["additionalProperties"] = {"anyOf": choices}
-    schema["properties"]["extends"] = {
-        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
-    }
-    schema.pop("required", None)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-def _allow_preset(wire: dict[str, Any]) -> None:
-    """Add `preset`, which supplies the numbers that are else required."""
-    wire["properties"]["preset"] = {"enum": sorted(link_presets())}
-    supplied = {*WireTable.model_fields}
-    wire["required"] = [key for key in wire["required"] if key not in supplied]
-
-
-def check_target(target: Target) -> tuple[str, ...]:
-    """Return warnings about a valid target: numbers without a source, devices without a link."""
-    document = parse_document(tomllib.loads(target.toml), target.name)
-    return (
-        *(warning for device in target.devices for warning in _unsourced(device)),
-        *(
-            warning
-            for link in document.links
-            for warning in _unsourced_wire(f"links: {link.src} - {link.dst}", link)
-        ),
-        *_gaps(target),
-        *(_unsourced_wire("topology", document.topology) if document.topology else []),
-    )
-
-
-def _unsourced(device: DeviceSpec) -> list[str]:
-    sources = device.table.get("sources", {})
-    known = sources if isinstance(sources, dict) else {}
-    return [
-        f"devices.{device.name}: {key} = {value} has no source"
-        for key, value in device.table.items()
-        if isinstance(value, int | float) and not isinstance(value, bool) and key not in known
-    ]
-
-
-def _unsourced_wire(place: str, wire: WireTable) -> list[str]:
-    numbers = wire.model_dump(include={*WireTable.model_fields} - {"sources", "validation"})
-    return [
-        f"{place}: {key} = {value} has no source"
-        for key, value in numbers.items()
-        if key not in wire.sources
-    ]
-
-
-def _gaps(target: Target) -> list[str]:
-    joined = {(link.src, link.dst) for link in target.links}
-    pairs = permutations([device.name for device in target.devices], 2)
-    return [f"links: none from {src} to {dst}" for src, dst in pairs if (src, dst) not in joined]
-
-
 def _target(data: Document, where: str) -> Target:
     document = parse_document(data, where)
     devices = tuple(
@@ -187,19 +115,30 @@ def _read(name: str, seen_from: str) -> tuple[str, Document]:
 
 def _read_file(path: Path) -> tuple[str, Document]:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        text = content.decode("utf-8")
+    except (OSError, ValueError) as error:
         raise TargetError(
             f"target {path}",
             expected="a readable TOML file",
             found=str(error),
             hint=f"Built-in targets: {', '.join(builtin_targets())}.",
         ) from None
+    if len(content) > _MOST_BYTES:
+        raise TargetError(
+            f"target {path}",
+            expected=f"a file of at most {_MOST_BYTES} bytes",
+            found="a larger one",
+        )
     return str(path), _parsed(text, str(path))
 
 
 def _parsed(text: str, where: str) -> Document:
     try:
-        return with_presets(tomllib.loads(text), f"target {where}")
-    except tomllib.TOMLDecodeError as error:
+        document = tomllib.loads(text)
+    except RecursionError:
+        raise TargetError(f"target {where}", expected="TOML", found="too deep a nesting") from None
+    except ValueError as error:  # also numbers of thousands of digits
         raise TargetError(f"target {where}", expected="TOML", found=str(error)) from None
+    return with_presets(document, f"target {where}")

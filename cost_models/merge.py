@@ -3,8 +3,8 @@
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 
-from cost_models.document import refuse_unknown
 from cost_models.link_presets import with_presets
+from cost_models.mistakes import refuse_unknown
 from cost_models.overlay import merged
 from hptc.errors import TargetError
 

@@ -30,8 +30,8 @@ class DeviceParams(BaseModel):
     sources: Mapping[str, str] = Field(default_factory=dict)
     """Where each number comes from, by its key; `assumption: ...` where nothing was found."""
     validation: Mapping[str, str] = Field(default_factory=dict)
-    """For each figure that was compared with a table (`latency`, `energy`, `area`, ...): the table
-    and the error. What is not here is not validated."""
+    """The table and the error for each figure that was compared with one; figures are those of
+    the kind (`registry.DeviceKind.figures`). What is not here is not validated."""
 
 
 class CostModel(Protocol):

@@ -6,7 +6,8 @@ from typing import TypeGuard
 from cost_models.ranges import is_range
 
 Document = dict[str, object]
-_REMARKS = frozenset({"sources", "validation"})
+REMARKS = frozenset({"sources", "validation"})
+"""Keys of a table that say something about its numbers."""
 
 
 def merged(base: Mapping[str, object], child: Mapping[str, object]) -> Document:
@@ -44,7 +45,7 @@ def _is_table(value: object) -> TypeGuard[Mapping[str, object]]:
 
 def _still_true(known: Mapping[str, object], child: Mapping[str, object]) -> Document:
     """The base table without what was said about numbers that the child replaces."""
-    replaced = {key for key in child if key not in _REMARKS and child[key] != known.get(key)}
+    replaced = {key for key in child if key not in REMARKS and child[key] != known.get(key)}
     kept = dict(known)
     if "validation" in kept and replaced:
         del kept["validation"]

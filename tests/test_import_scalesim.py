@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 import tomli_w
 
+from cost_models.check import check_target
 from cost_models.importers.scalesim_cfg import import_scalesim
-from cost_models.load import check_target, load_target, target_from_toml
+from cost_models.load import load_target, target_from_toml
 from hptc.errors import TargetError
 
 CONFIG = """\

@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from cost_models.load import at_numbers, check_target, load_target, target_from_toml, target_schema
+from cost_models.check import check_target
+from cost_models.load import at_numbers, load_target, target_from_toml
 from cost_models.overlay import merged
+from cost_models.schema import target_schema
 from hptc.errors import TargetError
 from hptc.target import NumberRange, Target
 

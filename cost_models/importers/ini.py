@@ -7,7 +7,7 @@ from configparser import Error as ConfigError
 from dataclasses import dataclass
 from pathlib import Path
 
-from cost_models.document import refuse_unknown
+from cost_models.mistakes import refuse_unknown
 from hptc.errors import TargetError
 
 _WHOLE = re.compile("0*[1-9][0-9]{0,8}")

@@ -10,13 +10,15 @@ from hptc.cli.output import new_table, print_json, print_table, say
 
 target_app = typer.Typer(help="Built-in and own targets.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="A built-in name or a .toml file.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Refuse what is else a warning.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="devices.NAME.KEY=VALUE")]
 
 
 @target_app.command("list")
 @guarded
 def list_targets(as_json: AsJson = False) -> None:
-    """List the built-in targets."""
+    """List the built-in targets, and the links that `preset` names."""
+    from cost_models.link_presets import link_presets
     from cost_models.load import builtin_targets, load_target
 
     found = {
@@ -24,27 +26,34 @@ def list_targets(as_json: AsJson = False) -> None:
         for name in builtin_targets()
     }
     if as_json:
-        print_json({"targets": found})
+        print_json({"targets": found, "links": link_presets()})
         return
     table = new_table("built-in targets", "name", "devices")
     for name, devices in found.items():
         table.add_row(name, ", ".join(devices))
     print_table(table)
+    say(f"links by preset: {', '.join(link_presets())}")
 
 
 @target_app.command("show")
 @guarded
 def show_target(name: Name, overrides: Overrides = None, as_json: AsJson = False) -> None:
-    """Print a target with `extends` and overrides applied."""
+    """Print a target with `extends` and overrides applied, and what of it is validated."""
     import tomllib
 
     from cost_models.load import load_target
+    from cost_models.validated import validation_of
 
-    text = load_target(name, overrides or []).toml
+    target = load_target(name, overrides or [])
+    found = validation_of(target)
     if as_json:
-        print_json(tomllib.loads(text))
-    else:
-        say(text)
+        print_json({**tomllib.loads(target.toml), "validated": found})
+        return
+    say(target.toml)
+    say("# Figures, and the tables that validated them")
+    for place, verdicts in found.items():
+        for figure, verdict in verdicts.items():
+            say(f"# {place}: {figure}: {verdict or 'NOT validated'}")
 
 
 @target_app.command("schema")
@@ -52,22 +61,34 @@ def show_target(name: Name, overrides: Overrides = None, as_json: AsJson = False
 def show_schema(as_json: AsJson = False) -> None:
     """Print the JSON Schema of target files."""
     del as_json  # a schema is JSON either way
-    from cost_models.load import target_schema
+    from cost_models.schema import target_schema
 
     print_json(target_schema())
 
 
 @target_app.command("check")
 @guarded
-def check_target_file(name: Name, overrides: Overrides = None, as_json: AsJson = False) -> None:
+def check_target_file(
+    name: Name, overrides: Overrides = None, strict: Strict = False, as_json: AsJson = False
+) -> None:
     """Validate a target; exit code 3 where it is malformed."""
-    from cost_models.load import check_target, load_target
+    from cost_models.check import assumptions, check_target, refuse_warnings
+    from cost_models.load import load_target
 
     target = load_target(name, overrides or [])
-    warnings = check_target(target)
+    warnings, assumed = check_target(target), assumptions(target)
+    if strict:
+        refuse_warnings(target, warnings)
     if as_json:
-        print_json({"target": target.name, "ok": True, "warnings": list(warnings)})
+        print_json(
+            {"target": target.name, "ok": True, "warnings": warnings, "assumptions": assumed}
+        )
         return
     for message in warnings:
         warn(message)
-    say(f"{target.name}: valid, {len(target.devices)} devices, {len(target.links)} links")
+    for place, source in assumed.items():
+        say(f"{place}: {source}")
+    say(
+        f"{target.name}: valid, {len(target.devices)} devices, {len(target.links)} links, "
+        f"{len(assumed)} numbers assumed"
+    )
