@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations
 
 from cost_models.overlay import REMARKS
+from cost_models.ranges import tables_of
 from hptc.errors import TargetError
 from hptc.target import Target
 
@@ -47,13 +48,8 @@ def assumptions(target: Target) -> Mapping[str, str]:
 
 def _tables(target: Target) -> Iterator[tuple[str, Mapping[str, object]]]:
     """Every table of the document that has numbers, with its place."""
-    document = tomllib.loads(target.toml)
-    for name, table in document["devices"].items():
-        yield f"devices.{name}", table
-    for link in document.get("links", []):
-        yield f"links.{link['src']}-{link['dst']}", link
-    if "topology" in document:
-        yield "topology", document["topology"]
+    for place, _, table in tables_of(tomllib.loads(target.toml)):
+        yield place, table
 
 
 def _sources(table: Mapping[str, object]) -> Mapping[str, str]:

@@ -12,13 +12,13 @@ from cost_models.link_presets import with_presets
 from cost_models.merge import Document, resolved, with_overrides
 from cost_models.mistakes import refuse_unknown
 from cost_models.ranges import ranges_of, to_toml, with_numbers
-from hptc.errors import TargetError
+from cost_models.text_file import read_text, refusal
 from hptc.target import DeviceSpec, Target
 
 _BUILTIN = "builtin:"
 _SUFFIX = ".toml"
-_MOST_BYTES = 1 << 20
-"""A target file is a few kB; the parser takes minutes over a large one."""
+_FOREIGN = frozenset({".cfg", ".ini"})
+"""Files of other tools, which `importers` reads."""
 _TARGETS = files("cost_models").joinpath("targets")
 _BASES = _TARGETS.joinpath("bases")
 
@@ -101,7 +101,8 @@ def _target(data: Document, where: str) -> Target:
 def _read(name: str, seen_from: str) -> tuple[str, Document]:
     """Read a target by name, or by a path relative to the file that names it."""
     builtin = name.removeprefix(_BUILTIN)
-    if not name.startswith(_BUILTIN) and (name.endswith(_SUFFIX) or "/" in name):
+    is_path = "/" in name or Path(name).suffix in {_SUFFIX, *_FOREIGN}
+    if is_path and not name.startswith(_BUILTIN):
         return _read_file(Path(seen_from).parent / name)
     folder = _BASES if builtin in base_targets() else _TARGETS
     if builtin not in _names_in(folder):
@@ -114,31 +115,18 @@ def _read(name: str, seen_from: str) -> tuple[str, Document]:
 
 
 def _read_file(path: Path) -> tuple[str, Document]:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-        text = content.decode("utf-8")
-    except (OSError, ValueError) as error:
-        raise TargetError(
-            f"target {path}",
-            expected="a readable TOML file",
-            found=str(error),
-            hint=f"Built-in targets: {', '.join(builtin_targets())}.",
-        ) from None
-    if len(content) > _MOST_BYTES:
-        raise TargetError(
-            f"target {path}",
-            expected=f"a file of at most {_MOST_BYTES} bytes",
-            found="a larger one",
-        )
-    return str(path), _parsed(text, str(path))
+    if path.suffix in _FOREIGN:
+        hint = f"`hptc target import {path}` writes one."
+        raise refusal(path, "a TOML file", f"one that ends in {path.suffix}", hint)
+    hint = f"Built-in targets: {', '.join(builtin_targets())}."
+    return str(path), _parsed(read_text(path, "a readable TOML file", hint), str(path))
 
 
 def _parsed(text: str, where: str) -> Document:
     try:
         document = tomllib.loads(text)
     except RecursionError:
-        raise TargetError(f"target {where}", expected="TOML", found="too deep a nesting") from None
+        raise refusal(where, "TOML", "too deep a nesting") from None
     except ValueError as error:  # also numbers of thousands of digits
-        raise TargetError(f"target {where}", expected="TOML", found=str(error)) from None
+        raise refusal(where, "TOML", str(error)) from None
     return with_presets(document, f"target {where}")

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from cost_models.link_presets import with_presets
 from cost_models.mistakes import refuse_unknown
@@ -9,6 +10,7 @@ from cost_models.overlay import merged
 from hptc.errors import TargetError
 
 Document = dict[str, object]
+_MOST_LEVELS = 32
 SET_SOURCE = "--set on the command line"
 
 
@@ -32,12 +34,14 @@ def _resolved(
     base: Document = {}
     for entry in _bases(document.get("extends", []), trail[-1]):
         name, parent = read(entry, trail[-1])
-        if name in trail:
+        if Path(name).resolve() in map(Path.resolve, map(Path, trail)):
+            shown = " -> ".join((*trail, name))
             raise TargetError(
-                trail[0],
-                expected="targets that do not extend themselves",
-                found=" -> ".join((*trail, name)),
+                trail[0], expected="targets that do not extend themselves", found=shown
             )
+        if len(trail) == _MOST_LEVELS:
+            allowed = f"at most {_MOST_LEVELS} targets that extend one another"
+            raise TargetError(trail[0], expected=allowed, found="more")
         base = merged(base, _resolved(parent, (*trail, name), read))
     return merged(base, own)
 

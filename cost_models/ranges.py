@@ -40,7 +40,7 @@ def ranges_of(document: Mapping[str, object], where: str) -> tuple[NumberRange, 
     """
     return tuple(
         _range(f"{place}.{key}", value, table, where)
-        for place, model, table in _tables(document)
+        for place, model, table in tables_of(document)
         for key, value in table.items()
         if _means_range(key, value, model, f"{where}, {place}")
     )
@@ -140,15 +140,15 @@ def _source(table: Mapping[str, object], key: str) -> str:
 
 def _replaced(document: Mapping[str, object], values: Mapping[str, object]) -> Document:
     result = deepcopy(dict(document))
-    for place, _, table in _tables(result):
+    for place, _, table in tables_of(result):
         table.update({k: values[f"{place}.{k}"] for k in table if f"{place}.{k}" in values})
     return result
 
 
-def _tables(
+def tables_of(
     document: Mapping[str, object],
 ) -> Iterator[tuple[str, type[BaseModel], Document]]:
-    """Path, model and content of every table whose numbers may be ranges."""
+    """Yield place, model and content of every device, link and topology of a document."""
     devices, links = document.get("devices"), document.get("links")
     for name, table in devices.items() if isinstance(devices, dict) else ():
         kind = KINDS.get(str(table.get("kind"))) if isinstance(table, dict) else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cost_models.mistakes import refuse_unknown
+from cost_models.text_file import read_text, refusal
 from hptc.errors import TargetError
 
 _WHOLE = re.compile("0*[1-9][0-9]{0,8}")
@@ -70,13 +71,10 @@ def read_ini(path: Path, tool: str) -> IniFile:
     Raises:
         TargetError: It cannot be read, or is no file of sections and keys.
     """
+    expected = f"a configuration file of {tool}"
     parser = ConfigParser(interpolation=None)
     try:
-        parser.read_string(path.read_text(encoding="utf-8-sig"), str(path))
-    except (OSError, UnicodeDecodeError, ConfigError) as error:
-        raise TargetError(
-            f"target {path}",
-            expected=f"a configuration file of {tool}",
-            found=" ".join(str(error).split()),
-        ) from None
+        parser.read_string(read_text(path, expected), str(path))
+    except ConfigError as error:
+        raise refusal(path, expected, str(error)) from None
     return IniFile(path, {name: dict(parser[name]) for name in parser.sections()})

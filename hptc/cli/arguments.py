@@ -8,6 +8,7 @@ import typer
 from hptc.errors import UsageError
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="devices.NAME.KEY=VALUE")]
 Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 
 

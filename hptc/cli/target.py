@@ -4,14 +4,17 @@ from typing import Annotated
 
 import typer
 
-from hptc.cli.arguments import AsJson
+from hptc.cli.arguments import AsJson, Overrides
 from hptc.cli.guard import guarded, warn
 from hptc.cli.output import new_table, print_json, print_table, say
+from hptc.cli.target_compare import compare_targets
+from hptc.cli.target_import import import_target
 
 target_app = typer.Typer(help="Built-in and own targets.", no_args_is_help=True)
+target_app.command("compare")(compare_targets)
+target_app.command("import")(import_target)
 Name = Annotated[str, typer.Argument(help="A built-in name or a .toml file.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse what is else a warning.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", help="devices.NAME.KEY=VALUE")]
 
 
 @target_app.command("list")
