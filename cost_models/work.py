@@ -18,6 +18,11 @@ class OpWork:
     op: Op
     family: Family
     gemm: Contraction | None
+    left_elements: int
+    """Distinct elements of a contraction's left operand: fewer than batch x m x k where it is
+    broadcast, or where the windows of a convolution overlap. 0 for other operations."""
+    right_elements: int
+    """Distinct elements of its right operand."""
     flops: int
     elements: int
     """Elements written."""
@@ -84,10 +89,13 @@ def _op_work(graph: Graph, op: Op, inner: set[str], leaving: frozenset[str]) -> 
     )
     outputs = [graph.by_name[name] for name in op.outputs]
     escaped = [v for v in outputs if v.name in leaving or _viewed_out(graph, v.name, leaving)]
+    gemm = contraction(graph, op)
     return OpWork(
         op=op,
         family=family(op.kind),
-        gemm=contraction(graph, op),
+        gemm=gemm,
+        left_elements=layout_of(graph, gemm.left).distinct if gemm else 0,
+        right_elements=layout_of(graph, gemm.right).distinct if gemm else 0,
         flops=flops(graph, op),
         elements=sum(value.numel for value in outputs),
         bytes_read=read,

@@ -5,14 +5,14 @@ import pytest
 from benchmarks.cost_models.scalesim import scale_sim_scores
 from cost_models.load import load_target
 from cost_models.systolic import SystolicModel, SystolicParams
-from cost_models.systolic_gemm import (
+from cost_models.systolic.folding import (
     Array,
     Dataflow,
     FoldOverlap,
     Gemm,
     cycles,
 )
-from cost_models.systolic_traffic import Buffers, Words, dram_words, sram_words
+from cost_models.systolic.traffic import Buffers, Words, dram_words, sram_words
 from hptc.cost import Cost
 from tests.cost_examples import every_family, layer, work_of
 from tests.reference import reference_dir
@@ -86,7 +86,7 @@ FREE_MEMORY = "devices.systolic.memory_bandwidth_bytes_per_ns=1e12"
 def test_one_array_takes_the_closed_form() -> None:
     one = ("devices.systolic.count=1", "devices.systolic.dataflow=os", FREE_MEMORY)
     # 4x64 by 64x64 on 128x32: 1x2 folds of 64 + 128 + 32 - 2 cycles at 1 GHz.
-    assert cost_of("h", *one).latency_ns == 2 * 222.0
+    assert cost_of("h", *one).latency_ns == pytest.approx(2 * 222.0)
 
 
 def test_more_arrays_and_a_faster_clock_help() -> None:
@@ -94,13 +94,15 @@ def test_more_arrays_and_a_faster_clock_help() -> None:
     gang = cost_of("h", FREE_MEMORY, tokens=400)
     fast = cost_of("h", FREE_MEMORY, "devices.systolic.clock_ghz=2.0", tokens=400)
     assert gang.latency_ns < one.latency_ns
-    assert fast.latency_ns == gang.latency_ns / 2
+    assert fast.latency_ns == pytest.approx(gang.latency_ns / 2)
 
 
 def test_memory_bounds_a_starved_array() -> None:
     starved = "devices.systolic.memory_bandwidth_bytes_per_ns=0.5"
-    # x, w and h are fetched and written once, 4 bytes a word, at half a byte a ns.
-    assert cost_of("h", starved).latency_ns == (4 * 64 + 64 * 64 + 4 * 64) * 4 / 0.5
+    # x, w and h are fetched and written once, 4 bytes a word, at half a byte a ns; of
+    # computing, at most one fold shows.
+    moving_ns = (4 * 64 + 64 * 64 + 4 * 64) * 4 / 0.5
+    assert moving_ns <= cost_of("h", starved).latency_ns < moving_ns + 400
 
 
 def test_a_fused_chain_moves_only_what_enters_and_leaves() -> None:

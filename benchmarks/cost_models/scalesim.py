@@ -7,17 +7,19 @@ from timeit import repeat
 
 from benchmarks.cost_models.score import EXACT, Limit, Score, score
 from benchmarks.cost_models.tables import Pairs, Row, rows_of
-from cost_models.systolic_gemm import (
+from cost_models.systolic.folding import (
     Array,
     Dataflow,
     FoldOverlap,
     Gemm,
     compute_utilisation,
     cycles,
+    folding,
     mapping_efficiency,
     overall_utilisation,
 )
-from cost_models.systolic_traffic import Buffers, dram_words, sram_words
+from cost_models.systolic.stalls import Operand, Transfers, stall_cycles
+from cost_models.systolic.traffic import Buffers, dram_words, sram_words
 
 TABLES = ("scalesim_gemm.csv", "scalesim_gemm_userbw.csv")
 DRAM = Limit(mape_pct=0.5, worst_pct=5.0)
@@ -77,15 +79,27 @@ def _buffers(row: Row) -> Buffers:
 
 
 def stall_scores(data: Path) -> list[Score]:
-    """Compare a physical stall (compute or memory, the longer) with SCALE-Sim's double count."""
-    pairs = []
-    for row in rows_of(data / "scalesim_gemm_userbw.csv"):
-        shape = _shape(row)
-        moved = dram_words(*shape, _buffers(row)).total
-        compute = cycles(*shape, FoldOverlap.SCALE_SIM)
-        pairs.append((max(compute, moved / float(row["bw"])), float(row["total_cycles"])))
-    note = "not aimed at: SCALE-Sim counts stalls twice (issue #130)"
+    """Compare physical stalls, first fetch included, with SCALE-Sim's double count."""
+    pairs = [
+        (_cycles_with_stalls(row), float(row["total_cycles_incl_prefetch"]))
+        for row in rows_of(data / "scalesim_gemm_userbw.csv")
+    ]
+    note = "not aimed at: SCALE-Sim counts stalls twice (issue #130), in a memory for each buffer"
     return score("scalesim_gemm_userbw", "cycles with stalls", pairs, note)
+
+
+def _cycles_with_stalls(row: Row) -> float:
+    """One memory behind all buffers, with the bandwidth that SCALE-Sim gives to each."""
+    gemm, array, dataflow = shape = _shape(row)
+    moved, half = dram_words(*shape, _buffers(row)), _buffers(row).half
+    compute = cycles(*shape, FoldOverlap.SCALE_SIM)
+    transfers = Transfers(
+        Operand(gemm.m * gemm.k, moved.ifmap, half.ifmap),
+        Operand(gemm.k * gemm.n, moved.filter, half.filter),
+        Operand(gemm.m * gemm.n, moved.ofmap, half.ofmap),
+    )
+    fold = folding(gemm, array, dataflow)
+    return compute + stall_cycles(fold, dataflow, transfers, compute, float(row["bw"]))
 
 
 def speed_scores(data: Path) -> list[Score]:

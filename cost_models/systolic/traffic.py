@@ -15,7 +15,7 @@ order. Folds run down the rows first: the column of folds is the outer loop.
 
 from dataclasses import dataclass
 
-from cost_models.systolic_gemm import Array, Dataflow, Gemm, folding
+from cost_models.systolic.folding import Array, Dataflow, Gemm, folding
 
 _SETS = 100
 """SCALE-Sim counts a read buffer in hundredths."""
@@ -71,26 +71,69 @@ def sram_words(gemm: Gemm, array: Array, dataflow: Dataflow) -> Words:
 
 
 def dram_words(gemm: Gemm, array: Array, dataflow: Dataflow, buffers: Buffers) -> Words:
-    """Return the words that SCALE-Sim fetches from and writes to memory.
+    """Return the words that SCALE-Sim fetches from and writes to memory."""
+    if not gemm.macs:
+        return Words(0, 0, 0)
+    distinct = Words(gemm.m * gemm.k, gemm.k * gemm.n, gemm.m * gemm.n)
+    ifmap, weights = _fetched(gemm, array, dataflow, buffers, distinct)
+    written = distinct.ofmap
+    if dataflow is not Dataflow.OUTPUT:
+        written *= folding(gemm, array, dataflow).row_folds
+    return Words(ifmap, weights, _drained(written, array.cols, buffers.half.ofmap))
+
+
+def streamed_words(
+    gemm: Gemm, array: Array, dataflow: Dataflow, buffers: Buffers, distinct: Words
+) -> tuple[Words, Words]:
+    """Return the words that the buffers and the memory move, as hardware would.
+
+    Three corrections to SCALE-Sim's counts. Memory sends `distinct` words: where the windows of a
+    convolution overlap, address generators repeat them at the buffer. Partial results of ws and is
+    are read back to be added to, and go to memory only where a column of folds overflows half of
+    the ofmap's buffer. The padding of os writes and of drains is left out.
+
+    Args:
+        gemm: The product.
+        array: Its array.
+        dataflow: Its stationary operand.
+        buffers: Of the array.
+        distinct: Words of each operand in memory.
+    """
+    if not gemm.macs:
+        return Words(0, 0, 0), Words(0, 0, 0)
+    fold = folding(gemm, array, dataflow)
+    sram = sram_words(gemm, array, dataflow)
+    outputs, partial = gemm.m * gemm.n, 0
+    if dataflow is not Dataflow.OUTPUT:
+        partial = 2 * outputs * (fold.row_folds - 1)
+    held = fold.streamed * min(array.cols, fold.on_cols) <= buffers.half.ofmap
+    return (
+        Words(sram.ifmap, sram.filter, outputs + partial),
+        Words(
+            *_fetched(gemm, array, dataflow, buffers, distinct),
+            distinct.ofmap if held else distinct.ofmap + partial,
+        ),
+    )
+
+
+def _fetched(
+    gemm: Gemm, array: Array, dataflow: Dataflow, buffers: Buffers, distinct: Words
+) -> tuple[int, int]:
+    """Words of the ifmap and of the filter.
 
     The stationary operand of ws and is is fetched once. The one that streams through every column
     of folds is fetched once if it fits, else once a column. The filter of os is read in blocks of C
     columns, each once a row of folds.
     """
-    if not gemm.macs:
-        return Words(0, 0, 0)
     fold, half = folding(gemm, array, dataflow), buffers.half
-    ifmap, weights, outputs = gemm.m * gemm.k, gemm.k * gemm.n, gemm.m * gemm.n
+    ifmap, weights = distinct.ifmap, distinct.filter
+    if dataflow is Dataflow.INPUT:
+        return ifmap, _passes(weights, fold.col_folds, half.filter)
+    ifmap = _passes(ifmap, fold.col_folds, half.ifmap)
     if dataflow is Dataflow.OUTPUT:
-        return Words(
-            _passes(ifmap, fold.col_folds, half.ifmap),
-            _blocks(gemm.k, gemm.n, array.cols, fold.row_folds, half.filter),
-            _drained(outputs, array.cols, half.ofmap),
-        )
-    written = _drained(outputs * fold.row_folds, array.cols, half.ofmap)
-    if dataflow is Dataflow.WEIGHT:
-        return Words(_passes(ifmap, fold.col_folds, half.ifmap), weights, written)
-    return Words(ifmap, _passes(weights, fold.col_folds, half.filter), written)
+        depth = -(-weights // gemm.n)
+        weights = _blocks(depth, gemm.n, array.cols, fold.row_folds, half.filter)
+    return ifmap, weights
 
 
 def _passes(words: int, passes: int, half: int) -> int:
