@@ -1,37 +1,13 @@
-from typing import Any
+"""What tasks cost on ReRAM: copies, transposed reads, gradients, caps and writes."""
 
 import pytest
 
-from cost_models.load import load_target
-from cost_models.reram import ReramModel, ReramParams
+from cost_models.reram import ReramModel
 from cost_models.reram.copies import Demand, allot_copies
-from cost_models.reram.geometry import (
-    Drive,
-    Geometry,
-    Held,
-    InputMode,
-    SliceLayout,
-    buffer_bytes,
-    capped_ns,
-    converted_lines,
-    crossbars,
-    input_phases,
-    phase_ns,
-    program_time_ns,
-    read_counts,
-    read_energy_pj,
-)
 from hptc.cost import Cost, CrossbarUse, DeviceCosts
 from hptc.units import Ns, Pj
 from tests.cost_examples import layer, work_of
-
-ISAAC = Geometry(128, 128, 4, SliceLayout.ADJACENT)
-SPREAD = Geometry(128, 128, 4, SliceLayout.PER_ARRAY)
-
-
-def model(**changed: Any) -> ReramModel:
-    table = {**load_target("reram").device("reram").table, "dispatch_ns": 0.0, **changed}
-    return ReramModel(ReramParams.model_validate(table))
+from tests.reram_examples import model
 
 
 def costs_of(device: ReramModel, **sizes: int) -> DeviceCosts:
@@ -49,79 +25,6 @@ def use_of(device: ReramModel, task: str, **sizes: int) -> CrossbarUse:
     use = cost_of(device, task, **sizes).crossbars
     assert use is not None
     return use
-
-
-def test_a_16_bit_product_takes_sixteen_array_reads() -> None:
-    # ISAAC: 16 x 100 ns for a 128x128 matrix with 16-bit inputs (facts 1.6).
-    isaac = model(weight_bits=16, input_bits=16, slice_layout="adjacent")
-    assert isaac.vector_ns(Held(128, 16), 16, transposed=False) == 1_600.0
-
-
-@pytest.mark.parametrize("geometry", [ISAAC, SPREAD])
-def test_hpts_backbone_at_8_bits_takes_9216_crossbars(geometry: Geometry) -> None:
-    # SWE (facts 1.2, 1.6): 12 layers of q, k, v, o (512x512) and two of the FFN (512x2048):
-    # 9,216 of the 9,236 crossbars quoted for all 37.8 M parameters, the rest biases and norms.
-    square = crossbars(Held(512, 512), geometry)
-    wide = crossbars(Held(512, 2048), geometry) + crossbars(Held(2048, 512), geometry)
-    assert 12 * (4 * square + wide) == 9_216
-    assert round(37_828_608 * 4 / 128**2) == 9_236
-
-
-def test_crossbars_round_up_in_both_directions() -> None:
-    assert crossbars(Held(129, 33), ISAAC) == 2 * 2
-    assert crossbars(Held(129, 33), SPREAD) == 2 * 1 * 4
-    assert crossbars(Held(129, 33, batch=3), ISAAC) == 12
-
-
-@pytest.mark.parametrize(
-    ("mode", "phases"),
-    [(InputMode.BIT_SERIAL, 8), (InputMode.MULTI_BIT, 3), (InputMode.PULSE_WIDTH, 1)],
-)
-def test_input_phases(mode: InputMode, phases: int) -> None:
-    assert input_phases(Drive(mode, dac_bits=3, pulse_unit_ns=1.0), bits=8) == phases
-
-
-def test_a_phase_lasts_as_long_as_its_slowest_part() -> None:
-    serial = Drive(InputMode.BIT_SERIAL, 1, 1.0)
-    assert phase_ns(serial, 8, settle_ns=100, convert_ns=60) == 100.0
-    assert phase_ns(serial, 8, settle_ns=100, convert_ns=160) == 160.0
-    pulses = Drive(InputMode.PULSE_WIDTH, 1, 1.0)
-    assert phase_ns(pulses, 8, settle_ns=100, convert_ns=60) == 255.0
-
-
-def test_a_transposed_read_repeats_over_adjacent_slices() -> None:
-    held = Held(100, 20)
-    assert read_counts(held, ISAAC, transposed=False).passes == 1
-    assert read_counts(held, ISAAC, transposed=True).passes == 4
-    assert read_counts(held, SPREAD, transposed=True).passes == 1
-    assert converted_lines(held, ISAAC, transposed=True) == 100
-    assert converted_lines(held, ISAAC, transposed=False) == 80
-
-
-def test_read_counts_by_hand() -> None:
-    # 200 rows and 40 weights of 4 cells: 2 x 2 arrays side by side.
-    counts = read_counts(Held(200, 40), ISAAC, transposed=False)
-    assert counts.drives == 200 * 2
-    assert counts.cell_macs == 200 * 160
-    assert counts.conversions == 2 * 160
-    assert read_energy_pj(counts, 8, 0.5, 0.001, 2.0) == 8.0 * (200 + 32 + 640)
-
-
-@pytest.mark.parametrize("geometry", [ISAAC, SPREAD])
-def test_a_transposed_read_drives_the_same_cells(geometry: Geometry) -> None:
-    held = Held(200, 40)
-    upright = read_counts(held, geometry, transposed=False)
-    turned = read_counts(held, geometry, transposed=True)
-    assert turned.cell_macs * turned.passes == upright.cell_macs
-    assert buffer_bytes(held, 8, 16, transposed=False) == 200 + 80
-    assert buffer_bytes(held, 8, 16, transposed=True) == 40 + 400
-
-
-def test_programming_is_bound_by_rows_or_by_power() -> None:
-    assert program_time_ns(Held(300, 5), ISAAC, row_ns=50) == 128 * 50.0
-    assert program_time_ns(Held(30, 5), ISAAC, row_ns=50) == 30 * 50.0
-    assert program_time_ns(Held(0, 5), ISAAC, row_ns=50) == 0.0
-    assert capped_ns(10.0, energy_pj=5_000.0, power_cap_w=0.1) == 50.0
 
 
 def test_a_static_layer_is_programmed_once() -> None:

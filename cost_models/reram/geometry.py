@@ -1,51 +1,14 @@
-"""Closed forms for one matrix held in ReRAM crossbars: how many, how long a read, how much energy.
+"""Where a matrix lies: arrays, processing elements (PEs) and tiles.
 
-Sources: the ISAAC organisation (1-bit inputs in phases, 2-bit cells, shared ADCs) as noted in
-`reference/facts.md` sections 1.6 and 5 and `reference/cost_models/README.md` section 6; the phase
-count and the row-by-row write time agree with the exact MNSIM formulas of that README (section 2).
-Numbers are parameters, from `targets/*.toml`.
-
-A matrix of K rows (inputs) by N columns (outputs) is cut into tiles of the array's size. A weight
+A matrix of K rows (inputs) by N columns (outputs) is cut into blocks of the array's size. A weight
 of several cells is spread over slices; slices sit in neighbouring columns of one array, or each in
-an array of its own. A read with the transpose drives the columns and converts at the rows.
+an array of its own. Sources: the organisation of ISAAC (Shafiee, ISCA 2016) and, for PEs and tiles,
+`Mapping_Model/Tile_connection_graph.py` of MNSIM 2.0.
 """
 
 from dataclasses import dataclass
-from enum import Enum
 
-from hptc.units import BITS_PER_BYTE, Ns, Pj, pj_from_power
-
-
-class SliceLayout(Enum):
-    """Where the cells of one weight sit."""
-
-    ADJACENT = "adjacent"
-    """In neighbouring columns: fewest crossbars, but a transposed read takes one pass a slice,
-    since a row sums over all the columns that are driven."""
-    PER_ARRAY = "per-array"
-    """Each slice in an array of its own."""
-
-
-class InputMode(Enum):
-    """How an input number is applied to a row."""
-
-    BIT_SERIAL = "bit-serial"
-    """One phase a bit."""
-    MULTI_BIT = "multi-bit"
-    """One phase for every `dac_bits` bits."""
-    PULSE_WIDTH = "pulse-width"
-    """One phase, 2**bits - 1 unit pulses long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Geometry:
-    """Crossbar arrays and the weights in them."""
-
-    rows: int
-    cols: int
-    slices: int
-    """Cells for one weight."""
-    layout: SliceLayout
+from cost_models.reram.params import ArrayParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,131 +26,90 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Drive:
-    """How inputs are applied."""
+class Footprint:
+    """What one copy of a matrix takes. A differential pair of arrays counts as one array here."""
 
-    mode: InputMode
-    dac_bits: int
-    pulse_unit_ns: float
+    row_blocks: int
+    col_blocks: int
+    """Blocks next to each other, those of all slices and of the batch included."""
+    rows: int
+    """Rows used in the fullest array."""
+    cols: int
+    """Columns used in the fullest array."""
+    arrays_per_pe: int
+    """Arrays used in the fullest PE."""
+    pes_per_tile: int
+    """PEs used in the fullest tile."""
+    pes: int
+    tiles: int
 
-
-@dataclass(frozen=True, slots=True)
-class ReadCounts:
-    """What one vector through one copy of a matrix takes, for one input phase."""
-
-    drives: int
-    """Lines driven, each by one DAC."""
-    cell_macs: int
-    """Cells that conduct."""
-    conversions: int
-    """ADC conversions, each shifted and added."""
-    passes: int
-    """Times each phase is repeated (over slices, for some transposed reads)."""
-
-
-def crossbars(held: Held, geometry: Geometry) -> int:
-    """Return the crossbars that one copy takes: ceil(K/rows) * ceil(N*slices/cols) * batch.
-
-    With each slice in an array of its own: ceil(K/rows) * ceil(N/cols) * slices * batch.
-    """
-    row_tiles, col_tiles = _tiles(held, geometry)
-    return row_tiles * col_tiles * held.batch
+    @property
+    def arrays(self) -> int:
+        """Arrays that hold weights."""
+        return self.row_blocks * self.col_blocks
 
 
-def cells(held: Held, geometry: Geometry) -> int:
-    """Return the cells written for one copy."""
-    return held.weights * geometry.slices
+def slices(params: ArrayParams) -> int:
+    """Return the cells over which the bits of a weight are spread."""
+    sign = 1 if params.weight_encoding == "differential" else 0
+    return max(1, -(-(params.weight_bits - sign) // params.cell_bits))
 
 
-def input_phases(drive: Drive, bits: int) -> int:
-    """Return the phases in which inputs of `bits` bits are applied."""
-    if drive.mode is InputMode.BIT_SERIAL:
-        return bits
-    if drive.mode is InputMode.MULTI_BIT:
-        return -(-bits // drive.dac_bits)
-    return 1
+def cells_per_weight(params: ArrayParams) -> int:
+    """Return the cells of one weight: its slices, twice where it is differential."""
+    return slices(params) * (2 if params.weight_encoding == "differential" else 1)
 
 
-def phase_ns(drive: Drive, bits: int, settle_ns: float, convert_ns: float) -> Ns:
-    """Return the length of one phase: the longer of applying inputs and converting outputs.
-
-    Conversion of one phase overlaps the array access of the next (ISAAC's sample-and-hold).
-
-    Args:
-        drive: How inputs are applied.
-        bits: Bits of an input.
-        settle_ns: Time the array needs after its inputs change.
-        convert_ns: Time the ADCs need for all their lines.
-    """
-    applied = settle_ns
-    if drive.mode is InputMode.PULSE_WIDTH:
-        applied = max(settle_ns, drive.pulse_unit_ns * (2**bits - 1))
-    return Ns(max(applied, convert_ns))
+def columns_per_weight(params: ArrayParams) -> int:
+    """Return the columns of one array that a weight takes."""
+    return cells_per_weight(params) if params.slice_layout == "adjacent" else 1
 
 
-def converted_lines(held: Held, geometry: Geometry, transposed: bool) -> int:
-    """Return the most lines of one array that carry outputs."""
-    if transposed:
-        return min(held.rows, geometry.rows)
-    slices = geometry.slices if geometry.layout is SliceLayout.ADJACENT else 1
-    return min(held.cols * slices, geometry.cols)
+def arrays_per_weight(params: ArrayParams) -> int:
+    """Return the arrays that a weight takes, a differential pair of arrays counted as one."""
+    return slices(params) if params.slice_layout == "per-array" else 1
 
 
-def read_counts(held: Held, geometry: Geometry, transposed: bool) -> ReadCounts:
-    """Return what one vector takes for one phase, in the whole (one copy of the) matrix."""
-    row_tiles, col_tiles = _tiles(held, geometry)
-    lines = held.cols * geometry.slices
-    macs = held.rows * lines * held.batch
-    if not transposed:
-        return ReadCounts(
-            held.rows * col_tiles * held.batch, macs, row_tiles * lines * held.batch, 1
-        )
-    passes = geometry.slices if geometry.layout is SliceLayout.ADJACENT else 1
-    # A pass drives one slice, so drives and cells are per pass; every row converts in each pass.
-    return ReadCounts(
-        lines * row_tiles * held.batch // passes,
-        macs // passes,
-        held.rows * col_tiles * held.batch,
-        passes,
+def paired(params: ArrayParams) -> int:
+    """Return the arrays behind one set of converters: 2 for a differential pair of arrays."""
+    return cells_per_weight(params) // (columns_per_weight(params) * arrays_per_weight(params))
+
+
+def footprint(held: Held, params: ArrayParams) -> Footprint:
+    """Return what one copy takes: ceil(K / rows) x ceil(N x columns per weight / cols) blocks."""
+    lines = held.cols * columns_per_weight(params)
+    row_blocks = -(-held.rows // params.rows)
+    col_blocks = -(-lines // params.cols) * arrays_per_weight(params) * held.batch
+    arrays = row_blocks * col_blocks
+    pes, together = -(-arrays // params.arrays_per_pe), arrays
+    if params.allocation == "tile":
+        together = min(arrays, arrays_per_weight(params))
+        pes = arrays // max(together, 1) * -(-together // params.arrays_per_pe)
+    return Footprint(
+        row_blocks=row_blocks,
+        col_blocks=col_blocks,
+        rows=min(held.rows, params.rows),
+        cols=min(lines, params.cols),
+        arrays_per_pe=min(together, params.arrays_per_pe),
+        pes_per_tile=min(pes, params.pes_per_tile),
+        pes=pes,
+        tiles=-(-pes // params.pes_per_tile),
     )
 
 
-def buffer_bytes(held: Held, input_bits: int, output_bits: int, transposed: bool) -> float:
-    """Return the bytes that one vector moves through the tile buffers."""
-    inputs, outputs = held.rows, held.cols
-    if transposed:
-        inputs, outputs = outputs, inputs
-    return held.batch * (inputs * input_bits + outputs * output_bits) / BITS_PER_BYTE
+def crossbars_per_tile(params: ArrayParams) -> int:
+    """Return the arrays of one tile, each array of a pair counted."""
+    return params.pes_per_tile * params.arrays_per_pe * paired(params)
 
 
-def program_time_ns(held: Held, geometry: Geometry, row_ns: float) -> Ns:
-    """Return the time to write a matrix, rows one after the other, all arrays at once."""
-    return Ns(min(held.rows, geometry.rows) * row_ns if held.weights else 0.0)
+def crossbars(held: Held, params: ArrayParams) -> int:
+    """Return the crossbars that one copy takes for itself, each array of a pair counted."""
+    found = footprint(held, params)
+    if params.allocation == "tile":
+        return found.tiles * crossbars_per_tile(params)
+    return found.arrays * paired(params)
 
 
-def capped_ns(time_ns: float, energy_pj: float, power_cap_w: float) -> Ns:
-    """Return the time stretched so that the energy stays under a power."""
-    return Ns(max(time_ns, energy_pj / pj_from_power(power_cap_w, 1.0)))
-
-
-def read_energy_pj(
-    counts: ReadCounts, phases: int, drive_pj: float, cell_pj: float, convert_pj: float
-) -> Pj:
-    """Return the energy of one vector: DACs, cells and ADCs (with shift-and-add), over all phases.
-
-    Args:
-        counts: What one phase takes.
-        phases: Input phases.
-        drive_pj: Energy of one DAC for one phase.
-        cell_pj: Energy of one cell for one phase.
-        convert_pj: Energy of one conversion with its shift and add.
-    """
-    phase = counts.drives * drive_pj + counts.cell_macs * cell_pj + counts.conversions * convert_pj
-    return Pj(phase * counts.passes * phases)
-
-
-def _tiles(held: Held, geometry: Geometry) -> tuple[int, int]:
-    row_tiles = -(-held.rows // geometry.rows)
-    if geometry.layout is SliceLayout.ADJACENT:
-        return row_tiles, -(-held.cols * geometry.slices // geometry.cols)
-    return row_tiles, -(-held.cols // geometry.cols) * geometry.slices
+def cells(held: Held, params: ArrayParams) -> int:
+    """Return the cells written for one copy."""
+    return held.weights * cells_per_weight(params)

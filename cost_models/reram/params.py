@@ -53,8 +53,8 @@ class ReadParams(_Group):
     """One phase a bit; one phase for every `dac_bits` bits; or one phase of up to 2**bits - 1 unit
     pulses."""
     dac_bits: Count
-    pulse_unit_ns: Positive
-    """Shortest pulse of the pulse-width mode."""
+    pulse_unit_ns: Positive | None = None
+    """Shortest pulse of the pulse-width mode, which needs it."""
     dacs_per_array: Count | None = None
     """Rows driven at a time; all of them if left out."""
     column_dacs_per_array: Count | None = None
@@ -78,7 +78,7 @@ class ReadParams(_Group):
     lrs_ohm: Positive | None = None
     """Resistance of the low-resistance state."""
     hrs_ohm: Positive | None = None
-    lrs_share: NonNegative = 0.5
+    lrs_share: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of the cells in the low-resistance state."""
     sample_and_hold: bool = True
     """Columns that share an ADC are held after one read; otherwise each needs a read of its own."""
@@ -151,11 +151,11 @@ class WireParams(_Group):
     """No delay if left out."""
     hop_ns: NonNegative = 0.0
     """Added to each hop between neighbouring tiles."""
-    tile_order: Literal["diagonal", "row-major", "snake"] = "diagonal"
-    """How consecutive tiles lie in the mesh; the outputs of all tiles of a matrix meet in the one
-    that is least far from the others."""
+    tile_order: Literal["shell", "row-major", "snake"] = "shell"
+    """How consecutive tiles lie in the mesh: in L-shaped shells around a corner (MNSIM), or in
+    rows. The outputs of all tiles of a matrix meet in the one that is least far from the others."""
     tile_grid: Count = 64
-    """Tiles in a row of the mesh."""
+    """Tiles in a row of the mesh, where they lie in rows."""
     intra_tile_energy_pj_per_bit: NonNegative = 0.0
     inter_tile_energy_pj_per_bit: NonNegative = 0.0
     """For each hop."""
@@ -174,7 +174,8 @@ class WriteParams(_Group):
     """One programming of one cell, all its pulses; see also `write_voltage_v`."""
     write_voltage_v: NonNegative = 0.0
     """Adds V**2 / sqrt(lrs_ohm x hrs_ohm) x write_pulse_ns to each pulse of a cell."""
-    write_power_cap_w: Positive
+    write_power_cap_w: Positive | None = None
+    """Programming a matrix is slowed until it stays under it. None if left out."""
     wear_imbalance: Annotated[float, Field(ge=1, allow_inf_nan=False)]
     """Writes of the hottest cell over the mean."""
     endurance_writes: Positive
@@ -231,20 +232,32 @@ class ReramParams(
     """Of one ADC."""
     dispatch_ns: NonNegative
     """To start a task: fetch its descriptor, set up address generators."""
-    read_power_cap_w: Positive
-    """Of all reads together; a single task is slowed until it stays under it."""
+    read_power_cap_w: Positive | None = None
+    """Of all reads together; a single task is slowed until it stays under it. None if left out."""
     max_copies: Count
     """Most copies of one matrix that share the vectors of a task."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         """Refuse what contradicts itself."""
-        for key, lines in (("dacs_per_array", self.rows), ("column_dacs_per_array", self.cols)):
+        for key, lines in (
+            ("dacs_per_array", self.rows),
+            ("column_dacs_per_array", self.cols),
+            ("adcs_per_array", self.cols),
+            ("row_adcs_per_array", self.rows),
+            ("write_cells_at_once", self.cols),
+        ):
             given = getattr(self, key)
             if given is not None and given > lines:
-                raise ValueError(f"{key} to be at most {lines}, the lines of an array")
-        for key, lines in (("adcs_per_array", self.cols), ("row_adcs_per_array", self.rows)):
-            given = getattr(self, key)
-            if given is not None and given > lines:
-                raise ValueError(f"{key} to be at most {lines}, the lines of an array")
+                raise ValueError(f"{key} of at most {lines}, the lines of an array (not {given})")
+        if self.input_mode == "pulse-width" and self.pulse_unit_ns is None:
+            raise ValueError("pulse_unit_ns, which input_mode pulse-width needs")
+        for key in ("read_voltage_v", "write_voltage_v"):
+            if getattr(self, key) and (self.lrs_ohm is None or self.hrs_ohm is None):
+                raise ValueError(f"lrs_ohm and hrs_ohm, which {key} needs")
+        if self.crossbars < self.arrays_per_pe * self.pes_per_tile:
+            raise ValueError(
+                f"crossbars for one tile at least: arrays_per_pe x pes_per_tile = "
+                f"{self.arrays_per_pe * self.pes_per_tile} (not {self.crossbars})"
+            )
         return self

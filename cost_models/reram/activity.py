@@ -1,0 +1,160 @@
+"""What one vector makes the arrays do: steps one after the other, and events in all of them.
+
+A read with the transpose drives the columns and converts at the rows. Where slices sit in
+neighbouring columns it takes one pass a slice, since a row sums over all columns that are driven.
+"""
+
+from dataclasses import dataclass
+
+from cost_models.reram.geometry import (
+    Footprint,
+    Held,
+    arrays_per_weight,
+    cells,
+    cells_per_weight,
+    columns_per_weight,
+    footprint,
+    paired,
+)
+from cost_models.reram.params import ReramParams
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The lines of one array that a read drives and converts, and what does it."""
+
+    driven: int
+    """Lines driven in the fullest array."""
+    converted: int
+    """Lines converted in the fullest array, for each pass."""
+    outputs: int
+    """Numbers that leave the fullest array, its slices added up."""
+    lines_per_dac: int
+    lines_per_adc: int
+    drive_rounds: int
+    """Times that DACs move on to other lines."""
+    convert_rounds: int
+    passes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One vector through one copy of a matrix."""
+
+    found: Footprint
+    side: Side
+    phases: int
+    drive_steps: int
+    """Times, one after the other, that lines are driven and the array is read."""
+    convert_steps: int
+    """Times, one after the other, that ADCs convert."""
+    drives: float
+    """DAC conversions in all arrays."""
+    cell_reads: float
+    """Reads of one cell each."""
+    conversions: float
+    """ADC conversions in all arrays, each shifted and added."""
+
+    @property
+    def stored(self) -> float:
+        """Sums over all phases that registers take over."""
+        return self.conversions / (self.phases * self.side.drive_rounds)
+
+
+def input_phases(params: ReramParams, bits: int) -> int:
+    """Return the phases in which inputs of `bits` bits are applied."""
+    if params.input_mode == "bit-serial":
+        return bits
+    if params.input_mode == "multi-bit":
+        return -(-bits // params.dac_bits)
+    return 1
+
+
+def activity(params: ReramParams, held: Held, bits: int, transposed: bool) -> Activity:
+    """Return what one vector of `bits`-bit inputs takes.
+
+    MNSIM (`Latency_Model/PE_latency.py`) multiplies phases, rounds of DACs and rounds of ADCs; with
+    sample-and-hold an array is not read again for each round of ADCs (ISAAC).
+    """
+    found = footprint(held, params)
+    side = _side(params, found, held, transposed)
+    phases = input_phases(params, bits)
+    reads = phases * side.passes * side.drive_rounds
+    again = 1 if params.sample_and_hold else side.convert_rounds
+    count = _provisioned if params.activity == "provisioned" else _used
+    drives, cell_reads, conversions = count(params, found, side, held, transposed)
+    return Activity(
+        found=found,
+        side=side,
+        phases=phases,
+        drive_steps=reads * again,
+        convert_steps=reads * side.convert_rounds,
+        drives=drives * phases * side.passes * again,
+        cell_reads=cell_reads * phases * side.passes,
+        conversions=conversions * reads,
+    )
+
+
+def _side(params: ReramParams, found: Footprint, held: Held, transposed: bool) -> Side:
+    weight_columns = columns_per_weight(params)
+    dacs, adcs = params.dacs_per_array, params.adcs_per_array
+    driven_of, converted_of = params.rows, params.cols
+    driven, outputs, passes = found.rows, min(held.cols, -(-found.cols // weight_columns)), 1
+    converted = -(-found.cols * paired(params) // _merged(params))
+    if transposed:
+        dacs, adcs = params.column_dacs_per_array, params.row_adcs_per_array or adcs
+        driven_of, converted_of = params.cols, params.rows
+        driven, outputs, passes = outputs, found.rows, weight_columns
+        converted = -(-found.rows * paired(params) // min(paired(params), _merged(params)))
+    return Side(
+        driven=driven,
+        converted=converted,
+        outputs=outputs,
+        lines_per_dac=-(-driven_of // (dacs or driven_of)),
+        lines_per_adc=-(-converted_of // adcs),
+        drive_rounds=-(-driven // (dacs or driven_of)),
+        convert_rounds=-(-converted // adcs),
+        passes=passes,
+    )
+
+
+def _merged(params: ReramParams) -> int:
+    """Return the columns behind one conversion: 2 for a pair subtracted before the ADC."""
+    analog = params.weight_encoding == "differential" and params.subtraction == "analog"
+    return 2 if analog else 1
+
+
+def _used(
+    params: ReramParams, found: Footprint, side: Side, held: Held, transposed: bool
+) -> tuple[float, float, float]:
+    """Drives, cells and conversions of one phase and pass: lines and cells that hold weights."""
+    read = cells(held, params) / side.passes
+    columns = held.cols * held.batch
+    if transposed:
+        halves = paired(params) // min(paired(params), _merged(params))
+        drives = columns * arrays_per_weight(params) * found.row_blocks
+        return drives, read, held.rows * found.col_blocks * halves
+    lines = columns * cells_per_weight(params) // _merged(params)
+    return held.rows * found.col_blocks, read, lines * found.row_blocks
+
+
+def _provisioned(
+    params: ReramParams, found: Footprint, side: Side, held: Held, transposed: bool
+) -> tuple[float, float, float]:
+    """The same where every array of the tiles counts as the fullest one, whatever it holds.
+
+    As many converters work in each step as the selectors before them can reach. Sources:
+    `Power_Model/Model_inference_power.py` and `Hardware_Model/{PE,Tile}.py` of MNSIM 2.0.
+    """
+    del held
+    arrays = found.tiles * found.pes_per_tile * found.arrays_per_pe
+    dacs, adcs = -(-side.driven // side.lines_per_dac), -(-side.converted // side.lines_per_adc)
+    rows = side.driven / side.lines_per_dac * side.drive_rounds
+    columns: float = found.rows if transposed else found.cols
+    if not params.sample_and_hold:
+        columns = columns / side.lines_per_adc * side.convert_rounds
+    return (
+        arrays * dacs * side.drive_rounds,
+        arrays * paired(params) * rows * columns,
+        arrays * adcs * side.convert_rounds,
+    )
