@@ -136,7 +136,11 @@ def test_halves_of_a_weight_are_subtracted_before_or_after_the_adc() -> None:
 
 
 def test_stages_overlap_or_follow_each_other() -> None:
-    buffers: dict[str, Any] = {"buffer_word_bits": 64, "buffer_access_ns": 20.0, "adcs_per_array": 128}
+    buffers: dict[str, Any] = {
+        "buffer_word_bits": 64,
+        "buffer_access_ns": 20.0,
+        "adcs_per_array": 128,
+    }
     one_by_one = vector_read(params(**buffers, stage_composition="serial"), Held(128, 128), 8)
     # 1,024 bits written and read, 128 results of 8 bits written, 128 outputs of 16 bits read
     assert one_by_one.latency_ns == pytest.approx(20 * (16 + 16 + 16 + 32) + 8 * (100 + 1 / 1.28))

@@ -22,7 +22,7 @@ def array_read_ns(params: ReramParams, bits: int) -> float:
     size = params.rows * params.cols / CELLS_PER_KBYTE
     wires = params.array_wire_ns_per_kbyte * size + params.array_wire_ns_per_kbyte2 * size**2
     unit_ns = params.pulse_unit_ns if params.input_mode == "pulse-width" else None
-    pulses = (unit_ns or 0.0) * (2**bits - 1)
+    pulses = (unit_ns or 0.0) * (float(2**bits) - 1)
     return max(params.array_read_ns, pulses) + wires
 
 

@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from cost_models.model import Count, DeviceParams, Fraction, NonNegative, Positive
 
+Bits = Annotated[int, Field(gt=0, le=64)]
+"""Length of a number."""
+
 
 class _Group(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -22,8 +25,8 @@ class ArrayParams(_Group):
     """Arrays of the device; two of them make a differential pair."""
     rows: Count
     cols: Count
-    cell_bits: Count
-    weight_bits: Count
+    cell_bits: Bits
+    weight_bits: Bits
     weight_encoding: Literal["offset", "differential"] = "offset"
     """`offset`: cells hold weight + bias, the bias is subtracted afterwards (ISAAC).
     `differential`: two cells hold the positive and the negative part of a weight, whose sign then
@@ -44,15 +47,15 @@ class ArrayParams(_Group):
 class ReadParams(_Group):
     """How inputs are applied to an array, and its columns converted."""
 
-    input_bits: Count
-    gradient_bits: Count
+    input_bits: Bits
+    gradient_bits: Bits
     """Bits of an input that is a gradient."""
-    output_bits: Count
+    output_bits: Bits
     """Bits of an output kept in the buffers."""
     input_mode: Literal["bit-serial", "multi-bit", "pulse-width"]
     """One phase a bit; one phase for every `dac_bits` bits; or one phase of up to 2**bits - 1 unit
     pulses."""
-    dac_bits: Count
+    dac_bits: Bits
     pulse_unit_ns: Positive | None = None
     """Shortest pulse of the pulse-width mode, which needs it."""
     dacs_per_array: Count | None = None
@@ -88,7 +91,7 @@ class ReadParams(_Group):
     """ADCs of one array (or differential pair); columns are dealt out to them in turn."""
     row_adcs_per_array: Count | None = None
     """ADCs at the rows, for transposed reads; as many as at the columns if left out."""
-    adc_bits: Count
+    adc_bits: Bits
     adc_rate_gsps: Positive
     """Clock of an ADC; samples per second where a conversion takes one cycle."""
     adc_cycles: Count = 1
