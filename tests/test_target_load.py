@@ -40,7 +40,7 @@ def test_built_in_targets_round_trip_without_a_warning(name: str) -> None:
 def test_the_built_in_targets_are_those_documented() -> None:
     assert builtin_targets() == (
         "gpu", "gpu-a100", "gpu-h100", "gpu-l4", "gpu-t4", "gpu-v100",
-        "hybrid", "hybrid-stack", "reram", "systolic",
+        "hybrid", "hybrid-stack", "mnsim-default", "reram", "systolic",
     )  # fmt: skip
     assert {device.kind for device in load_target("hybrid").devices} == set(KINDS)
     assert load_target("gpu").devices == load_target("gpu-a100").devices
