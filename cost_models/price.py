@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from cost_models.registry import KINDS
-from cost_models.work import count_work
-from hptc.cost import CostTable
+from cost_models.work import TaskWork, count_work
+from hptc.cost import CostTable, DeviceCosts
 from hptc.ir.graph import Graph
 from hptc.ir.tasks import Task
-from hptc.target import Target
+from hptc.target import DeviceSpec, Target
 
 
 def price(graph: Graph, tasks: Sequence[Task], target: Target) -> CostTable:
@@ -22,9 +22,9 @@ def price(graph: Graph, tasks: Sequence[Task], target: Target) -> CostTable:
         Latencies in ns and energies in pJ; None where a device cannot run a task.
     """
     work = count_work(graph, tasks)
-    return CostTable(
-        tuple(
-            KINDS[spec.kind].build(spec.table).device_costs(spec.name, work)
-            for spec in target.devices
-        )
-    )
+    return CostTable(tuple(price_device(spec, work) for spec in target.devices))
+
+
+def price_device(spec: DeviceSpec, work: Sequence[TaskWork]) -> DeviceCosts:
+    """Return what one device charges for tasks as `count_work` counts them."""
+    return KINDS[spec.kind].build(spec.table).device_costs(spec.name, work)

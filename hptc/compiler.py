@@ -11,7 +11,6 @@ from typing import Any
 from cost_models.load import load_target
 from cost_models.price import price
 from hptc import __version__
-from hptc.cost import CostTable
 from hptc.errors import HptcError
 from hptc.frontend.capture import capture
 from hptc.frontend.flatten import ExampleInputs
@@ -24,7 +23,6 @@ from hptc.ir.graph import Graph, Phase
 from hptc.ir.tasks import tasks_of
 from hptc.options import Options, make_options
 from hptc.partition.limits import Limits, Progress
-from hptc.partition.problem import Solution
 from hptc.partition.solve import solve
 from hptc.program import Program
 from hptc.schedule.build import build_schedule
@@ -33,12 +31,16 @@ from hptc.schedule.model import Bundle, CompiledPhase, Reference
 from hptc.schedule.pose import Posed, pose
 from hptc.schedule.report import Json, phase_report, single_device_baselines
 from hptc.schedule.transitions import transitions
+from hptc.sensitivity.model import Answer
+from hptc.sensitivity.report import sensitivity
 from hptc.target import Target
 from passes import PIPELINE, run_passes
 
 REPORT_SCHEMA = 1
 DEFAULT_STEPS = 10_000
 """Steps of a phase where --steps does not say; they count against endurance."""
+PLACE_SHARE = 0.5
+"""Share of a phase's time in which it is placed where sensitivity takes the rest."""
 LEAST_SOLVE_S = 1.0
 """Solver time of a phase even where capture has used up the limit."""
 
@@ -65,9 +67,7 @@ class _Placed:
     """One compiled phase with what its report is made from."""
 
     compiled: CompiledPhase
-    posed: Posed
-    solution: Solution
-    costs: CostTable
+    answer: Answer
 
 
 def compile_model(
@@ -158,12 +158,18 @@ def compile_graph(graph: Graph, target: Target, options: Options) -> CompiledPha
 def _compile_phase(
     graph: Graph, target: Target, options: Options, hooks: Hooks, time_s: float
 ) -> _Phase:
-    placed = _place(graph, target, options, hooks, time_s)
-    compiled, posed = placed.compiled, placed.posed
-    report = phase_report(compiled.graph, posed, placed.solution, compiled.schedule, placed.costs)
-    report |= _baselines(
-        compiled.graph, posed, target, options.steps.get(graph.phase, DEFAULT_STEPS)
+    started = time.monotonic()
+    place_s = time_s * PLACE_SHARE if options.sensitivity else time_s
+    placed = _place(graph, target, options, hooks, place_s)
+    compiled, answer = placed.compiled, placed.answer
+    report = phase_report(
+        compiled.graph, answer.posed, answer.solution, compiled.schedule, answer.costs
     )
+    report |= _baselines(compiled.graph, answer.posed, target, answer.steps)
+    if options.sensitivity:
+        left_s = max(LEAST_SOLVE_S, time_s - (time.monotonic() - started))
+        limits = Limits(time_s=left_s, gap=options.gap, seed=options.seed)
+        report["sensitivity"] = sensitivity(answer, limits, hooks.stop)
     return _Phase(compiled, report)
 
 
@@ -185,7 +191,8 @@ def _place(graph: Graph, target: Target, options: Options, hooks: Hooks, time_s:
     )
     schedule = build_schedule(graph, tasks, costs, posed, solution.assignment)
     check_schedule(graph, schedule)
-    return _Placed(CompiledPhase(graph, schedule, target.toml), posed, solution, costs)
+    answer = Answer(graph, tasks, target, steps, costs, posed, solution)
+    return _Placed(CompiledPhase(graph, schedule, target.toml), answer)
 
 
 def _baselines(graph: Graph, posed: Posed, target: Target, steps: int) -> Json:

@@ -43,6 +43,8 @@ class Options:
     seed: int
     steps: Mapping[Phase, int]
     lr: float
+    sensitivity: bool
+    """Also report how the answer moves over the ranges of the targets."""
 
     def to_json(self) -> dict[str, object]:
         """Return the options as JSON values, for the record in a bundle."""
@@ -65,6 +67,7 @@ class Options:
             "seed": self.seed,
             "steps": {phase.value: count for phase, count in self.steps.items()},
             "lr": self.lr,
+            "sensitivity": self.sensitivity,
         }
 
 
@@ -89,6 +92,7 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
     steps: Mapping[str, int] | None = None,
     overrides: Sequence[str] = (),
     lr: float = 1e-3,
+    sensitivity: bool = False,
 ) -> Options:
     """Return checked options, by default those of the command line.
 
@@ -119,6 +123,7 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
         seed=limits.seed,
         steps={_choice("--steps", Phase, key): count for key, count in (steps or {}).items()},
         lr=lr,
+        sensitivity=sensitivity,
     )
 
 

@@ -20,6 +20,7 @@ from hptc.cli.output import (
     print_table,
     say,
 )
+from hptc.cli.sensitivity import print_sensitivity
 from hptc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -76,6 +77,12 @@ def compile_model(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="Target override: devices.NAME.KEY=VALUE.")
     ] = None,
+    sensitivity: Annotated[
+        bool,
+        typer.Option(
+            "--sensitivity", help="Also tell how the answer moves over the ranges of the target."
+        ),
+    ] = False,
     emit: Annotated[str | None, typer.Option(help="Also write html, trace, ir.")] = None,
     dump_ir_after: Annotated[
         str | None, typer.Option(help="Print the graph after this pass, on stderr.")
@@ -111,6 +118,7 @@ def compile_model(
         steps=parse_counts("--steps", [steps] if steps else []),
         overrides=overrides or [],
         lr=lr,
+        sensitivity=sensitivity,
     )
     program = _compile(model, options, dump_ir_after)
     program.save(path, force=force)
@@ -190,6 +198,8 @@ def _report(program: Program, path: Path, emitted: Mapping[str, Path], *, as_jso
         )
         if figures["status"] != "optimal":
             warn(f"{name}: best found in the time given, {figures['gap']:.1%} above the bound")
+        if "sensitivity" in figures:
+            print_sensitivity(name, figures["sensitivity"])
     say(f"wrote {', '.join(str(file) for file in (path, *emitted.values()))}")
 
 

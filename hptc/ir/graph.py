@@ -245,6 +245,11 @@ class Graph:
         return MappingProxyType({name: tuple(ops) for name, ops in found.items()})
 
     @cached_property
+    def becomes(self) -> Mapping[str, str]:
+        """The value that each updated state takes for the next step."""
+        return MappingProxyType({update.state: update.new for update in self.updates})
+
+    @cached_property
     def trained(self) -> tuple[str, ...]:
         """Names of the parameters that the phase trains."""
         kinds = {value.name: value.kind for value in self.values}

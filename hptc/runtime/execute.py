@@ -61,7 +61,7 @@ class Machine:
         self._programmed: set[str] = set()
         self._residents: Mapping[str, frozenset[str]] | None = None
         """What stays on each device from step to step; None before a phase is entered."""
-        becomes = {update.state: update.new for update in graph.updates}
+        becomes = graph.becomes
         self._commits = tuple(
             (i.device, i.value, becomes[i.value])
             for i in schedule.prologue

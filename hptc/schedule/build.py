@@ -41,7 +41,7 @@ def build_schedule(
     Raises:
         VerifyError: The tasks wait for one another in a circle.
     """
-    modes = _chosen(posed, assignment)
+    modes = posed.chosen(assignment)
     placed = {
         task.name: posed.devices[mode.device] for task, mode in zip(tasks, modes, strict=True)
     }
@@ -63,11 +63,6 @@ def build_schedule(
         ),
         program_pj=sum(program.energy_pj for program in programs),
     )
-
-
-def _chosen(posed: Posed, assignment: pb.Assignment) -> list[pb.Mode]:
-    pairs = zip(posed.problem.tasks, assignment.placements, strict=True)
-    return [task.modes[placement.mode] for task, placement in pairs]
 
 
 def _entry(residents: Mapping[str, Residents]) -> list[Instruction]:
@@ -123,7 +118,7 @@ def _execs(
     tasks: Sequence[Task], costs: CostTable, posed: Posed, assignment: pb.Assignment
 ) -> list[_Event]:
     events = []
-    modes = _chosen(posed, assignment)
+    modes = posed.chosen(assignment)
     for task, mode, placement in zip(tasks, modes, assignment.placements, strict=True):
         device = posed.devices[mode.device]
         matrix = "" if mode.matrix is None else f"/{posed.matrices[mode.matrix][1]}"

@@ -28,6 +28,11 @@ class Posed:
     matrices: tuple[tuple[str, str], ...]
     """Device and matrix name of each matrix."""
 
+    def chosen(self, assignment: pb.Assignment) -> list[pb.Mode]:
+        """Return the mode of each task."""
+        pairs = zip(self.problem.tasks, assignment.placements, strict=True)
+        return [task.modes[placement.mode] for task, placement in pairs]
+
 
 def pose(
     graph: Graph, tasks: Sequence[Task], costs: CostTable, target: Target, *, steps: int = 1
@@ -76,12 +81,11 @@ def home_value(graph: Graph, state: str) -> str:
     Its producer is the operation whose device is the home of the state. A state that takes an
     input, or itself, has no such producer: it is present wherever it is needed.
     """
-    becomes = {update.state: update.new for update in graph.updates}
     seen = set()
     value = state
-    while value in becomes and value not in seen:
+    while value in graph.becomes and value not in seen:
         seen.add(value)
-        value = becomes[value]
+        value = graph.becomes[value]
     return value
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from hptc.cost import CostTable
 from hptc.ir.axes import RowFlow, row_flows
@@ -15,6 +15,20 @@ from hptc.schedule.wear import wear
 from hptc.units import PJ_PER_NJ
 
 Json = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class StepFigures:
+    """What a step takes, what its crossbars take at phase entry, and how long they last."""
+
+    latency_ns: int
+    energy_nj: float
+    crossbars_used: int
+    program_ns: float
+    program_nj: float
+    steps_to_failure: int | None
+    programmings_to_failure: int | None
+    """As in `hptc.schedule.wear`."""
 
 
 def phase_report(
@@ -38,21 +52,32 @@ def phase_report(
         "roles": _grouped(graph, [role.value for role in Role], lambda op: op.role.value),
         "rows": [_rows(flow) for flow in row_flows(graph)],
         "devices": _devices(posed, schedule),
-        "latency_ns": schedule.latency_ns,
+        **asdict(step_figures(posed, solution.assignment, schedule, costs)),
         "period_ns": schedule.latency_ns,
-        "energy_nj": schedule.energy_pj / PJ_PER_NJ,
         "lower_bound_ns": solution.lower_bound_ns,
         "gap": _gap(schedule.latency_ns, solution.lower_bound_ns),
         "status": solution.status.value,
         "objective": solution.objective.value,
         "objective_gap": solution.gap if math.isfinite(solution.gap) else None,
         "solve_s": solution.wall_s,
-        "crossbars_used": _crossbars_used(posed, solution.assignment),
-        "program_ns": schedule.program_ns,
-        "program_nj": schedule.program_pj / PJ_PER_NJ,
-        **asdict(wear(costs, {i.task: i.device for i in _execs(schedule)})),
         "transfers": sum(i.kind is InstructionKind.TRANSFER for i in schedule.step),
     }
+
+
+def step_figures(
+    posed: Posed, assignment: pb.Assignment, schedule: Schedule, costs: CostTable
+) -> StepFigures:
+    """Return what a phase takes by a schedule."""
+    lasting = wear(costs, {i.task: i.device for i in _execs(schedule)})
+    return StepFigures(
+        latency_ns=schedule.latency_ns,
+        energy_nj=schedule.energy_pj / PJ_PER_NJ,
+        crossbars_used=_crossbars_used(posed, assignment),
+        program_ns=schedule.program_ns,
+        program_nj=schedule.program_pj / PJ_PER_NJ,
+        steps_to_failure=lasting.steps_to_failure,
+        programmings_to_failure=lasting.programmings_to_failure,
+    )
 
 
 def single_device_baselines(posed: Posed) -> dict[str, Json]:
@@ -106,6 +131,5 @@ def _execs(schedule: Schedule) -> list[Instruction]:
 
 
 def _crossbars_used(posed: Posed, assignment: pb.Assignment) -> int:
-    pairs = zip(posed.problem.tasks, assignment.placements, strict=True)
-    used = {task.modes[placement.mode].matrix for task, placement in pairs}
+    used = {mode.matrix for mode in posed.chosen(assignment)}
     return sum(posed.problem.matrices[matrix].crossbars for matrix in used if matrix is not None)
