@@ -72,7 +72,7 @@ _MEMBERS = {
         isneginf isposinf le leaky_relu leaky_relu_backward lerp lgamma log log10 log1p log2
         log_sigmoid_forward log_sigmoid_backward logaddexp logical_and logical_not logical_or
         logical_xor logit lt masked_fill max.other maximum min.other minimum mish mul nan_to_num
-        native_dropout_backward ne neg nextafter polar pow
+        native_dropout native_dropout_backward ne neg nextafter polar pow
         prelu reciprocal relu remainder round rsqrt
         rsub sgn sigmoid sigmoid_backward sign signbit silu silu_backward sin sinc sinh softplus
         softplus_backward softshrink sqrt square sub tan tanh tanh_backward threshold
