@@ -1,5 +1,6 @@
 """How mistakes in a target file are told: the place, what is allowed there, what was meant."""
 
+import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import NoReturn, TypeVar
@@ -66,9 +67,16 @@ def _target_error(
     return TargetError(
         place,
         expected=f"{last} to be {message}" if last else message,
-        found=repr(problem["input"]) if last else "something else",
+        found=repr(problem["input"]) if last else _told(message, problem["input"]),
         hint=rest.strip(),
     )
+
+
+def _told(message: str, table: object) -> str:
+    """The values of the keys that a message about a whole table names."""
+    values = table if isinstance(table, Mapping) else {}
+    named = [key for key in values if re.search(rf"\b{re.escape(str(key))}\b", message)]
+    return ", ".join(f"{key} = {values[key]}" for key in named) or "a table that differs"
 
 
 def _fields_at(model: type[BaseModel], path: Sequence[str]) -> Sequence[str]:
