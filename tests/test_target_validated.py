@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.cost_models.validation_page import PAGE, page
 from cost_models.check import assumptions
 from cost_models.load import builtin_targets, load_target, target_from_toml
 from cost_models.registry import KINDS
@@ -75,3 +76,8 @@ def test_assumptions_are_listed_apart() -> None:
 def test_links_are_listed_by_preset() -> None:
     assert "pcie4-x16" in hptc("target", "list").out
     assert json.loads(hptc("target", "list", "--json").out)["links"]["pcie4-x16"]
+
+
+def test_the_page_on_validation_says_what_the_targets_say() -> None:
+    again = "python -m benchmarks.cost_models.validation_page"
+    assert PAGE.read_text(encoding="utf-8") == page(), f"stale: write it anew by {again}"
