@@ -11,11 +11,15 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from cost_models.gpu_kernels import GemmRates, Product, gemm_ns, stream_ns
+from cost_models.gpu_kernels import GemmRates, Product, gemm_ns
 from cost_models.gpu_launch import Kernel, Launch, LaunchMode
-from cost_models.model import Count, DeviceParams, Fraction, NonNegative, Positive
+from cost_models.gpu_stream_params import StreamParams
+from cost_models.gpu_streams import Chip, Traffic, traffic_ns, unit_costs
+from cost_models.gpu_traffic import moved_bytes, traffic_of
+from cost_models.model import Count, Fraction, NonNegative, Positive
 from cost_models.work import OpWork, TaskWork
 from hptc.cost import Cost, DeviceCosts
+from hptc.ir.contractions import Contraction
 from hptc.ir.families import Family
 from hptc.ir.graph import Role
 from hptc.units import FLOP_PER_NS_PER_TFLOPS, Ns, Pj, pj_from_power
@@ -24,17 +28,15 @@ _FP32_BYTES, _HALF_BYTES = 4, 2
 Precision = Literal["fp32", "tf32", "fp16", "bf16"]
 
 
-class GpuParams(DeviceParams):
+class GpuParams(StreamParams):
     """One GPU and the way its kernels are issued."""
 
-    sm_count: Count
     precision: Precision
     """Arithmetic of matrix products; the rest computes in the type it is stored in."""
     fp32_peak_tflops: Positive
     tf32_peak_tflops: Positive | None = None
     fp16_peak_tflops: Positive | None = None
     bf16_peak_tflops: Positive | None = None
-    memory_bandwidth_bytes_per_ns: Positive
     tdp_w: Positive
     """Thermal design power: what the card may draw for long."""
     gemm_efficiency: Positive
@@ -46,10 +48,6 @@ class GpuParams(DeviceParams):
     tensor_efficiency: Positive | None = None
     tensor_half_intensity: NonNegative | None = None
     tensor_fill_k: NonNegative | None = None
-    elementwise_efficiency: Fraction
-    """Share of the memory bandwidth; also of reductions, gathers, scatters and copies."""
-    softmax_efficiency: Fraction
-    norm_efficiency: Fraction
     launch: LaunchMode
     launch_overhead_ns: NonNegative
     """Host time to issue one kernel."""
@@ -141,11 +139,18 @@ class GpuModel:
         """Return the device time of a matrix product, without the kernel's floor."""
         return gemm_ns(product, self._gemm_rates)
 
-    def family_bytes_per_ns(self, family: Family) -> float:
-        """Return the memory rate that kernels of a family reach."""
-        p = self.params
-        share = {Family.SOFTMAX: p.softmax_efficiency, Family.NORM: p.norm_efficiency}
-        return share.get(family, p.elementwise_efficiency) * p.memory_bandwidth_bytes_per_ns
+    @cached_property
+    def chip(self) -> Chip:
+        """Where rows in work live."""
+        return self.params.chip
+
+    def traffic_ns(self, traffic: Traffic) -> Ns:
+        """Return the device time of kernels bound by memory, without their floors."""
+        return traffic_ns(traffic, self._unit_costs)
+
+    @cached_property
+    def _unit_costs(self) -> Traffic:
+        return unit_costs(self.params.stream_rates)
 
     @cached_property
     def _gemm_rates(self) -> GemmRates:
@@ -189,46 +194,36 @@ class GpuModel:
             chained = self.params.fuse_elementwise and op.family is Family.ELEMENTWISE
             last = groups[-1][-1] if groups else None
             joins = fused_step or (chained and last and last.family is Family.ELEMENTWISE)
-            if last and joins:
+            if last and joins and last.gemm is None and op.gemm is None:
                 groups[-1].append(op)
             else:
                 groups.append([op])
         return groups
 
     def _kernel(self, group: Sequence[OpWork], role: Role) -> Kernel:
-        p = self.params
-        shared = role is Role.OPTIMIZER and p.optimizer != "per-tensor"
-        launches = 1 / p.optimizer_tensors_per_launch if shared else 1.0
-        moved = _moved_bytes(group)
-        energies = self._energies
-        floor_ns, flop_pj = p.kernel_floor_ns, energies.flop_pj
-        gemm = group[0].gemm
-        if gemm is None:
-            device_ns = stream_ns(moved, self.family_bytes_per_ns(group[0].family))
-        else:
-            floor_ns = p.gemm_floor_ns
-            item = _HALF_BYTES if p.precision in ("fp16", "bf16") else _FP32_BYTES
-            device_ns = self.product_ns(Product(gemm.batch, gemm.m, gemm.k, gemm.n, item))
-            flop_pj = energies.product_flop_pj
+        shared = role is Role.OPTIMIZER and self.params.optimizer != "per-tensor"
+        share = 1 / self.params.optimizer_tensors_per_launch if shared else 1.0
+        if group[0].gemm is not None:
+            return self._product(group[0], group[0].gemm, share)
+        traffic = traffic_of(group, self.chip)
+        launches = share * traffic.kernels
         flops = sum(op.flops for op in group)
         return Kernel(
             launches,
-            launches * floor_ns + device_ns,
-            flops * flop_pj + moved * energies.byte_pj,
+            launches * self.params.kernel_floor_ns + self.traffic_ns(traffic),
+            flops * self._energies.flop_pj + traffic.bytes * self._energies.byte_pj,
         )
 
-
-def _moved_bytes(group: Sequence[OpWork]) -> int:
-    """Bytes between memory and one kernel.
-
-    Inside a fused kernel, values made by an earlier operation of the task and values that stay in
-    it do not move; the first operation's inputs and the last one's outputs always do.
-    """
-    if len(group) == 1:
-        return group[0].bytes_read + group[0].bytes_written
-    read = group[0].bytes_inner + sum(op.bytes_read - op.bytes_inner for op in group)
-    written = sum(op.bytes_leaving for op in group[:-1]) + group[-1].bytes_written
-    return read + written
+    def _product(self, op: OpWork, gemm: Contraction, share: float) -> Kernel:
+        p = self.params
+        item = _HALF_BYTES if p.precision in ("fp16", "bf16") else _FP32_BYTES
+        device_ns = self.product_ns(Product(gemm.batch, gemm.m, gemm.k, gemm.n, item))
+        energies = self._energies
+        return Kernel(
+            share,
+            share * p.gemm_floor_ns + device_ns,
+            op.flops * energies.product_flop_pj + moved_bytes([op]) * energies.byte_pj,
+        )
 
 
 def _given(value: float | None, bound: float) -> float:

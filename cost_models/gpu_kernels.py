@@ -1,4 +1,4 @@
-"""Closed forms for single GPU kernels: matrix products by tiles and waves, the rest by bytes.
+"""Closed forms for matrix products on a GPU: by tiles and waves.
 
 A matrix product is cut into output tiles; each streaming multiprocessor computes one tile at a
 time, so tiles run in waves. A tile reaches a share of the peak that grows with its arithmetic
@@ -76,11 +76,6 @@ def gemm_ns(product: Product, rates: GemmRates) -> Ns:
             if split == 1 or product.k >= split * MIN_SPLIT_K
         )
     )
-
-
-def stream_ns(moved_bytes: float, bytes_per_ns: float) -> Ns:
-    """Return the device time of a kernel bound by memory."""
-    return Ns(moved_bytes / bytes_per_ns)
 
 
 def _tiled_ns(product: Product, rates: GemmRates, tile: tuple[int, int], split: int) -> float:

@@ -8,6 +8,7 @@ from hptc.ir.families import Family, family
 from hptc.ir.graph import Graph, Op, Role
 from hptc.ir.layout import MatrixRead, is_alias, layout_of, matrix_read
 from hptc.ir.ops import bytes_read, bytes_written, flops
+from hptc.ir.rows import Rows, rows
 from hptc.ir.tasks import Task
 
 
@@ -23,6 +24,8 @@ class OpWork:
     broadcast, or where the windows of a convolution overlap. 0 for other operations."""
     right_elements: int
     """Distinct elements of its right operand."""
+    rows: Rows | None
+    """What a softmax, a norm or the gradient of an embedding works through."""
     flops: int
     elements: int
     """Elements written."""
@@ -96,6 +99,7 @@ def _op_work(graph: Graph, op: Op, inner: set[str], leaving: frozenset[str]) -> 
         gemm=gemm,
         left_elements=layout_of(graph, gemm.left).distinct if gemm else 0,
         right_elements=layout_of(graph, gemm.right).distinct if gemm else 0,
+        rows=rows(graph, op),
         flops=flops(graph, op),
         elements=sum(value.numel for value in outputs),
         bytes_read=read,

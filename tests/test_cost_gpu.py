@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.cost_models.gpu import scores
 from cost_models.gpu import GpuModel, GpuParams
-from cost_models.gpu_kernels import GemmRates, Product, gemm_ns, stream_ns
+from cost_models.gpu_kernels import GemmRates, Product, gemm_ns
 from cost_models.load import builtin_targets, load_target, target_from_toml
 from hptc.cost import Cost
 from hptc.errors import TargetError
@@ -56,7 +56,6 @@ def test_products_grow_with_every_dimension_and_empty_ones_are_free() -> None:
             Product(1, 64, large, 64, 4), RATES
         )
     assert gemm_ns(Product(1, 0, 64, 64, 4), RATES) == 0.0
-    assert stream_ns(0, 10.0) == 0.0
 
 
 def test_the_host_decides_for_small_kernels() -> None:
@@ -129,7 +128,7 @@ def test_a_card_that_idles_at_its_full_power_is_refused() -> None:
 
 
 def test_measured_kernels_are_met() -> None:
-    limits = {"bmm": 20.0, "linear": 15.0, "elementwise": 7.0, "softmax": 13.0, "projections": 12.0}
+    limits = {"bmm": 20.0, "linear": 15.0, "projections": 12.0}
     lines = [(line.family.split()[-1], line) for line in scores(reference_dir("cost_models"))]
     assert limits.keys() <= {kind for kind, _ in lines}
     for kind, line in lines:

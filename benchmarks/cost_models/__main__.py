@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.cost_models import gpu, gpu_steps, links, mnsim, scalesim
+from benchmarks.cost_models import gpu, gpu_steps, gpu_streams, links, mnsim, scalesim
 from benchmarks.cost_models.score import EXACT, Limit, Score
 from benchmarks.stamp import stamp
 
@@ -28,6 +28,7 @@ BESIDE = Path(__file__).parents[2] / ".." / "shared" / "reference"
 PARTS: tuple[tuple[tuple[str, ...], Callable[[Path], list[Score]]], ...] = (
     (scalesim.TABLES, scalesim.scores),
     (gpu.TABLES, gpu.scores),
+    (gpu_streams.TABLES, gpu_streams.scores),
     (gpu_steps.TABLES, gpu_steps.scores),
     (mnsim.TABLES, mnsim.scores),
     (links.TABLES, links.scores),

@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 from statistics import fmean, median
-from typing import TypeVar
 
 import numpy as np
 from scipy.optimize import minimize
@@ -23,11 +22,8 @@ from scipy.optimize import minimize
 from benchmarks.cost_models.gpu_tables import (
     DEVICE_NAMES,
     GemmRow,
-    StreamRow,
-    forward_rows,
     gemm_rows,
     half_rows,
-    stream_rows,
 )
 from benchmarks.cost_models.tables import rows_of
 from cost_models.gpu import GpuParams
@@ -36,10 +32,7 @@ from cost_models.load import load_target
 from hptc.units import FLOP_PER_NS_PER_TFLOPS, NS_PER_MS
 
 FIT_SHARE = 0.6
-MIN_ROWS = 12
-"""Fewer rows than this are not fitted."""
 SEED = 0
-Row = TypeVar("Row", GemmRow, StreamRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +56,9 @@ def fit_gemm(rows: Sequence[GemmRow], sm_count: int, peak_flop_per_ns: float, bw
     return _fit(rows, predict, names, (3e4, 1e4, 0.9, 3.0, 30.0, 0.8))
 
 
-def fit_stream(rows: Sequence[StreamRow], bw: float) -> Fit:
-    """Fit the share of the memory bandwidth of one group of kernels, and issue and start."""
-
-    def predict(subset: Sequence[StreamRow], values: Sequence[float]) -> list[float]:
-        issue, start, share = values
-        return [max(issue, start + row.moved_bytes / (bw * min(share, 1.0))) for row in subset]
-
-    return _fit(rows, predict, ("issue_ns", "start_ns", "efficiency"), (3e4, 5e3, 0.8))
-
-
 def _fit(
-    rows: Sequence[Row],
-    predict: Callable[[Sequence[Row], Sequence[float]], list[float]],
+    rows: Sequence[GemmRow],
+    predict: Callable[[Sequence[GemmRow], Sequence[float]], list[float]],
     names: tuple[str, ...],
     start: tuple[float, ...],
 ) -> Fit:
@@ -130,11 +113,6 @@ def fit_device(data: Path, target: str) -> dict[str, object]:
     if half and params.bf16_peak_tflops:
         peak = params.bf16_peak_tflops * FLOP_PER_NS_PER_TFLOPS
         found["gemm_fp16"] = asdict(fit_gemm(half, params.sm_count, peak, bw))
-    streams = stream_rows(data, device) or forward_rows(data, device)
-    for group in sorted({row.group for row in streams}):
-        rows = [row for row in streams if row.group == group]
-        if len(rows) >= MIN_ROWS:
-            found[group] = asdict(fit_stream(rows, bw))
     return found
 
 

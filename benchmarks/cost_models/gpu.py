@@ -1,4 +1,4 @@
-"""Scores of the GPU model against measured kernels."""
+"""Scores of the GPU model against measured matrix products."""
 
 import json
 from pathlib import Path
@@ -6,24 +6,15 @@ from pathlib import Path
 from benchmarks.cost_models.gpu_tables import (
     DEVICE_NAMES,
     GEMM_OPS,
-    backward_rows,
-    forward_rows,
     gemm_rows,
     half_rows,
-    stream_rows,
 )
 from benchmarks.cost_models.score import Score, score
 from cost_models.gpu import GpuModel, GpuParams
 from cost_models.load import load_target
-from hptc.ir.families import Family
 
-TABLES = ("gpu_kernels_fp32.csv", "gpu_train_ops_fp32.csv", "gpu_vidur_gemm_fp16.csv")
+TABLES = ("gpu_kernels_fp32.csv", "gpu_vidur_gemm_fp16.csv")
 _FIT = Path(__file__).with_name("gpu_fit.json")
-_FAMILIES = {
-    "elementwise": Family.ELEMENTWISE,
-    "softmax": Family.SOFTMAX,
-    "norm": Family.NORM,
-}
 
 
 def scores(data: Path) -> list[Score]:
@@ -32,7 +23,7 @@ def scores(data: Path) -> list[Score]:
     return [
         line
         for target in DEVICE_NAMES
-        for part in (_products, _half_products, _streams, _backwards)
+        for part in (_products, _half_products)
         for line in part(data, target, fits[target])
     ]
 
@@ -72,37 +63,3 @@ def _half_products(
         for row in half_rows(data, target.removeprefix("gpu-"))
     ]
     return score("gpu_vidur_gemm_fp16", f"{target} fp16 projections", pairs)
-
-
-def _streams(data: Path, target: str, fit: dict[str, dict[str, dict[str, float]]]) -> list[Score]:
-    model, device = _model(target), DEVICE_NAMES[target]
-    lines: list[Score] = []
-    table, rows = "gpu_kernels_fp32", stream_rows(data, device)
-    if not rows:
-        table, rows = "gpu_train_ops_fp32", forward_rows(data, device)
-    for group, family in _FAMILIES.items():
-        timing = fit.get(group, fit["elementwise"])
-        pairs = [
-            (_timed(row.moved_bytes / model.family_bytes_per_ns(family), timing), row.time_ns)
-            for row in rows
-            if row.group == group
-        ]
-        note = "" if group in fit else "not fitted: rate of the A100"
-        lines += score(table, f"{target} {group}", pairs, note)
-    return lines
-
-
-def _backwards(data: Path, target: str, fit: dict[str, dict[str, dict[str, float]]]) -> list[Score]:
-    """Gradients of softmax and layer norm: never fitted."""
-    model = _model(target)
-    lines: list[Score] = []
-    for group, family in (("softmax", Family.SOFTMAX), ("norm", Family.NORM)):
-        timing = fit.get(group, fit["elementwise"])
-        pairs = [
-            (_timed(row.moved_bytes / model.family_bytes_per_ns(family), timing), row.time_ns)
-            for row in backward_rows(data, DEVICE_NAMES[target])
-            if row.group == group
-        ]
-        note = "three tensors at the forward rate; never fitted"
-        lines += score("gpu_train_ops_fp32", f"{target} {group} backward", pairs, note)
-    return lines

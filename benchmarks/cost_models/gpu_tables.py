@@ -1,15 +1,12 @@
 """Readers of the measured GPU tables (facts of NeuSight and Vidur, see the reference README)."""
 
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 
 from benchmarks.cost_models.tables import Row, rows_of
 from cost_models.gpu_kernels import Product
 from hptc.units import NS_PER_MS
 
-STREAM_GROUPS = {"softmax": "softmax", "ln": "norm", "layernorm": "norm"}
-"""Family of each measured operation; all others are element-wise."""
 GEMM_OPS = ("bmm", "linear")
 DEVICE_NAMES = {
     "gpu-a100": "NVIDIA A100 80GB PCIe",
@@ -36,19 +33,6 @@ class GemmRow:
         return Product(self.batch, self.m, self.k, self.n, self.item_bytes)
 
 
-@dataclass(frozen=True, slots=True)
-class StreamRow:
-    """One measured kernel bound by memory."""
-
-    op: str
-    moved_bytes: int
-    time_ns: float
-
-    @property
-    def group(self) -> str:
-        return STREAM_GROUPS.get(self.op, "elementwise")
-
-
 def gemm_rows(data: Path, device: str) -> list[GemmRow]:
     """Return the fp32 products measured on a device."""
     return [
@@ -70,44 +54,3 @@ def half_rows(data: Path, device: str) -> list[GemmRow]:
 def _gemm_row(row: Row, op: str, batch: int, *, item_bytes: int) -> GemmRow:
     m, k, n = (int(row[key]) for key in ("M", "K", "N"))
     return GemmRow(op, batch, m, k, n, item_bytes, float(row["time_ms"]) * NS_PER_MS)
-
-
-def stream_rows(data: Path, device: str) -> list[StreamRow]:
-    """Return the memory-bound kernels measured on a device, in isolation."""
-    return [
-        StreamRow(row["op"], int(row["bytes"]), float(row["time_ms"]) * NS_PER_MS)
-        for row in rows_of(data / "gpu_kernels_fp32.csv")
-        if row["device"] == device and row["op"] not in GEMM_OPS
-    ]
-
-
-_TENSORS_MOVED = {"add": 3, "softmax": 2, "layernorm": 2}
-"""Tensors of the output's size that a forward pass moves."""
-
-
-def forward_rows(data: Path, device: str) -> list[StreamRow]:
-    """Return forward passes timed inside real models, of operations bound by memory."""
-    name = device.replace(" ", "_")
-    return [
-        StreamRow(
-            row["op"],
-            4 * _TENSORS_MOVED[row["op"]] * _numel(row["output_shape"]),
-            float(row["fw_ms"]) * NS_PER_MS,
-        )
-        for row in rows_of(data / "gpu_train_ops_fp32.csv")
-        if row["device"] == name and row["op"] in _TENSORS_MOVED
-    ]
-
-
-def backward_rows(data: Path, device: str) -> list[StreamRow]:
-    """Return backward passes of softmax and layer norm, which move three tensors."""
-    name = device.replace(" ", "_")
-    return [
-        StreamRow(row["op"], 4 * 3 * _numel(row["output_shape"]), float(row["bw_ms"]) * NS_PER_MS)
-        for row in rows_of(data / "gpu_train_ops_fp32.csv")
-        if row["device"] == name and row["op"] in STREAM_GROUPS
-    ]
-
-
-def _numel(shape: str) -> int:
-    return prod(map(int, shape.strip("()").split()))
