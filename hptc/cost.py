@@ -27,6 +27,11 @@ class CrossbarUse:
     """Energy to program all copies once."""
     writes_per_step: int
     """Times each cell is written per step: 0 for a static matrix, 1 for a trained one."""
+    reads: int
+    """Vectors that follow one another through each copy."""
+    waiting_ns: Ns
+    """Of the task's latency, the time in which later vectors wait for earlier ones in their copy:
+    what a long token sequence loses, and more copies would save."""
 
 
 @dataclass(frozen=True, slots=True)

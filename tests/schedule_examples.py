@@ -105,6 +105,8 @@ MATRIX = CrossbarUse(
     program_ns=Ns(99.5),
     program_pj=Pj(7.0),
     writes_per_step=0,
+    reads=4,
+    waiting_ns=Ns(30.0),
 )
 
 

@@ -32,7 +32,11 @@ def test_a_static_layer_is_programmed_once() -> None:
     cost = cost_of(device, "h")
     # four 8-bit vectors; 6x5 weights of 4 cells in 4 arrays, one a slice
     assert cost.latency_ns == 4 * 8 * 100.0
-    assert cost.crossbars == CrossbarUse("w", 4, 1, 30 * 4, Ns(6 * 2 * 60), Pj(30 * 4 * 120), 0)
+    assert cost.crossbars == CrossbarUse(
+        matrix="w", crossbars=4, copies=1, cells=30 * 4,
+        program_ns=Ns(6 * 2 * 60), program_pj=Pj(30 * 4 * 120), writes_per_step=0,
+        reads=4, waiting_ns=Ns(3 * 800),
+    )  # fmt: skip
 
 
 def test_gradients_have_their_own_bits_and_share_the_matrix() -> None:
@@ -83,6 +87,8 @@ def test_long_sequences_lose_time() -> None:
     # SWE: 323 tokens take 323 reads one after the other, whatever the matrix's size.
     device = model(max_copies=1)
     assert cost_of(device, "h", tokens=323).latency_ns == 323 * 800.0
+    use = use_of(device, "h", tokens=323)
+    assert (use.reads, use.waiting_ns) == (323, 322 * 800.0)
 
 
 def test_water_filling_prefers_the_largest_saving_per_crossbar() -> None:

@@ -49,7 +49,7 @@ class ReramModel:
     def device_costs(self, name: str, work: Sequence[TaskWork]) -> DeviceCosts:
         """Return prices for the contractions whose matrix can be held, None for other tasks."""
         reads = self._reads(work)
-        fixed = [read for read in reads if not read.trained and self._fits(read.held)]
+        fixed = [read for read in reads if read.held.weights and not read.trained]
         copies = allot_copies(self._demands(fixed), self.params.crossbars, self.params.max_copies)
         costs: dict[str, Cost | None] = {task.name: None for task in work}
         for read in reads:
@@ -79,21 +79,21 @@ class ReramModel:
             **({"area_mm2": area} if area else {}),
         }
 
-    def _fits(self, held: Held) -> bool:
-        return crossbars(held, self.params) <= self.params.crossbars
-
     def _reads(self, work: Sequence[TaskWork]) -> list[_Read]:
         found = [(task, task.matrix) for task in work if task.matrix is not None]
         upright = _orientations(found)
-        return [self._read(task, matrix, upright[matrix.read.matrix]) for task, matrix in found]
+        bound = [self._bound(task, matrix, upright[matrix.read.matrix]) for task, matrix in found]
+        return [read for read in bound if read is not None]
 
-    def _read(self, task: TaskWork, matrix: Matrix, upright: bool) -> _Read:
+    def _bound(self, task: TaskWork, matrix: Matrix, upright: bool) -> _Read | None:
         p, read = self.params, matrix.read
         turned = read.transposed != upright
         transposed = turned and p.transposable
         held = Held(read.rows, read.cols, read.batch)
         if transposed:
             held = Held(read.cols, read.rows, read.batch)
+        if crossbars(held, p) > p.crossbars:
+            return None
         gradient = task.role in {Role.INPUT_GRADIENT, Role.WEIGHT_GRADIENT}
         bits = p.gradient_bits if gradient else p.input_bits
         return _Read(
@@ -119,15 +119,14 @@ class ReramModel:
             for name, group in by_matrix.items()
         }
 
-    def _cost(self, read: _Read, copies: int) -> Cost | None:
+    def _cost(self, read: _Read, copies: int) -> Cost:
         p = self.params
-        if not self._fits(read.held):
-            return None
         writes = 1 if read.trained else 0
         energy_pj = read.vectors * read.each.energy_pj
-        latency_ns = p.dispatch_ns + capped_ns(
-            _reads_ns(read, copies), energy_pj, p.read_power_cap_w
-        )
+        reads = -(-read.vectors // copies)
+        alone_ns = read.each.latency_ns if reads else 0.0
+        following_ns = max(reads - 1, 0) * read.each.interval_ns
+        reads_ns = capped_ns(alone_ns + following_ns, energy_pj, p.read_power_cap_w)
         once = programming(p, read.held, copies)
         use = CrossbarUse(
             matrix=read.matrix,
@@ -137,18 +136,14 @@ class ReramModel:
             program_ns=capped_ns(once.time_ns, once.energy_pj, p.write_power_cap_w),
             program_pj=once.energy_pj,
             writes_per_step=writes,
+            reads=reads,
+            waiting_ns=Ns(reads_ns - alone_ns),
         )
         return Cost(
-            Ns(latency_ns + writes * use.program_ns), Pj(energy_pj + writes * use.program_pj), use
+            Ns(p.dispatch_ns + reads_ns + writes * use.program_ns),
+            Pj(energy_pj + writes * use.program_pj),
+            use,
         )
-
-
-def _reads_ns(read: _Read, copies: int) -> float:
-    """The copies work side by side; in each one vectors follow each other."""
-    following = -(-read.vectors // copies) - 1
-    if following < 0:
-        return 0.0
-    return read.each.latency_ns + following * read.each.interval_ns
 
 
 def _orientations(found: Sequence[tuple[TaskWork, Matrix]]) -> Mapping[str, bool]:

@@ -194,7 +194,7 @@ def _report(program: Program, path: Path, emitted: Mapping[str, Path], *, as_jso
         say(
             f"{name}: {figures['ops']} operations, {macs} MACs a step, in {figures['tasks']} "
             f"tasks ({placed}, folded {folded}), {figures['crossbars_used']} crossbars"
-            f"{_wear(figures)}"
+            f"{_wear(figures)}{_waiting(figures['sequences'])}"
         )
         if figures["status"] != "optimal":
             warn(f"{name}: best found in the time given, {figures['gap']:.1%} above the bound")
@@ -209,6 +209,17 @@ def _wear(figures: Mapping[str, Any]) -> str:
         f"{human_count(figures[key])} {noun}" for key, noun in kinds if figures[key] is not None
     ]
     return f", which last {' and '.join(lasting)}" if lasting else ""
+
+
+def _waiting(sequences: Mapping[str, Any]) -> str:
+    """Say what long sequences lose on crossbars, if they are used."""
+    if not sequences["waiting_ns"]:
+        return ""
+    share, worst = sequences["waiting_ns"] / sequences["crossbar_ns"], sequences["longest"][0]
+    return (
+        f"; vectors that wait for others of their task take {share:.0%} of their time "
+        f"(most in {worst['task']}, {worst['reads']} one after the other)"
+    )
 
 
 def _row(figures: Mapping[str, Any]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from hptc.ir.ops import work
 from hptc.partition import problem as pb
 from hptc.schedule.model import Instruction, InstructionKind, Schedule
 from hptc.schedule.pose import Posed
+from hptc.schedule.sequences import sequences
 from hptc.schedule.wear import wear
 from hptc.units import PJ_PER_NJ
 
@@ -61,6 +62,7 @@ def phase_report(
         "objective_gap": solution.gap if math.isfinite(solution.gap) else None,
         "solve_s": solution.wall_s,
         "transfers": sum(i.kind is InstructionKind.TRANSFER for i in schedule.step),
+        "sequences": asdict(sequences(costs, _placed(schedule))),
     }
 
 
@@ -68,7 +70,7 @@ def step_figures(
     posed: Posed, assignment: pb.Assignment, schedule: Schedule, costs: CostTable
 ) -> StepFigures:
     """Return what a phase takes by a schedule."""
-    lasting = wear(costs, {i.task: i.device for i in _execs(schedule)})
+    lasting = wear(costs, _placed(schedule))
     return StepFigures(
         latency_ns=schedule.latency_ns,
         energy_nj=schedule.energy_pj / PJ_PER_NJ,
@@ -128,6 +130,10 @@ def _devices(posed: Posed, schedule: Schedule) -> Json:
 
 def _execs(schedule: Schedule) -> list[Instruction]:
     return [i for i in schedule.step if i.kind is InstructionKind.EXEC]
+
+
+def _placed(schedule: Schedule) -> dict[str, str]:
+    return {i.task: i.device for i in _execs(schedule)}
 
 
 def _crossbars_used(posed: Posed, assignment: pb.Assignment) -> int:
