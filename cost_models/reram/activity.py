@@ -16,7 +16,7 @@ from cost_models.reram.geometry import (
     footprint,
     paired,
 )
-from cost_models.reram.params import ReramParams
+from cost_models.reram.params import ReadParams, ReramParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +61,23 @@ class Activity:
         return self.conversions / (self.phases * self.side.drive_rounds)
 
 
-def input_phases(params: ReramParams, bits: int) -> int:
-    """Return the phases in which inputs of `bits` bits are applied."""
+def input_phases(params: ReadParams, bits: int) -> int:
+    """Return the phases in which inputs of `bits` bits are applied, all passes together."""
+    return params.read_passes * -(-applied_bits(params, bits) // phase_bits(params, bits))
+
+
+def applied_bits(params: ReadParams, bits: int) -> int:
+    """Return the bits of an input that phases apply: not the sign where it is a polarity."""
+    return max(1, bits - 1) if params.input_encoding == "sign-magnitude" else bits
+
+
+def phase_bits(params: ReadParams, bits: int) -> int:
+    """Return the most bits that one phase applies."""
     if params.input_mode == "bit-serial":
-        return bits
+        return 1
     if params.input_mode == "multi-bit":
-        return -(-bits // params.dac_bits)
-    return 1
+        return params.dac_bits
+    return params.pulse_bits or applied_bits(params, bits)
 
 
 def activity(params: ReramParams, held: Held, bits: int, transposed: bool) -> Activity:

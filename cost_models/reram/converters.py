@@ -6,7 +6,7 @@ ISAAC (Shafiee, ISCA 2016) for sample-and-hold and for phases that overlap.
 
 from math import sqrt
 
-from cost_models.reram.activity import Activity
+from cost_models.reram.activity import Activity, applied_bits, phase_bits
 from cost_models.reram.params import ReadParams, ReramParams, WriteParams
 from cost_models.reram.part import Part
 from hptc.units import pj_from_power
@@ -15,15 +15,23 @@ CELLS_PER_KBYTE = 8 * 1024
 
 
 def array_read_ns(params: ReramParams, bits: int) -> float:
-    """Return the time of one array read: cells, wires, and pulses where inputs are their width.
+    """Return the mean time of one array read: cells, wires, and pulses if inputs are their width.
 
     Wires of an array of s kB (a bit a cell) add a s + b s**2.
     """
     size = params.rows * params.cols / CELLS_PER_KBYTE
     wires = params.array_wire_ns_per_kbyte * size + params.array_wire_ns_per_kbyte2 * size**2
-    unit_ns = params.pulse_unit_ns if params.input_mode == "pulse-width" else None
-    pulses = (unit_ns or 0.0) * (float(2**bits) - 1)
-    return max(params.array_read_ns, pulses) + wires
+    return max(params.array_read_ns, _pulses_ns(params, bits)) + wires
+
+
+def _pulses_ns(params: ReadParams, bits: int) -> float:
+    """Return the pulses of a phase of the pulse-width mode, the mean over the phases of a pass."""
+    if params.input_mode != "pulse-width" or params.pulse_unit_ns is None:
+        return 0.0
+    most = phase_bits(params, bits)
+    whole, rest = divmod(applied_bits(params, bits), most)
+    pulses = whole * (float(2**most) - 1) + (float(2**rest) - 1)
+    return params.pulse_unit_ns * pulses / (whole + (rest > 0))
 
 
 def conversion_ns(params: ReadParams) -> float:

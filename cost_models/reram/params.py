@@ -56,6 +56,13 @@ class ReadParams(_Group):
     """One phase a bit; one phase for every `dac_bits` bits; or one phase of up to 2**bits - 1 unit
     pulses."""
     dac_bits: Bits
+    input_encoding: Literal["binary", "sign-magnitude"] = "binary"
+    """`sign-magnitude`: the sign is the polarity of a pulse and takes no phase and no pulse
+    (HERMES, NeuRRAM). `binary`: every bit is applied."""
+    read_passes: Count = 1
+    """Times that all phases are repeated (HERMES: four, for the signs of inputs and weights)."""
+    pulse_bits: Bits | None = None
+    """Bits that one phase of the pulse-width mode applies; all of them if left out."""
     pulse_unit_ns: Positive | None = None
     """Shortest pulse of the pulse-width mode, which needs it."""
     dacs_per_array: Count | None = None
