@@ -5,11 +5,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from cost_models.importers.ini import read_ini
+from cost_models.importers.mnsim_ini import import_mnsim
+from cost_models.importers.mnsim_keys import DEVICE
 from cost_models.importers.scalesim_cfg import import_scalesim
 from cost_models.text_file import refusal
 
 IMPORTERS: Mapping[str, Callable[[Path], dict[str, object]]] = MappingProxyType(
-    {"architecture_presets": import_scalesim}
+    {"architecture_presets": import_scalesim, DEVICE: import_mnsim}
 )
 """By a section that only its format has."""
 

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from configparser import ConfigParser
 from configparser import Error as ConfigError
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
+from typing import NoReturn
 
 from cost_models.mistakes import refuse_unknown
 from cost_models.text_file import read_text, refusal
@@ -56,6 +58,36 @@ class IniFile:
     def whole(self, section: str, key: str) -> int:
         """Return a positive whole number."""
         return whole_number(self.text(section, key), self.place(section, key))
+
+    def numbers(self, section: str, key: str, count: int = 1) -> list[float]:
+        """Return so many finite numbers, separated by commas, none below 0."""
+        try:
+            found = [float(part) for part in self.text(section, key).split(",")]
+        except ValueError:
+            found = []
+        if len(found) != count or not all(0 <= number < inf for number in found):
+            wanted = "a number" if count == 1 else f"{count} numbers with commas between them"
+            self.refuse(section, key, f"{wanted}, from 0 up")
+        return found
+
+    def positive(self, section: str, key: str) -> float:
+        """Return a number above 0."""
+        (found,) = self.numbers(section, key)
+        if found == 0:
+            self.refuse(section, key, "a number above 0")
+        return found
+
+    def counts(self, section: str, key: str, count: int = 1, least: int = 1) -> list[int]:
+        """Return so many whole numbers, separated by commas, none below `least`."""
+        found = self.numbers(section, key, count)
+        if any(number != int(number) or number < least for number in found):
+            self.refuse(section, key, f"whole, {least} or more")
+        return [int(number) for number in found]
+
+    def refuse(self, section: str, key: str, wanted: str) -> NoReturn:
+        """Raise the error for a value that is not what is wanted."""
+        found = repr(self.text(section, key))
+        raise TargetError(self.place(section, key), expected=f"{key} to be {wanted}", found=found)
 
 
 def whole_number(text: str, place: str) -> int:
