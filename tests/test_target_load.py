@@ -39,8 +39,9 @@ def test_built_in_targets_round_trip_without_a_warning(name: str) -> None:
 
 def test_the_built_in_targets_are_those_documented() -> None:
     assert builtin_targets() == (
-        "gpu", "gpu-a100", "gpu-h100", "gpu-l4", "gpu-t4", "gpu-v100",
-        "hybrid", "hybrid-stack", "mnsim-default", "reram", "systolic",
+        "atleus", "gpu", "gpu-a100", "gpu-h100", "gpu-l4", "gpu-t4", "gpu-v100",
+        "hermes", "hybrid", "hybrid-stack", "isaac", "mnsim-default", "neurram", "puma",
+        "reram", "systolic",
     )  # fmt: skip
     assert {device.kind for device in load_target("hybrid").devices} == set(KINDS)
     assert load_target("gpu").devices == load_target("gpu-a100").devices
@@ -120,7 +121,7 @@ def test_bad_settings_are_explained(setting: str, message: str) -> None:
 def test_unknown_targets_name_the_known_ones() -> None:
     with pytest.raises(TargetError, match=r"gpu-a100.*Did you mean 'hybrid'"):
         load_target("hybird")
-    with pytest.raises(TargetError, match=r"a readable TOML file.*Built-in targets: gpu"):
+    with pytest.raises(TargetError, match=r"a readable TOML file.*Built-in targets: atleus"):
         load_target("nowhere.toml")
 
 
