@@ -11,6 +11,7 @@ from cost_models.systolic.folding import Gemm
 from cost_models.systolic.params import SystolicParams
 from cost_models.systolic.plan import Batch, Plan, best_plan, energy_pj
 from cost_models.systolic.traffic import Words
+from cost_models.systolic.vector import VectorWork, vector_work
 from cost_models.work import OpWork, TaskWork
 from hptc.cost import Cost, DeviceCosts
 from hptc.units import Ns, Pj
@@ -42,27 +43,37 @@ class SystolicModel:
     def _task(self, task: TaskWork, plans: Mapping[Batch, Plan]) -> Cost:
         p = self.params
         products = [plans[_batch(op)] for op in task.ops if op.gemm]
-        rest = [op for op in task.ops if not op.gemm]
-        moved = sum(op.bytes_read - op.bytes_inner + op.bytes_leaving for op in rest)
-        vector_cycles = sum(self._vector_cycles(op) for op in rest)
-        busy_ns = sum(plan.cycles for plan in products) / p.clock_ghz + max(
-            vector_cycles / p.clock_ghz, moved / p.memory_bandwidth_bytes_per_ns
-        )
+        streams = [_Stream(op, vector_work(op, p)) for op in task.ops if not op.gemm]
+        moved = sum(stream.memory_bytes for stream in streams)
+        product_ns = sum(plan.cycles for plan in products) / p.clock_ghz
+        vector_ns = sum(stream.work.cycles for stream in streams) / p.clock_ghz
+        busy_ns = product_ns + max(vector_ns, moved / p.memory_bandwidth_bytes_per_ns)
         energy = (
             sum(energy_pj(plan, p) for plan in products)
-            + sum(self._vector_pj(op) for op in rest)
+            + sum(stream.work.arithmetic for stream in streams) * p.vector_energy_pj_per_flop
+            + sum(stream.work.specials for stream in streams) * p.special_function_energy_pj
+            + sum(stream.buffer_bytes for stream in streams) * p.buffer_energy_pj_per_byte
             + moved * p.memory_energy_pj_per_byte
         )
         return Cost(Ns(p.dispatch_ns + busy_ns if busy_ns else 0.0), Pj(energy))
 
-    def _vector_cycles(self, op: OpWork) -> int:
-        """Arithmetic (or, for pure moves, elements) over all lanes of the gang."""
-        return -(-max(op.flops, op.elements) // self.params.lanes)
 
-    def _vector_pj(self, op: OpWork) -> float:
-        p = self.params
-        buffered = op.bytes_read + op.bytes_written
-        return op.flops * p.vector_energy_pj_per_flop + buffered * p.buffer_energy_pj_per_byte
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """An operation of the vector units."""
+
+    op: OpWork
+    work: VectorWork
+
+    @property
+    def buffer_bytes(self) -> int:
+        return self.op.bytes_read * self.work.buffer_passes + self.op.bytes_written
+
+    @property
+    def memory_bytes(self) -> int:
+        """What comes from other tasks or goes to them, and what does not fit to be read again."""
+        again = self.op.bytes_read * (self.work.memory_passes - 1)
+        return self.op.bytes_read - self.op.bytes_inner + again + self.op.bytes_leaving
 
 
 def _batch(op: OpWork) -> Batch:
