@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cost_models.link import WIRE_FIGURES, LinkTable, TopologyTable, WireTable
 from cost_models.mistakes import refuse_unknown, validated
 from cost_models.model import DeviceParams
-from cost_models.overlay import REMARKS
+from cost_models.overlay import REMARKS, directions
 from cost_models.ranges import ranges_of, with_numbers
 from cost_models.registry import KINDS
 from hptc.errors import TargetError
@@ -87,6 +87,20 @@ def _check_remarks(table: DeviceParams | WireTable, figures: Collection[str], wh
                 refuse_unknown(f"{where}.{name}", f"the keys of {name}", key, [*allowed])
 
 
+def _check_pairs(document: TargetDocument, where: str) -> None:
+    """Refuse links of which a later one has taken the place."""
+    told: set[tuple[str, str]] = set()
+    for link in reversed(document.links):
+        pairs = directions(link.model_dump())
+        if pairs <= told:
+            raise TargetError(
+                f"{where}, links",
+                expected="one link for each pair of devices and direction",
+                found=f"another from {link.src} to {link.dst}",
+            )
+        told |= pairs
+
+
 def _check_ends(document: TargetDocument, where: str) -> None:
     if document.topology is not None:
         _check_remarks(document.topology, WIRE_FIGURES, f"{where}, topology")
@@ -102,6 +116,7 @@ def _check_ends(document: TargetDocument, where: str) -> None:
                 expected="two different devices",
                 found=f"both ends {link.src!r}",
             )
+    _check_pairs(document, where)
     linked = {end for link in document.links for end in (link.src, link.dst)}
     alone = [name for name in document.devices if name not in linked]
     if len(document.devices) > 1 and alone and document.topology is None:

@@ -9,8 +9,10 @@ from pathlib import Path
 from cost_models.document import parse_document
 from cost_models.link import links_of
 from cost_models.link_presets import with_presets
-from cost_models.merge import Document, resolved, with_overrides
+from cost_models.merge import resolved
 from cost_models.mistakes import refuse_unknown
+from cost_models.overlay import Document
+from cost_models.overrides import with_overrides
 from cost_models.ranges import ranges_of, to_toml, with_numbers
 from cost_models.text_file import read_text, refusal
 from hptc.target import DeviceSpec, Target

@@ -1,17 +1,12 @@
-"""How target documents are put together: `extends` and `--set`."""
+"""What a target document `extends`, put together."""
 
-import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-from cost_models.link_presets import with_presets
-from cost_models.mistakes import refuse_unknown
-from cost_models.overlay import merged
+from cost_models.overlay import Document, merged
 from hptc.errors import TargetError
 
-Document = dict[str, object]
 _MOST_LEVELS = 32
-SET_SOURCE = "--set on the command line"
 
 
 def resolved(
@@ -44,60 +39,6 @@ def _resolved(
             raise TargetError(trail[0], expected=allowed, found="more")
         base = merged(base, _resolved(parent, (*trail, name), read))
     return merged(base, own)
-
-
-def with_overrides(document: Document, overrides: Sequence[str]) -> Document:
-    """Return the document with `path.to.key=value` settings applied, in order.
-
-    Raises:
-        TargetError: A setting is malformed or names no place in the document.
-    """
-    for setting in overrides:
-        path, equals, text = setting.partition("=")
-        if not equals or not path.strip():
-            raise TargetError(
-                f"--set {setting}",
-                expected="devices.NAME.KEY=VALUE",
-                found="no such assignment",
-                hint="For example --set devices.reram.adc_bits=6.",
-            )
-        keys = path.strip().split(".")
-        change = _nested(document, keys, _value(text.strip()), setting)
-        document = merged(document, with_presets(change, f"--set {setting}"))
-    return document
-
-
-def _nested(
-    document: Mapping[str, object], keys: list[str], value: object, setting: str
-) -> Document:
-    """The setting as a document of its own, checked against the places that exist."""
-    place: object = document
-    for depth, key in enumerate(keys[:-1]):
-        inside = ".".join(keys[:depth]) or "target"
-        if not isinstance(place, Mapping) or not isinstance(place.get(key), Mapping):
-            tables = _tables(place)
-            refuse_unknown(f"--set {setting}", f"a table of {inside}", key, tables)
-        place = place[key]
-    change: Document = {keys[-1]: value}
-    if isinstance(place, Mapping) and "kind" in place and not isinstance(value, str):
-        change["sources"] = {keys[-1]: SET_SOURCE}
-    for key in reversed(keys[:-1]):
-        change = {key: change}
-    return change
-
-
-def _tables(place: object) -> list[str]:
-    if not isinstance(place, Mapping):
-        return []
-    return [str(key) for key, value in place.items() if isinstance(value, Mapping)]
-
-
-def _value(text: str) -> object:
-    """Read a TOML value; anything else is a bare word."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
 
 
 def _bases(extends: object, where: str) -> list[str]:

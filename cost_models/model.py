@@ -3,16 +3,27 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from cost_models.work import TaskWork
 from hptc.cost import DeviceCosts
 
-Count = Annotated[int, Field(gt=0)]
+_LARGEST = 1e30
+_MOST = 10**15
+
+
+def _measurable(number: float) -> float:
+    """Refuse numbers whose products leave the range of a double."""
+    if number and not 1 / _LARGEST <= number <= _LARGEST:
+        raise ValueError(f"from {1 / _LARGEST:g} to {_LARGEST:g}")
+    return number
+
+
+Count = Annotated[int, Field(gt=0, le=_MOST)]
 """A whole number of things, at least one."""
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(gt=0, le=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), AfterValidator(_measurable)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), AfterValidator(_measurable)]
+Fraction = Annotated[float, Field(gt=0, le=1), AfterValidator(_measurable)]
 """A share of a peak that is reached."""
 
 

@@ -55,12 +55,14 @@ def _still_true(known: Mapping[str, object], child: Mapping[str, object]) -> Doc
 
 
 def _merged_links(base: list[object], child: list[object]) -> list[object]:
-    replaced = {_ends(link) for link in child}
-    return [link for link in base if _ends(link) not in replaced] + child
+    """Links of both; of the base, those alone that the child leaves a direction of."""
+    told = {pair for link in child for pair in directions(link)}
+    return [link for link in base if not told.issuperset(directions(link))] + child
 
 
-def _ends(link: object) -> frozenset[str]:
-    ends = ("src", "dst")
-    return (
-        frozenset(str(link.get(end)) for end in ends) if isinstance(link, Mapping) else frozenset()
-    )
+def directions(link: object) -> frozenset[tuple[str, str]]:
+    """Return the pairs of source and destination that an entry of `[[links]]` joins."""
+    if not isinstance(link, Mapping):
+        return frozenset()
+    pair = str(link.get("src")), str(link.get("dst"))
+    return frozenset({pair, pair[::-1]} if link.get("bidirectional", True) else {pair})

@@ -57,6 +57,50 @@ def test_a_topology_takes_a_preset_also_by_an_override(tmp_path: Path) -> None:
     assert check_target(changed) == ()
 
 
+def test_an_override_changes_one_number_of_a_link() -> None:
+    target = load_target("hybrid", ["links.gpu-systolic.latency_ns=5"])
+    links = {(link.src, link.dst): link for link in target.links}
+    assert links["gpu", "systolic"].latency_ns == links["systolic", "gpu"].latency_ns == 5
+    assert links["gpu", "systolic"].bandwidth_bytes_per_ns == 31.5
+    assert links["gpu", "reram"].latency_ns == 3000
+    assert check_target(target) == ()
+    faster = load_target("hybrid", ["links.gpu-systolic.preset=pcie5-x16"])
+    assert faster.links[-1].bandwidth_bytes_per_ns == 63
+    assert check_target(faster) == ()
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("links.gpu-rerum.latency_ns=5", "Did you mean 'gpu-reram'"),
+        ("links.gpu-reram=5", "links.SRC-DST.KEY"),
+        ("links=5", "links.SRC-DST.KEY"),
+        ("links.gpu-reram.latency_us=5", "Did you mean 'latency_ns'"),
+        ("links.gpu-reram.latency_ns=-5", "latency_ns to be greater than or equal to 0"),
+        ("links.gpu-reram.preset=pcie9", "one of .*pcie4-x16.*, found 'pcie9'"),
+    ],
+)
+def test_bad_settings_of_links_are_explained(setting: str, message: str) -> None:
+    with pytest.raises(TargetError, match=message):
+        load_target("hybrid", [setting])
+
+
+def test_a_link_one_way_leaves_the_way_back() -> None:
+    text = LINK + 'preset = "pcie5-x16"\nbidirectional = false\n'
+    links = {(link.src, link.dst): link for link in target_from_toml(text, "t").links}
+    assert links["systolic", "reram"].bandwidth_bytes_per_ns == 63
+    assert links["reram", "systolic"].bandwidth_bytes_per_ns == 256
+
+
+def test_two_links_of_one_pair_are_refused() -> None:
+    second = LINK.removeprefix(HEAD) + 'preset = "pcie5-x16"\n'
+    with pytest.raises(TargetError, match="one link for each pair of devices"):
+        target_from_toml(LINK + 'preset = "pcie4-x16"\n' + second, "t")
+    one_way = second.replace("reram", "x").replace("systolic", "reram").replace('"x"', '"systolic"')
+    with pytest.raises(TargetError, match="another from systolic to reram"):
+        target_from_toml(LINK + 'preset = "pcie4-x16"\n' + one_way, "t")
+
+
 @pytest.mark.parametrize("preset", ['"pcie4"', "4", '["pcie4-x16"]'])
 def test_unknown_presets_name_the_known_ones(preset: str) -> None:
     with pytest.raises(TargetError, match=r"mine.toml, links.0: .* nvlink3, .* pcie4-x16"):
