@@ -11,16 +11,16 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
+from cost_models.gpu_groups import Group, OptimizerMode, groups
 from cost_models.gpu_kernels import GemmRates, Product, gemm_ns
 from cost_models.gpu_launch import Kernel, Launch, LaunchMode
 from cost_models.gpu_stream_params import StreamParams
 from cost_models.gpu_streams import Chip, Traffic, traffic_ns, unit_costs
-from cost_models.gpu_traffic import moved_bytes, traffic_of
+from cost_models.gpu_traffic import traffic_of
 from cost_models.model import Count, Fraction, NonNegative, Positive
 from cost_models.work import OpWork, TaskWork
 from hptc.cost import Cost, DeviceCosts
 from hptc.ir.contractions import Contraction
-from hptc.ir.families import Family
 from hptc.ir.graph import Role
 from hptc.units import FLOP_PER_NS_PER_TFLOPS, Ns, Pj, pj_from_power
 
@@ -56,8 +56,8 @@ class GpuParams(StreamParams):
     graph_node_gap_ns: NonNegative
     fuse_elementwise: bool
     """A chain of element-wise operations is one kernel."""
-    optimizer: Literal["per-tensor", "foreach", "fused"]
-    """Kernels per operation and tensor, per operation, or per step of many tensors."""
+    optimizer: OptimizerMode
+    """Kernels per operation of `torch.optim` and tensor, per operation, or per step."""
     optimizer_tensors_per_launch: Count
     flop_energy_pj: NonNegative | None = None
     """None: the thermal design power less the static power, over the fp32 peak: an upper bound."""
@@ -133,7 +133,9 @@ class GpuModel:
 
     def kernels(self, task: TaskWork) -> tuple[Kernel, ...]:
         """Return the kernels that a task starts, in their order."""
-        return tuple(self._kernel(group, task.role) for group in self._groups(task))
+        p = self.params
+        found = groups(task, p.optimizer, fuse_elementwise=p.fuse_elementwise)
+        return tuple(self._kernel(group, task) for group in found)
 
     def product_ns(self, product: Product) -> Ns:
         """Return the device time of a matrix product, without the kernel's floor."""
@@ -186,26 +188,12 @@ class GpuModel:
         kernels = self.kernels(task)
         return Cost(self.launch.task_ns(kernels), Pj(sum(kernel.energy_pj for kernel in kernels)))
 
-    def _groups(self, task: TaskWork) -> list[list[OpWork]]:
-        """Operations that share one kernel."""
-        fused_step = task.role is Role.OPTIMIZER and self.params.optimizer == "fused"
-        groups: list[list[OpWork]] = []
-        for op in task.ops:
-            chained = self.params.fuse_elementwise and op.family is Family.ELEMENTWISE
-            last = groups[-1][-1] if groups else None
-            joins = fused_step or (chained and last and last.family is Family.ELEMENTWISE)
-            if last and joins and last.gemm is None and op.gemm is None:
-                groups[-1].append(op)
-            else:
-                groups.append([op])
-        return groups
-
-    def _kernel(self, group: Sequence[OpWork], role: Role) -> Kernel:
-        shared = role is Role.OPTIMIZER and self.params.optimizer != "per-tensor"
+    def _kernel(self, group: Group, task: TaskWork) -> Kernel:
+        shared = task.role is Role.OPTIMIZER and self.params.optimizer != "per-tensor"
         share = 1 / self.params.optimizer_tensors_per_launch if shared else 1.0
         if group[0].gemm is not None:
             return self._product(group[0], group[0].gemm, share)
-        traffic = traffic_of(group, self.chip)
+        traffic = traffic_of(group, task, self.chip)
         launches = share * traffic.kernels
         flops = sum(op.flops for op in group)
         return Kernel(
@@ -222,7 +210,8 @@ class GpuModel:
         return Kernel(
             share,
             share * p.gemm_floor_ns + device_ns,
-            op.flops * energies.product_flop_pj + moved_bytes([op]) * energies.byte_pj,
+            op.flops * energies.product_flop_pj
+            + (op.bytes_read + op.bytes_written) * energies.byte_pj,
         )
 
 

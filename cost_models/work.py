@@ -7,7 +7,7 @@ from hptc.ir.contractions import Contraction, contraction
 from hptc.ir.families import Family, family
 from hptc.ir.graph import Graph, Op, Role
 from hptc.ir.layout import MatrixRead, is_alias, layout_of, matrix_read
-from hptc.ir.ops import bytes_read, bytes_written, flops
+from hptc.ir.ops import Moved, bytes_written, flops, reads
 from hptc.ir.rows import Rows, rows
 from hptc.ir.tasks import Task
 
@@ -29,6 +29,8 @@ class OpWork:
     flops: int
     elements: int
     """Elements written."""
+    reads: tuple[Moved, ...]
+    writes: tuple[Moved, ...]
     bytes_read: int
     bytes_written: int
     bytes_inner: int
@@ -54,6 +56,8 @@ class TaskWork:
     role: Role
     """Of its first operation."""
     ops: tuple[OpWork, ...]
+    leaving: frozenset[str]
+    """Storage that other tasks read, or that outlives the step."""
     matrix: Matrix | None
     """None unless the task is one contraction (and views) with a non-transient operand."""
 
@@ -79,12 +83,14 @@ def _task_work(graph: Graph, task: Task) -> TaskWork:
         task.name,
         task.ops[0].role,
         tuple(counted),
+        frozenset(layout_of(graph, name).root for name in leaving),
         _matrix(graph, only) if only is not None else None,
     )
 
 
 def _op_work(graph: Graph, op: Op, inner: set[str], leaving: frozenset[str]) -> OpWork:
-    read = bytes_read(graph, op)
+    operands = reads(graph, op)
+    read = sum(moved.bytes for moved in operands)
     reread = sum(
         layout_of(graph, name).distinct * graph.by_name[name].dtype.bytes
         for name in op.inputs
@@ -102,6 +108,8 @@ def _op_work(graph: Graph, op: Op, inner: set[str], leaving: frozenset[str]) -> 
         rows=rows(graph, op),
         flops=flops(graph, op),
         elements=sum(value.numel for value in outputs),
+        reads=operands,
+        writes=tuple(Moved(value.name, value.bytes) for value in outputs),
         bytes_read=read,
         bytes_written=bytes_written(graph, op),
         bytes_inner=min(read, reread),  # a gather reads less than the whole of its table

@@ -31,6 +31,14 @@ class Work:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Bytes of one operand, and the value that owns their storage."""
+
+    root: str
+    bytes: int
+
+
 def work(graph: Graph, ops: Iterable[Op]) -> Work:
     """Return what operations of a graph do together, counted from shapes."""
     each = (
@@ -57,12 +65,18 @@ def flops(graph: Graph, op: Op) -> int:
 
 def bytes_read(graph: Graph, op: Op) -> int:
     """Return the bytes read from memory; a view reads none, an expanded input counts once."""
+    return sum(moved.bytes for moved in reads(graph, op))
+
+
+def reads(graph: Graph, op: Op) -> tuple[Moved, ...]:
+    """Return what is read from memory, operand by operand."""
     group = family(op.kind)
     if group is Family.CREATE or is_alias(graph, op):
-        return 0
-    if group is Family.GATHER:
-        return bytes_written(graph, op) + sum(_stored(graph, name) for name in op.inputs[1:])
-    return sum(_stored(graph, name) for name in data_inputs(graph, op))
+        return ()
+    stored = tuple(_stored(graph, name) for name in data_inputs(graph, op))
+    if group is Family.GATHER:  # of the table, only what is looked up
+        return (Moved(stored[0].root, bytes_written(graph, op)), *stored[1:])
+    return stored
 
 
 def bytes_written(graph: Graph, op: Op) -> int:
@@ -72,8 +86,9 @@ def bytes_written(graph: Graph, op: Op) -> int:
     return sum(graph.by_name[name].bytes for name in op.outputs)
 
 
-def _stored(graph: Graph, name: str) -> int:
-    return layout_of(graph, name).distinct * graph.by_name[name].dtype.bytes
+def _stored(graph: Graph, name: str) -> Moved:
+    layout = layout_of(graph, name)
+    return Moved(layout.root, layout.distinct * graph.by_name[name].dtype.bytes)
 
 
 def _work(graph: Graph, op: Op, group: Family) -> int:
