@@ -1,6 +1,6 @@
 """What a target document `extends`, put together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cost_models.overlay import Document, merged
@@ -13,6 +13,9 @@ def resolved(
     document: Document, where: str, read: Callable[[str, str], tuple[str, Document]]
 ) -> Document:
     """Return the document with everything it extends merged in, first named first.
+
+    Of two targets in one list, a device of the later one that says its `kind` is a whole one, which
+    takes the place of the other's; else it is laid over that.
 
     Args:
         document: As parsed.
@@ -37,8 +40,21 @@ def _resolved(
         if len(trail) == _MOST_LEVELS:
             allowed = f"at most {_MOST_LEVELS} targets that extend one another"
             raise TargetError(trail[0], expected=allowed, found="more")
-        base = merged(base, _resolved(parent, (*trail, name), read))
+        later = _resolved(parent, (*trail, name), read)
+        base = merged(_without_replaced(base, later), later)
     return merged(base, own)
+
+
+def _without_replaced(base: Document, later: Document) -> Document:
+    """The base with nothing in the devices that the later target describes as a whole."""
+    devices, others = base.get("devices"), later.get("devices")
+    if not isinstance(devices, Mapping) or not isinstance(others, Mapping):
+        return base
+    whole = {
+        name for name, table in others.items() if isinstance(table, Mapping) and "kind" in table
+    }
+    kept = {name: {} if name in whole else table for name, table in devices.items()}
+    return {**base, "devices": kept}
 
 
 def _bases(extends: object, where: str) -> list[str]:

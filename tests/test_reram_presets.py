@@ -32,6 +32,16 @@ def test_a_preset_takes_the_place_of_the_stacks_arrays(name: str) -> None:
     assert not check_target(stack)
 
 
+def test_a_part_of_a_device_is_laid_over_the_stacks(tmp_path: Path) -> None:
+    (tmp_path / "tweak.toml").write_text("[devices.reram]\nadc_bits = 6\n")
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'schema_version = 1\nname = "x"\nextends = ["builtin:hybrid-stack", "tweak.toml"]\n'
+    )
+    table, stack = (load_target(name).device("reram").table for name in (str(path), "hybrid-stack"))
+    assert table == {**stack, "adc_bits": 6, "sources": table["sources"]}
+
+
 def published(target: str) -> dict[str, float]:
     found = {line.family: line.worst_pct for line in scores(Path())}
     return {name: error for name, error in found.items() if name.startswith(f"{target}:")}
