@@ -54,10 +54,11 @@ def test_a_matrix_may_take_whole_tiles() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "phases"), [("bit-serial", 8), ("multi-bit", 3), ("pulse-width", 1)]
+    ("mode", "dac_bits", "phases"),
+    [("bit-serial", 1, 8), ("multi-bit", 3, 3), ("pulse-width", 3, 1)],
 )
-def test_input_phases(mode: str, phases: int) -> None:
-    assert input_phases(params(input_mode=mode, dac_bits=3), bits=8) == phases
+def test_input_phases(mode: str, dac_bits: int, phases: int) -> None:
+    assert input_phases(params(input_mode=mode, dac_bits=dac_bits), bits=8) == phases
 
 
 def test_a_16_bit_product_takes_sixteen_array_reads() -> None:

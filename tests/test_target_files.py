@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from cost_models.load import load_target
-from tests.command_line import hptc, refused
+from tests.command_line import ROOT, hptc, refused
+from tests.test_import_mnsim import CONFIG as MNSIM_CONFIG
 
 CFG = """\
 [general]
@@ -76,6 +77,24 @@ def test_a_file_of_no_known_tool_is_refused(tmp_path: Path, text: str) -> None:
     source.write_text(text)
     refused(hptc("target", "import", source, "-o", out), 3, str(source), "SCALE-Sim")
     assert not out.exists()
+
+
+def test_the_example_of_the_readme_is_a_target_without_a_warning(tmp_path: Path) -> None:
+    _, _, rest = (ROOT / "README.md").read_text(encoding="utf-8").partition("```toml\n")
+    path = tmp_path / "example.toml"
+    path.write_text(rest.partition("```")[0])
+    assert hptc("target", "check", path, "--strict").code == 0
+    changed = json.loads(hptc("target", "compare", "hybrid", path, "--json").out)["differences"]
+    assert {item["key"] for item in changed} == {
+        "adc_bits", "bandwidth_bytes_per_ns", "latency_ns",
+    }  # fmt: skip
+
+
+def test_an_mnsim_file_is_told_by_its_sections(tmp_path: Path) -> None:
+    source = tmp_path / "SimConfig.ini"
+    source.write_text(MNSIM_CONFIG)
+    assert hptc("target", "import", source, "-o", tmp_path / "x.toml").code == 0
+    assert hptc("target", "check", tmp_path / "x.toml", "--strict").code == 0
 
 
 def _nothing(path: Path) -> None:

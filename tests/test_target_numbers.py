@@ -60,3 +60,27 @@ def test_every_number_of_a_built_in_target_has_a_source(name: str) -> None:
         sources = table.get("sources")
         assert isinstance(sources, dict)
         assert (numeric_keys(model) & table.keys()) <= sources.keys(), place
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "message"),
+    [
+        ("reram", {"adcs_per_array": 129}, "adcs_per_array"),
+        ("reram", {"crossbars": 7, "arrays_per_pe": 4}, "crossbars = 7, arrays_per_pe = 4"),
+        (
+            "reram",
+            {"crossbars": 9, "arrays_per_pe": 3, "weight_encoding": "differential"},
+            "x 2 of a pair = 6, found crossbars = 9",
+        ),
+        ("reram", {"dac_bits": 2}, "dac_bits = 1 in input_mode bit-serial.*found .*dac_bits = 2"),
+        ("reram", {"lrs_ohm": 2e4, "hrs_ohm": 1e4}, "lrs_ohm below hrs_ohm"),
+        ("reram", {"read_voltage_v": 1.0}, "lrs_ohm and hrs_ohm"),
+        ("reram", {"endurance_writes": 0.5}, "endurance_writes"),
+        ("reram", {"adc_bits": {"low": 9, "typical": 8, "high": 10}}, "low <= typical <= high"),
+        ("gpu", {"static_power_w": 900.0}, "static_power_w below tdp_w"),
+    ],
+)
+def test_numbers_that_contradict_each_other_are_refused(
+    kind: str, changes: dict[str, object], message: str
+) -> None:
+    _refuses({**HEAD, "devices": {"d": {**_table(kind), **changes}}}, message)

@@ -265,9 +265,15 @@ class ReramParams(
         for key in ("read_voltage_v", "write_voltage_v"):
             if getattr(self, key) and (self.lrs_ohm is None or self.hrs_ohm is None):
                 raise ValueError(f"lrs_ohm and hrs_ohm, which {key} needs")
-        if self.crossbars < self.arrays_per_pe * self.pes_per_tile:
+        pair = self.weight_encoding == "differential" and self.slice_layout == "per-array"
+        tile = self.arrays_per_pe * self.pes_per_tile * (2 if pair else 1)
+        if self.crossbars % tile:
             raise ValueError(
-                f"crossbars for one tile at least: arrays_per_pe x pes_per_tile = "
-                f"{self.arrays_per_pe * self.pes_per_tile} (not {self.crossbars})"
+                f"crossbars to fill whole tiles of arrays_per_pe x pes_per_tile"
+                f"{' x 2 of a pair' if pair else ''} = {tile}"
             )
+        if self.input_mode == "bit-serial" and self.dac_bits > 1:
+            raise ValueError("dac_bits = 1 in input_mode bit-serial; more take multi-bit")
+        if self.lrs_ohm and self.hrs_ohm and self.lrs_ohm >= self.hrs_ohm:
+            raise ValueError("lrs_ohm below hrs_ohm")
         return self
