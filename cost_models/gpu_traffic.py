@@ -17,6 +17,7 @@ from cost_models.gpu_streams import (
 )
 from cost_models.work import TaskWork
 from hptc.ir.families import Family, base_name
+from hptc.ir.graph import Role
 from hptc.ir.rows import Rows
 
 
@@ -34,6 +35,8 @@ def traffic_of(group: Group, task: TaskWork, chip: Chip) -> Traffic:
         if by_rows is not None:
             return by_rows(first.rows, chip)
     moved = moved_bytes(group, task)
+    if task.role is Role.OPTIMIZER:  # state last touched a step ago is in no cache
+        return Traffic(kernels=1, streamed_bytes=moved)
     return gathered(moved, chip) if first.family is Family.GATHER else streamed(moved, chip)
 
 

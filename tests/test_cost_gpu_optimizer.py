@@ -104,3 +104,12 @@ def test_foreach_shares_launches_and_fused_moves_less(adamw: TaskWork) -> None:
     assert launches == {"per-tensor": 8.0, "foreach": 8 / 32, "fused": 1 / 32}
     energy = {mode: sum(kernel.energy_pj for kernel in found) for mode, found in kernels.items()}
     assert energy["fused"] < energy["foreach"] == energy["per-tensor"]
+
+
+def test_state_of_a_step_ago_comes_from_memory(adamw: TaskWork) -> None:
+    overrides = ["devices.gpu.optimizer=fused", "devices.gpu.l2_bytes=1000000000"]
+    model = GpuModel(GpuParams.model_validate(load_target("gpu", overrides).device("gpu").table))
+    (kernel,) = model.kernels(adamw)
+    rate = model.params.memory_bandwidth_bytes_per_ns * model.params.elementwise_efficiency
+    floor_ns = model.params.kernel_floor_ns * kernel.launches
+    assert kernel.device_ns == pytest.approx(floor_ns + 7 * 4 * ELEMENTS / rate, rel=1e-3)

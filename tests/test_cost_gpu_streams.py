@@ -130,6 +130,21 @@ def test_rows_come_from_the_arguments_of_an_operation() -> None:
     assert found == {"s": Rows(64, 8, 4), "n": Rows(4, 128, 4), "e": Rows(12, 6, 4)}
 
 
+def test_a_batch_norm_with_given_statistics_is_element_wise() -> None:
+    graph = from_text("""graph infer {
+  param %w : float32[3] static
+  batch %x : float32[2,3,5,5] transient
+  %a : float32[2,3,5,5] transient, %b : float32[0] transient, %c : float32[0] transient = aten._native_batch_norm_legit_no_training.default(%x, %w, %w, %w, %w, 0.1, 1e-05) {forward, dynamic, task="a"}
+  %d : float32[2,3,5,5] transient, %e : float32[3] transient, %f : float32[3] transient = aten.native_batch_norm.default(%x, %w, %w, %w, %w, true, 0.1, 1e-05) {forward, dynamic, task="d"}
+  output "a" = %a
+  output "d" = %d
+}
+""")  # noqa: E501  (one line per operation)
+    given, counted = graph.ops
+    assert rows(graph, given) is None
+    assert rows(graph, counted) == Rows(3, 50, 4)
+
+
 def test_gradients_in_a_graph_are_priced_as_their_kernels() -> None:
     table = load_target("gpu", ["devices.gpu.launch=cuda-graph"]).device("gpu").table
     model = GpuModel(GpuParams.model_validate(table))

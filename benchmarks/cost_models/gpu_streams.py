@@ -51,6 +51,8 @@ def _committed_scores(devices: Mapping[str, Device]) -> list[Score]:
 
 def _unseen_scores(devices: Mapping[str, Device]) -> list[Score]:
     """Fit the other GPUs on the same rows, each alone; take medians, and the data-sheet."""
+    if len(devices) == 1:
+        return []
     fits = {name: fit(device) for name, device in devices.items()}
     pairs: _Pairs = {}
     for name, device in devices.items():

@@ -128,12 +128,13 @@ def _layernorm(_: Row, shapes: list[tuple[int, ...]]) -> tuple[_Traffic, _Traffi
     return (lambda chip: norm(rows, chip)), (lambda chip: norm_backward(rows, chip))
 
 
-def _embedding(row: Row, shapes: list[tuple[int, ...]]) -> tuple[_Traffic, _Traffic]:
+def _embedding(row: Row, shapes: list[tuple[int, ...]]) -> tuple[_Traffic, _Traffic | None]:
     rows = _rows(_shapes(row["output_shape"])[0])
-    table = _ITEM * _table_length(row, shapes[0]) * rows.length
+    length = _table_length(row, shapes[0])
+    table = _ITEM * (length or 0) * rows.length
     return (
         lambda chip: gathered(2 * rows.bytes, chip),
-        lambda chip: embedding_backward(rows, table, chip),
+        (lambda chip: embedding_backward(rows, table, chip)) if length else None,
     )
 
 
@@ -155,11 +156,11 @@ def _accumulation(row: Row) -> Iterator[StreamRow]:
     sizes = {
         "linear": (shapes[0][-1] * out[-1], out[-1]),
         "layernorm": (out[-1], out[-1]),
-        "embedding": (_table_length(row, shapes[0]) * out[-1],),
+        "embedding": ((_table_length(row, shapes[0]) or 0) * out[-1],),
     }.get(op, ())
     if op == "linear" and out[-1] in _VOCABULARY.values():
         sizes = sizes[:1]  # heads have no bias
-    if sizes:
+    if all(sizes) and sizes:
         yield StreamRow(
             TRAINING,
             "accumulate",
@@ -173,14 +174,14 @@ _VOCABULARY = {"bert": 30522, "gpt2": 50257, "gpt3": 50257, "opt": 50272}
 """Rows of the tables of tokens, from the models' published configurations."""
 
 
-def _table_length(row: Row, indices: tuple[int, ...]) -> int:
-    """Rows of the table that an embedding looks up.
+def _table_length(row: Row, indices: tuple[int, ...]) -> int | None:
+    """Rows of the table that an embedding looks up, None for a model unknown here.
 
     The reference does not say whether a lone sequence is one of tokens or of positions; adding a
     gradient of a table of tokens takes far longer than its look-up.
     """
     of_tokens = indices[0] > 1 or float(row["grad_acc_ms"]) > float(row["fw_ms"])
-    vocabulary = _VOCABULARY[re.split(r"[_-]", row["model"])[0]]
+    vocabulary = _VOCABULARY.get(re.split(r"[_-]", row["model"])[0])
     return vocabulary if of_tokens else indices[-1]
 
 

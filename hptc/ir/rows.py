@@ -66,10 +66,10 @@ def _last(shape: tuple[int, ...], _: Arguments) -> int:
 
 
 _BATCH_NORMS = """
-    _native_batch_norm_legit _native_batch_norm_legit_functional
-    _native_batch_norm_legit_no_training batch_norm_backward native_batch_norm
-    native_batch_norm_backward
+    _native_batch_norm_legit _native_batch_norm_legit_functional batch_norm_backward
+    native_batch_norm native_batch_norm_backward
 """
+"""Without `_native_batch_norm_legit_no_training`, whose statistics are given."""
 
 _LENGTHS: Mapping[str, _Length] = {
     **dict.fromkeys(("_softmax", "_log_softmax", "_safe_softmax"), _along(1)),
