@@ -17,7 +17,7 @@ REPORT_KEYS = {"schema_version", "bundle", "target", "solve_s", "capture_s", "tr
 PHASE_KEYS = {
     *("ops", "tags", "roles", "devices", "latency_ns", "period_ns", "energy_nj"),
     *("lower_bound_ns", "gap", "status", "crossbars_used", "program_ns", "program_nj"),
-    *("steps_to_failure", "programmings_to_failure"),
+    *("cell_writes_per_step", "steps_to_failure", "programmings_to_failure"),
     *("baselines", "all_gpu"),
 }
 

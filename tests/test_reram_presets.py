@@ -9,11 +9,13 @@ from benchmarks.cost_models.published import FIGURES, scores
 from cost_models.check import check_target
 from cost_models.load import load_target, target_from_toml
 from cost_models.reram.geometry import Held
+from cost_models.reram.model import ReramModel
 from cost_models.reram.params import ReramParams
 from cost_models.reram.programming import capped_ns, programming
 from cost_models.reram.read import vector_read
 
 PRESETS = ("reram", "atleus", "isaac", "puma", "neurram", "hermes", "mnsim-default")
+PAGE = Path(__file__).parents[1] / "docs" / "presets.md"
 BACKBONE = Held(1, 37_828_608)  # weights of HpT's transformer; rows do not matter to energy
 
 
@@ -52,6 +54,16 @@ def test_published_figures(target: str, worst_pct: float) -> None:
     errors = published(target)
     assert len(errors) == sum(figure.target == target for figure in FIGURES)
     assert max(errors.values()) < worst_pct
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_page_of_presets_has_the_figures_of_the_targets(name: str) -> None:
+    (row,) = (line for line in PAGE.read_text().splitlines() if line.startswith(f"| `{name}` |"))
+    cells = [cell.strip() for cell in row.split("|")]
+    figures = ReramModel(params(name)).figures()
+    for cell, figure in zip(cells[5:8], ("peak_tops", "tops_per_w", "area_mm2"), strict=True):
+        said = float(cell.replace(",", "")) if cell != "-" else None
+        assert said == (pytest.approx(figures[figure], rel=0.02) if figure in figures else None)
 
 
 def test_puma_publishes_a_peak_that_its_products_do_not_give() -> None:

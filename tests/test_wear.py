@@ -27,8 +27,8 @@ def costs_with(budget: float, writes_per_step: int) -> CostTable:
 
 @pytest.mark.parametrize("budget", [1e6, 1e8, 1e10, 1e12])
 def test_a_trained_matrix_lasts_one_step_less_than_its_budget(budget: float) -> None:
-    assert wear(costs_with(budget, 1), PLACED) == Wear(int(budget) - 1, None)
-    assert wear(costs_with(budget, 0), PLACED) == Wear(None, int(budget))
+    assert wear(costs_with(budget, 1), PLACED) == Wear(1, int(budget) - 1, None)
+    assert wear(costs_with(budget, 0), PLACED) == Wear(0, None, int(budget))
 
 
 def test_partial_writes_are_lost() -> None:
@@ -38,7 +38,7 @@ def test_partial_writes_are_lost() -> None:
 
 
 def test_what_holds_no_cells_does_not_wear() -> None:
-    assert wear(ex.costs(), {"linear": "gpu"}) == Wear(None, None)
+    assert wear(ex.costs(), {"linear": "gpu"}) == Wear(0, None, None)
 
 
 @pytest.mark.parametrize("imbalance", [1.0, 4.0])

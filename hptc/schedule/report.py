@@ -27,9 +27,10 @@ class StepFigures:
     crossbars_used: int
     program_ns: float
     program_nj: float
+    cell_writes_per_step: int
     steps_to_failure: int | None
     programmings_to_failure: int | None
-    """As in `hptc.schedule.wear`."""
+    """This and the two above: as in `hptc.schedule.wear`."""
 
 
 def phase_report(
@@ -77,6 +78,7 @@ def step_figures(
         crossbars_used=_crossbars_used(posed, assignment),
         program_ns=schedule.program_ns,
         program_nj=schedule.program_pj / PJ_PER_NJ,
+        cell_writes_per_step=lasting.cell_writes_per_step,
         steps_to_failure=lasting.steps_to_failure,
         programmings_to_failure=lasting.programmings_to_failure,
     )

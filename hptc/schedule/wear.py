@@ -14,8 +14,10 @@ _ENTRY_WRITES = 1
 
 @dataclass(frozen=True, slots=True)
 class Wear:
-    """When the first cell fails; None where nothing is written in that way."""
+    """What cells take, and when the first fails; None where nothing is written in that way."""
 
+    cell_writes_per_step: int
+    """Most writes of one cell in a step."""
     steps_to_failure: int | None
     """Steps after one entry to the phase, for matrices that are written in every step."""
     programmings_to_failure: int | None
@@ -31,6 +33,7 @@ def wear(costs: CostTable, placed: Mapping[str, str]) -> Wear:
     """
     held = tuple(_held(costs, placed))
     return Wear(
+        max((use.writes_per_step for _, use in held), default=0),
         min((lasting_steps(*pair) for pair in held if pair[1].writes_per_step), default=None),
         min((floor(budget) for budget, use in held if not use.writes_per_step), default=None),
     )
