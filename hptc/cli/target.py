@@ -5,12 +5,14 @@ from typing import Annotated
 import typer
 
 from hptc.cli.arguments import AsJson, Overrides
+from hptc.cli.calibrate import calibrate_device
 from hptc.cli.guard import guarded, warn
 from hptc.cli.output import new_table, print_json, print_table, say
 from hptc.cli.target_compare import compare_targets
 from hptc.cli.target_import import import_target
 
 target_app = typer.Typer(help="Built-in and own targets.", no_args_is_help=True)
+target_app.command("calibrate")(calibrate_device)
 target_app.command("compare")(compare_targets)
 target_app.command("import")(import_target)
 Name = Annotated[str, typer.Argument(help="A built-in name or a .toml file.")]
