@@ -14,7 +14,10 @@ from hptc.ir.tasks import Task
 
 @dataclass(frozen=True, slots=True)
 class OpWork:
-    """One operation that computes or moves data (views that alias do neither and are left out)."""
+    """One operation that computes or moves data.
+
+    Views that alias do neither and are left out, as are operations without an element to write.
+    """
 
     op: Op
     family: Family
@@ -76,7 +79,8 @@ def _task_work(graph: Graph, task: Task) -> TaskWork:
             if op.inputs[0] in inner:
                 inner.update(op.outputs)
             continue
-        counted.append(_op_work(graph, op, inner, leaving))
+        if any(graph.by_name[name].numel for name in op.outputs):
+            counted.append(_op_work(graph, op, inner, leaving))
         inner.update(op.outputs)
     only = counted[0].op if len(counted) == 1 else None
     return TaskWork(

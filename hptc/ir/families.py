@@ -1,6 +1,7 @@
 """The families of ATen operations: one table from kind to the sort of work done."""
 
 from enum import Enum
+from functools import cache
 
 from hptc.errors import UnsupportedOpError
 
@@ -20,6 +21,7 @@ class Family(Enum):
     CREATE = "create"
 
 
+@cache
 def family(kind: str) -> Family:
     """Return the family of an operation kind.
 
