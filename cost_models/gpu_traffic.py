@@ -31,6 +31,8 @@ def traffic_of(group: Group, task: TaskWork, chip: Chip) -> Traffic:
         kind = base_name(first.op.kind)
         if kind == "embedding_dense_backward":
             return embedding_backward(first.rows, first.bytes_written, chip)
+        if first.family is Family.SCATTER:  # adds to a copy, where that one fills zeros
+            return embedding_backward(first.rows, moved_bytes(group, task), chip)
         by_rows = _GRADIENTS.get(kind) or _FORWARD.get(first.family)
         if by_rows is not None:
             return by_rows(first.rows, chip)

@@ -114,10 +114,15 @@ GRADIENTS = """graph low {
   batch %m : float32[4,8,1] transient
   batch %i : int64[4,3] transient
   batch %g : float32[4,3,6] transient
+  batch %z : float32[9,6] transient
   %s : float32[4,8,16] transient = aten._softmax_backward_data.default(%dy, %y, 1, float32) {input-gradient, dynamic, task="s"}
   %n : float32[4,8,16] transient = aten.native_layer_norm_backward.default(%dy, %y, [8, 16], %m, %m, none, none, [true, false, false]) {input-gradient, dynamic, task="n"}
   %e : float32[9,6] transient = aten.embedding_dense_backward.default(%g, %i, 9, -1, false) {weight-gradient, dynamic, task="e"}
+  %t : float32[9,6] transient = aten.index_put.default(%z, [%i], %g, true) {weight-gradient, dynamic, task="t"}
+  %u : float32[9,6] transient = aten.index_put.default(%z, [%i], %g, false) {weight-gradient, dynamic, task="u"}
   output "s" = %s
+  output "t" = %t
+  output "u" = %u
   output "n" = %n
   output "e" = %e
 }
@@ -127,7 +132,13 @@ GRADIENTS = """graph low {
 def test_rows_come_from_the_arguments_of_an_operation() -> None:
     graph = from_text(GRADIENTS)
     found = {op.outputs[0]: rows(graph, op) for op in graph.ops}
-    assert found == {"s": Rows(64, 8, 4), "n": Rows(4, 128, 4), "e": Rows(12, 6, 4)}
+    assert found == {
+        "s": Rows(64, 8, 4),
+        "n": Rows(4, 128, 4),
+        "e": Rows(12, 6, 4),
+        "t": Rows(12, 6, 4),
+        "u": None,
+    }
 
 
 def test_a_batch_norm_with_given_statistics_is_element_wise() -> None:
@@ -149,12 +160,10 @@ def test_gradients_in_a_graph_are_priced_as_their_kernels() -> None:
     table = load_target("gpu", ["devices.gpu.launch=cuda-graph"]).device("gpu").table
     model = GpuModel(GpuParams.model_validate(table))
     kernels = {name: model.kernels(task) for name, task in work_of(from_text(GRADIENTS)).items()}
-    assert {name: found[0].launches for name, found in kernels.items()} == {
-        "s": 2.0,
-        "n": 2.0,
-        "e": 2.0,
-    }
-    assert kernels["e"][0].device_ns > 12 * model.params.embedding_index_ns
+    launches = {name: found[0].launches for name, found in kernels.items()}
+    assert launches == {"s": 2.0, "n": 2.0, "e": 2.0, "t": 2.0, "u": 1.0}
+    for added in ("e", "t"):
+        assert kernels[added][0].device_ns > 12 * model.params.embedding_index_ns
 
 
 def test_measured_kernels_are_met_on_every_gpu_and_on_unseen_ones() -> None:

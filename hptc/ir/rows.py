@@ -1,4 +1,4 @@
-"""The rows that softmax, norms and the gradient of an embedding work through, each as a whole."""
+"""The rows that softmax, norms and sums by index work through, each as a whole."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,15 +26,30 @@ class Rows:
 def rows(graph: Graph, op: Op) -> Rows | None:
     """Return the rows of an operation, None if it does not work by rows.
 
-    A row is what one softmax, one norm or one looked-up vector spans: the elements along the
-    softmax's axis, of a normalised shape, of a channel (batch norm) or a group of channels.
+    A row is what one softmax, one norm or one index spans: the elements along the softmax's axis,
+    of a normalised shape, of a channel (batch norm) or a group of channels, and what is added to
+    the place of one index (the gradient of an embedding).
     """
+    if base_name(op.kind) in _BY_INDEX:
+        return _added(graph, op)
     length_of = _LENGTHS.get(base_name(op.kind))
     if length_of is None or not op.inputs:
         return None
     data = graph.by_name[op.inputs[0]]
     length = length_of(data.shape, Arguments(op))
     return Rows(data.numel // length if length else 0, length, data.dtype.bytes)
+
+
+_BY_INDEX = frozenset({"index_put", "_unsafe_index_put"})
+
+
+def _added(graph: Graph, op: Op) -> Rows | None:
+    """Return what is added, index by index; None if values are put and not added."""
+    if not Arguments(op).get(3, "accumulate"):
+        return None
+    indices, values = (graph.by_name[name] for name in op.inputs[-2:])
+    length = values.numel // indices.numel if indices.numel else 0
+    return Rows(indices.numel if length else 0, length, values.dtype.bytes)
 
 
 _Length = Callable[[tuple[int, ...], Arguments], int]
