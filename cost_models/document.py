@@ -8,11 +8,11 @@ gets here.
 
 import re
 from collections.abc import Collection, Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from cost_models.link import WIRE_FIGURES, LinkTable, TopologyTable, WireTable
+from cost_models.link import WIRE_FIGURES, LinkTable, TopologyTable, WireTable, link_place
 from cost_models.mistakes import refuse_unknown, validated
 from cost_models.model import DeviceParams
 from cost_models.overlay import REMARKS, directions
@@ -23,13 +23,20 @@ from hptc.errors import TargetError
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
+def _one_line(name: str) -> str:
+    """Refuse a name that would not show as one."""
+    if not name.strip() or not name.isprintable():
+        raise ValueError("a line of text")
+    return name
+
+
 class TargetDocument(BaseModel):
     """A target file after `extends`; device tables are checked by their kind."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     schema_version: Literal[1]
-    name: str
+    name: Annotated[str, AfterValidator(_one_line)]
     description: str = ""
     devices: dict[str, dict[str, object]] = Field(min_length=1)
     links: list[LinkTable] = Field(default_factory=list)
@@ -104,17 +111,15 @@ def _check_pairs(document: TargetDocument, where: str) -> None:
 def _check_ends(document: TargetDocument, where: str) -> None:
     if document.topology is not None:
         _check_remarks(document.topology, WIRE_FIGURES, f"{where}, topology")
-    for position, link in enumerate(document.links):
-        _check_remarks(link, WIRE_FIGURES, f"{where}, links.{position}")
+    for link in document.links:
+        place = f"{where}, {link_place(link.model_dump())}"
+        _check_remarks(link, WIRE_FIGURES, place)
         for end in (link.src, link.dst):
             if end not in document.devices:
-                place = f"{where}, links.{position}"
                 refuse_unknown(place, "a device of this target", end, [*document.devices])
         if link.src == link.dst:
             raise TargetError(
-                f"{where}, links.{position}",
-                expected="two different devices",
-                found=f"both ends {link.src!r}",
+                place, expected="two different devices", found=f"both ends {link.src!r}"
             )
     _check_pairs(document, where)
     linked = {end for link in document.links for end in (link.src, link.dst)}

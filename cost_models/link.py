@@ -48,6 +48,11 @@ class TopologyTable(WireTable):
     kind: Literal["bus", "mesh", "all-to-all"]
 
 
+def link_place(link: Mapping[str, object]) -> str:
+    """Return the place of an entry of `[[links]]` in its document, `links.SRC-DST`."""
+    return f"links.{link.get('src')}-{link.get('dst')}"
+
+
 def links_of(
     devices: Sequence[str], topology: TopologyTable | None, listed: Sequence[LinkTable]
 ) -> tuple[LinkSpec, ...]:

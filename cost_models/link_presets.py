@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 
-from cost_models.link import WireTable
+from cost_models.link import WireTable, link_place
 from cost_models.mistakes import refuse_unknown
 from cost_models.overlay import laid_over
 from cost_models.ranges import is_range
@@ -42,11 +42,9 @@ def with_presets(document: Mapping[str, object], where: str) -> Document:
     result = dict(document)
     links, topology = document.get("links"), document.get("topology")
     if isinstance(links, list):
-        result["links"] = [
-            _expanded(link, f"{where}, links.{position}") for position, link in enumerate(links)
-        ]
+        result["links"] = [_expanded(link, where) for link in links]
     if topology is not None:
-        result["topology"] = _expanded(topology, f"{where}, topology")
+        result["topology"] = _expanded(topology, where)
     return result
 
 
@@ -55,7 +53,8 @@ def _expanded(wire: object, where: str) -> object:
         return wire
     name = wire["preset"]
     if not isinstance(name, str) or name not in link_presets():
-        refuse_unknown(where, "a link `preset`", str(name), [*link_presets()])
+        place = link_place(wire) if "src" in wire else "topology"
+        refuse_unknown(f"{where}, {place}", "a `preset`", str(name), [*link_presets()])
     preset = link_presets()[name]
     sources = {key: f"{text} (preset {name})" for key, text in link_preset(name).sources.items()}
     numbers = {key: value for key, value in wire.items() if key in WireTable.model_fields}

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from cost_models.mistakes import shown
 from cost_models.overlay import Document, merged
 from hptc.errors import TargetError
 
@@ -61,5 +62,5 @@ def _bases(extends: object, where: str) -> list[str]:
     entries = extends if isinstance(extends, list) else [extends]
     names = [entry for entry in entries if isinstance(entry, str)]
     if len(names) != len(entries):
-        raise TargetError(where, expected="extends to name targets", found=repr(extends))
+        raise TargetError(where, expected="extends to name targets", found=shown(extends))
     return names

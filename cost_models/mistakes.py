@@ -8,10 +8,12 @@ from typing import NoReturn, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from cost_models.link import LinkTable, TopologyTable
+from cost_models.link import LinkTable, TopologyTable, link_place
+from cost_models.text_file import shorten
 from hptc.errors import TargetError
 
 Model = TypeVar("Model", bound=BaseModel)
+PRESET = "preset"
 _UNITS = frozenset({
     "ns", "us", "ms", "s", "pj", "nj", "uj", "w", "mw", "ghz", "mhz", "gsps", "gbps", "kib",
     "bytes", "bits", "tflops", "mm2", "um2", "v", "ohm", "nm",
@@ -24,7 +26,7 @@ def refuse_unknown(where: str, what: str, found: str, allowed: Sequence[str]) ->
     raise TargetError(
         where,
         expected=f"{what}: one of {', '.join(sorted(allowed))}",
-        found=repr(found),
+        found=shown(found),
         hint=_near(found, allowed),
     )
 
@@ -39,14 +41,28 @@ def validated(model: type[Model], data: Mapping[str, object], where: str) -> Mod
         return model.model_validate(dict(data))
     except ValidationError as error:
         problems = error.errors(include_url=False)
-        raise _target_error(model, problems[0], len(problems) - 1, where) from None
+        place = _place(problems[0]["loc"][:-1], data)
+        at = f"{where}, {place}" if place else where
+        raise _target_error(model, problems[0], len(problems) - 1, at) from None
+
+
+def shown(value: object) -> str:
+    """Return a value as it is written, cut where it is long."""
+    return shorten(repr(value))
+
+
+def _place(path: Sequence[int | str], data: Mapping[str, object]) -> str:
+    """Where an error lies; a link goes by its ends, since `extends` counts links anew."""
+    match path, data.get("links"):
+        case ["links", int(position), *_], list(links) if isinstance(links[position], Mapping):
+            return link_place(links[position])
+    return ".".join(map(str, path))
 
 
 def _target_error(
-    model: type[BaseModel], problem: ErrorDetails, more: int, where: str
+    model: type[BaseModel], problem: ErrorDetails, more: int, place: str
 ) -> TargetError:
     *path, last = [str(part) for part in problem["loc"]] or [""]
-    place = f"{where}, {'.'.join(path)}" if path else where
     allowed = sorted(_fields_at(model, path))
     rest = f" ({more} more like this.)" if more else ""
     if problem["type"] == "extra_forbidden":
@@ -61,15 +77,22 @@ def _target_error(
             place,
             expected=f"the key {last!r}",
             found="none",
-            hint=f'Give it, or start from a built-in with extends = "builtin:...".{rest}',
+            hint=f"Give it, or {_instead(allowed)}.{rest}",
         )
     message = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
     return TargetError(
         place,
         expected=f"{last} to be {message}" if last else message,
-        found=repr(problem["input"]) if last else _told(message, problem["input"]),
+        found=shown(problem["input"]) if last else _told(message, problem["input"]),
         hint=rest.strip(),
     )
+
+
+def _instead(allowed: Sequence[str]) -> str:
+    """What supplies a key that is missing."""
+    if PRESET in allowed:
+        return f"name a `{PRESET}`"
+    return 'start from a built-in with extends = "builtin:..."'
 
 
 def _told(message: str, table: object) -> str:
@@ -83,7 +106,7 @@ def _fields_at(model: type[BaseModel], path: Sequence[str]) -> Sequence[str]:
     """Names of the keys allowed where an error lies."""
     inner: Mapping[str, type[BaseModel]] = {"links": LinkTable, "topology": TopologyTable}
     at = inner.get(path[0]) if path else None
-    return (*at.model_fields, "preset") if at else tuple(model.model_fields)
+    return (*at.model_fields, PRESET) if at else tuple(model.model_fields)
 
 
 def _near(found: str, allowed: Sequence[str]) -> str:

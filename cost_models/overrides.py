@@ -3,15 +3,13 @@
 import tomllib
 from collections.abc import Mapping, Sequence
 
-from cost_models.link import WireTable
+from cost_models.link import WireTable, link_place
 from cost_models.link_presets import with_presets
 from cost_models.mistakes import refuse_unknown
 from cost_models.overlay import Document, laid_over, merged
 from hptc.errors import TargetError
 
 SET_SOURCE = "--set on the command line"
-_LINK_DEPTH = 2
-"""Names after `links`: the link, and its key."""
 
 
 def with_overrides(document: Document, overrides: Sequence[str]) -> Document:
@@ -59,15 +57,14 @@ def _of_link(
 ) -> Document:
     """The listed link as a document of its own, with the setting applied."""
     listed = document.get("links")
-    links = {f"{link.get('src')}-{link.get('dst')}": link for link in _mappings(listed)}
-    _, *path = keys
-    name = path[0] if len(path) == _LINK_DEPTH else ".".join(path)
-    if len(path) != _LINK_DEPTH or name not in links:
-        refuse_unknown(f"--set {setting}", "links.SRC-DST.KEY of a listed link", name, [*links])
+    links = {link_place(link): link for link in _mappings(listed)}
+    name, key = ".".join(keys[:-1]), keys[-1]
+    if name not in links:
+        refuse_unknown(f"--set {setting}", "the KEY of a listed link", name, [*links])
     link = links[name]
-    if path[1] == "preset":  # which gives all the numbers
-        link = {key: item for key, item in link.items() if key not in WireTable.model_fields}
-    return {"links": [laid_over(link, _sourced(path[1], value))]}
+    if key == "preset":  # which gives all the numbers
+        link = {name: item for name, item in link.items() if name not in WireTable.model_fields}
+    return {"links": [laid_over(link, _sourced(key, value))]}
 
 
 def _sourced(key: str, value: object) -> Document:

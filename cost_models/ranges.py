@@ -13,7 +13,8 @@ from typing import Any, TypeGuard
 import tomli_w
 from pydantic import BaseModel
 
-from cost_models.link import LinkTable, TopologyTable
+from cost_models.link import LinkTable, TopologyTable, link_place
+from cost_models.mistakes import shown
 from cost_models.registry import KINDS
 from hptc.errors import TargetError
 from hptc.target import NumberRange
@@ -85,7 +86,7 @@ def _range(path: str, value: object, table: Mapping[str, object], where: str) ->
         )
     low, typical, high = (found[end] for end in ENDS)
     if not all(_is_number(number) for number in (low, typical, high)):
-        raise TargetError(at, expected="low, typical and high to be numbers", found=repr(found))
+        raise TargetError(at, expected="low, typical and high to be numbers", found=shown(found))
     if not low <= typical <= high:
         raise TargetError(
             at, expected="low <= typical <= high", found=f"{low}, {typical} and {high}"
@@ -102,7 +103,7 @@ def _means_range(key: str, value: object, model: type[BaseModel], where: str) ->
         raise TargetError(
             f"{where}.{key}",
             expected=f"a range only on a number: one of {', '.join(sorted(numeric))}",
-            found=repr(value),
+            found=shown(value),
         )
     return key in numeric
 
@@ -156,7 +157,7 @@ def tables_of(
             yield f"devices.{name}", kind.params, table
     for link in links if isinstance(links, list) else ():
         if isinstance(link, dict):
-            yield f"links.{link.get('src')}-{link.get('dst')}", LinkTable, link
+            yield link_place(link), LinkTable, link
     topology = document.get("topology")
     if isinstance(topology, dict):
         yield "topology", TopologyTable, topology

@@ -33,6 +33,10 @@ def read_text(path: Path, expected: str, hint: str = "") -> str:
 
 def refusal(path: Path | str, expected: str, found: str, hint: str = "") -> TargetError:
     """Return the error for a file that is not what it should be, in one short line."""
-    words = " ".join(found.split())
-    short = words if len(words) <= _MOST_TOLD else f"{words[:_MOST_TOLD]} ..."
-    return TargetError(f"target {path}", expected=expected, found=short, hint=hint)
+    return TargetError(f"target {path}", expected=expected, found=shorten(found), hint=hint)
+
+
+def shorten(text: str) -> str:
+    """Return a text in one line, cut where it is long."""
+    words = " ".join(text.split())
+    return words if len(words) <= _MOST_TOLD else f"{words[:_MOST_TOLD]} ..."

@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 
 from cost_models.document import parse_document
-from cost_models.link import WIRE_FIGURES
+from cost_models.link import WIRE_FIGURES, link_place
 from cost_models.registry import KINDS
 from hptc.target import DeviceSpec, Target
 
@@ -15,7 +15,7 @@ Verdicts = Mapping[str, str | None]
 def validation_of(target: Target) -> Mapping[str, Verdicts]:
     """Return what is validated of each device and wire, by its place in the document."""
     document = parse_document(tomllib.loads(target.toml), target.name)
-    wires = {f"links.{link.src}-{link.dst}": link.validation for link in document.links}
+    wires = {link_place(link.model_dump()): link.validation for link in document.links}
     if document.topology is not None:
         wires["topology"] = document.topology.validation
     return {

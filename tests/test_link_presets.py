@@ -72,9 +72,9 @@ def test_an_override_changes_one_number_of_a_link() -> None:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("links.gpu-rerum.latency_ns=5", "Did you mean 'gpu-reram'"),
-        ("links.gpu-reram=5", "links.SRC-DST.KEY"),
-        ("links=5", "links.SRC-DST.KEY"),
+        ("links.gpu-rerum.latency_ns=5", "Did you mean 'links.gpu-reram'"),
+        ("links.gpu-reram=5", "the KEY of a listed link"),
+        ("links=5", "the KEY of a listed link"),
         ("links.gpu-reram.latency_us=5", "Did you mean 'latency_ns'"),
         ("links.gpu-reram.latency_ns=-5", "latency_ns to be greater than or equal to 0"),
         ("links.gpu-reram.preset=pcie9", "one of .*pcie4-x16.*, found 'pcie9'"),
@@ -103,7 +103,7 @@ def test_two_links_of_one_pair_are_refused() -> None:
 
 @pytest.mark.parametrize("preset", ['"pcie4"', "4", '["pcie4-x16"]'])
 def test_unknown_presets_name_the_known_ones(preset: str) -> None:
-    with pytest.raises(TargetError, match=r"mine.toml, links.0: .* nvlink3, .* pcie4-x16"):
+    with pytest.raises(TargetError, match=r"links.systolic-reram: .* nvlink3, .* pcie4-x16"):
         target_from_toml(LINK + f"preset = {preset}\n", "mine.toml")
 
 

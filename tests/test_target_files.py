@@ -138,6 +138,17 @@ BAD_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
         ),
         "Did you mean 'latency_ns'? A key ends in its unit",
     ),
+    "link without numbers": (
+        lambda path: path.write_text(
+            MINE + 'extends = "hybrid-stack"\n[[links]]\nsrc = "systolic"\ndst = "reram"\n'
+        ),
+        "links.systolic-reram: expected the key 'bandwidth_bytes_per_ns', found none. "
+        "Give it, or name a `preset`",
+    ),
+    "two lines of name": (
+        lambda path: path.write_text('schema_version = 1\nname = "a\\nb"\nextends = "gpu"\n'),
+        "name to be a line of text",
+    ),
     "unlinked": (
         lambda path: path.write_text(MINE + 'extends = ["systolic", "reram"]\n'),
         "no link to or from systolic, reram",
