@@ -1,12 +1,17 @@
 """Parameters of systolic arrays."""
 
-from typing import Literal
+from functools import cached_property
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from cost_models.model import Count, DeviceParams, NonNegative, Positive
 from cost_models.systolic.folding import Array
 from cost_models.systolic.traffic import Buffers
 
 _BYTES_PER_KIB = 1024
+_LEAST_WORDS = 2
+"""One for each half of a double buffer."""
 _W_PER_UW = 1e-6
 _MM2_PER_UM2 = 1e-6
 _GOPS_PER_TOPS = 1000
@@ -54,12 +59,21 @@ class SystolicParams(DeviceParams):
     vector_lane_area_um2: NonNegative
     vector_lane_leakage_uw: NonNegative
 
-    @property
+    @model_validator(mode="after")
+    def _buffers_hold_words(self) -> Self:
+        for name in ("ifmap", "filter", "ofmap"):
+            if getattr(self.buffers, name) < _LEAST_WORDS:
+                raise ValueError(
+                    f"{name}_buffer_kib must hold {_LEAST_WORDS} words of {self.word_bytes} bytes"
+                )
+        return self
+
+    @cached_property
     def array(self) -> Array:
         """The shape of one array."""
         return Array(self.rows, self.cols)
 
-    @property
+    @cached_property
     def buffers(self) -> Buffers:
         """The buffers of one array, in words."""
         kib = (self.ifmap_buffer_kib, self.filter_buffer_kib, self.ofmap_buffer_kib)

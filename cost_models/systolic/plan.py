@@ -53,12 +53,17 @@ def energy_pj(plan: Plan, params: SystolicParams) -> Pj:
 
 def best_plan(batch: Batch, params: SystolicParams) -> Plan:
     """Return the fastest plan; of equally fast ones that of the least energy."""
+    spare = params.count >= 2 * batch.count
     plans = [
         _plan(batch, dataflow, split_m, params)
         for dataflow in _dataflows(params)
-        for split_m in (True, False)
+        for split_m in ((True, False) if spare else (True,))
     ]
-    return min(plans, key=lambda plan: (plan.cycles, energy_pj(plan, params)))
+    fastest = min(plan.cycles for plan in plans)
+    return min(
+        (plan for plan in plans if plan.cycles == fastest),
+        key=lambda plan: energy_pj(plan, params),
+    )
 
 
 def _dataflows(params: SystolicParams) -> Sequence[Dataflow]:

@@ -11,20 +11,20 @@ adds it again where it is positive (its issue #130); that is not reproduced.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import IntEnum
 
 from cost_models.systolic.folding import Dataflow, Folding
 
 
-class Step(Enum):
+class Step(IntEnum):
     """Where a fold lies; folds run down the rows first, so columns of folds are the outer loop."""
 
-    FIRST = "first"
-    DOWN = "down"
+    FIRST = 0
+    DOWN = 1
     """Below the first, in the first column of folds."""
-    ACROSS = "across"
+    ACROSS = 2
     """The first of a later column."""
-    INNER = "inner"
+    INNER = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +48,15 @@ class Transfers:
     ofmap: Operand
 
 
-_NEW_FIRST = frozenset({Step.FIRST, Step.DOWN})
-_NEW_ACROSS = frozenset({Step.FIRST, Step.ACROSS})
-_NEW_IN_STEP: Mapping[Dataflow, tuple[frozenset[Step], frozenset[Step]]] = {
-    Dataflow.OUTPUT: (_NEW_FIRST, _NEW_ACROSS),
-    Dataflow.WEIGHT: (_NEW_FIRST, frozenset(Step)),
-    Dataflow.INPUT: (frozenset(Step), _NEW_FIRST),
+_ALWAYS = (True, True, True, True)
+_FIRST_COLUMN = (True, True, False, False)
+_FIRST_ROW = (True, False, True, False)
+_NEW: Mapping[Dataflow, tuple[tuple[bool, ...], tuple[bool, ...]]] = {
+    Dataflow.OUTPUT: (_FIRST_COLUMN, _FIRST_ROW),
+    Dataflow.WEIGHT: (_FIRST_COLUMN, _ALWAYS),
+    Dataflow.INPUT: (_ALWAYS, _FIRST_COLUMN),
 }
-"""Folds that meet a part of the ifmap, and of the filter, for the first time."""
+"""By step, whether a fold meets its part of the ifmap, and of the filter, for the first time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def stall_cycles(
     step_cycles = compute_cycles / fold.folds
 
     def waits(now: Step, following: Step | None, before: float = late) -> float:
-        ahead = folds[following].ahead if following else 0.0
+        ahead = 0.0 if following is None else folds[following].ahead
         words = before + folds[now].during + ahead + results - late
         return max(0.0, words / words_per_cycle - step_cycles)
 
@@ -122,32 +123,23 @@ def _order(fold: Folding) -> tuple[list[tuple[int, Step, Step]], Step]:
     return order, later_bottom if acrosses else bottom
 
 
-def _folds(fold: Folding, dataflow: Dataflow, transfers: Transfers) -> Mapping[Step, _Fold]:
-    """Words of each kind of fold; a kind that does not occur has none."""
+def _folds(fold: Folding, dataflow: Dataflow, transfers: Transfers) -> tuple[_Fold, ...]:
+    """Words of each step's folds; a step that does not occur has none."""
     downs, acrosses = fold.row_folds - 1, fold.col_folds - 1
-    counts = {
-        Step.FIRST: 1,
-        Step.DOWN: downs,
-        Step.ACROSS: acrosses,
-        Step.INNER: downs * acrosses,
-    }
-    new_ifmap, new_filter = _NEW_IN_STEP[dataflow]
-    operands = ((transfers.ifmap, new_ifmap), (transfers.filter, new_filter))
-    found = {}
-    for step in Step:
-        fetched = [
-            (_fetched(operand, step, new, counts), operand.half) for operand, new in operands
-        ]
-        ahead = sum(min(words, half) for words, half in fetched)
-        found[step] = _Fold(ahead, sum(words for words, _ in fetched) - ahead)
-    return found
+    counts = (1, downs, acrosses, downs * acrosses)
+    new_ifmap, new_filter = _NEW[dataflow]
+    ifmap = _fetched(transfers.ifmap, new_ifmap, counts)
+    weights = _fetched(transfers.filter, new_filter, counts)
+    folds = []
+    for some, others in zip(ifmap, weights, strict=True):
+        ahead = min(some, transfers.ifmap.half) + min(others, transfers.filter.half)
+        folds.append(_Fold(ahead, some + others - ahead))
+    return tuple(folds)
 
 
-def _fetched(
-    operand: Operand, step: Step, new: frozenset[Step], counts: Mapping[Step, int]
-) -> float:
-    """Words of an operand in one fold, spread evenly over the folds that fetch it anew or again."""
-    if step in new:
-        return operand.distinct / sum(counts[kind] for kind in new)
-    again = operand.moved - operand.distinct
-    return again / max(1, sum(count for kind, count in counts.items() if kind not in new))
+def _fetched(operand: Operand, new: tuple[bool, ...], counts: tuple[int, ...]) -> tuple[float, ...]:
+    """Words of an operand in a fold of each step, spread evenly over those that fetch it alike."""
+    firsts = sum(count for count, first in zip(counts, new, strict=True) if first)
+    anew = operand.distinct / firsts
+    again = (operand.moved - operand.distinct) / max(1, sum(counts) - firsts)
+    return tuple(anew if first else again for first in new)

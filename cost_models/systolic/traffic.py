@@ -74,12 +74,12 @@ def dram_words(gemm: Gemm, array: Array, dataflow: Dataflow, buffers: Buffers) -
     """Return the words that SCALE-Sim fetches from and writes to memory."""
     if not gemm.macs:
         return Words(0, 0, 0)
-    distinct = Words(gemm.m * gemm.k, gemm.k * gemm.n, gemm.m * gemm.n)
-    ifmap, weights = _fetched(gemm, array, dataflow, buffers, distinct)
+    half, distinct = buffers.half, Words(gemm.m * gemm.k, gemm.k * gemm.n, gemm.m * gemm.n)
+    ifmap, weights = _fetched(gemm, array, dataflow, half, distinct)
     written = distinct.ofmap
     if dataflow is not Dataflow.OUTPUT:
         written *= folding(gemm, array, dataflow).row_folds
-    return Words(ifmap, weights, _drained(written, array.cols, buffers.half.ofmap))
+    return Words(ifmap, weights, _drained(written, array.cols, half.ofmap))
 
 
 def streamed_words(
@@ -101,23 +101,23 @@ def streamed_words(
     """
     if not gemm.macs:
         return Words(0, 0, 0), Words(0, 0, 0)
-    fold = folding(gemm, array, dataflow)
+    fold, half = folding(gemm, array, dataflow), buffers.half
     sram = sram_words(gemm, array, dataflow)
     outputs, partial = gemm.m * gemm.n, 0
     if dataflow is not Dataflow.OUTPUT:
         partial = 2 * outputs * (fold.row_folds - 1)
-    held = fold.streamed * min(array.cols, fold.on_cols) <= buffers.half.ofmap
+    held = fold.streamed * min(array.cols, fold.on_cols) <= half.ofmap
     return (
         Words(sram.ifmap, sram.filter, outputs + partial),
         Words(
-            *_fetched(gemm, array, dataflow, buffers, distinct),
+            *_fetched(gemm, array, dataflow, half, distinct),
             distinct.ofmap if held else distinct.ofmap + partial,
         ),
     )
 
 
 def _fetched(
-    gemm: Gemm, array: Array, dataflow: Dataflow, buffers: Buffers, distinct: Words
+    gemm: Gemm, array: Array, dataflow: Dataflow, half: Words, distinct: Words
 ) -> tuple[int, int]:
     """Words of the ifmap and of the filter.
 
@@ -125,7 +125,7 @@ def _fetched(
     of folds is fetched once if it fits, else once a column. The filter of os is read in blocks of C
     columns, each once a row of folds.
     """
-    fold, half = folding(gemm, array, dataflow), buffers.half
+    fold = folding(gemm, array, dataflow)
     ifmap, weights = distinct.ifmap, distinct.filter
     if dataflow is Dataflow.INPUT:
         return ifmap, _passes(weights, fold.col_folds, half.filter)
