@@ -9,6 +9,7 @@ from cost_models.systolic.folding import Gemm
 from cost_models.systolic.plan import Batch, Plan, best_plan, energy_pj
 from cost_models.systolic.traffic import Words
 from hptc.cost import Cost
+from hptc.errors import TargetError
 from hptc.ir.graph import Graph
 from hptc.ir.text import from_text
 from hptc.units import Pj
@@ -138,3 +139,9 @@ def test_area_and_leakage_add_up() -> None:
     assert figures["peak_tops"] == 2 * 128 * 32 / 1000
     powered = SystolicModel(params("static_power_w=3.0")).device_costs("s", []).static_power_w
     assert powered == 3.0 + params().leakage_w
+
+
+def test_a_buffer_holds_a_word_in_each_half() -> None:
+    setting = "devices.systolic.ofmap_buffer_kib=0.005"
+    with pytest.raises(TargetError, match="expected ofmap_buffer_kib to hold 2 words of 4 bytes"):
+        load_target("systolic", [setting])

@@ -64,7 +64,7 @@ class SystolicParams(DeviceParams):
         for name in ("ifmap", "filter", "ofmap"):
             if getattr(self.buffers, name) < _LEAST_WORDS:
                 raise ValueError(
-                    f"{name}_buffer_kib must hold {_LEAST_WORDS} words of {self.word_bytes} bytes"
+                    f"{name}_buffer_kib to hold {_LEAST_WORDS} words of {self.word_bytes} bytes"
                 )
         return self
 
