@@ -7,17 +7,15 @@ Energy per flop and byte is not validated: no measured power table was found.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Self
 
-from pydantic import model_validator
-
+from cost_models.gpu_gemm import GemmRates, Product, gemm_ns
+from cost_models.gpu_gemm_params import GemmParams
 from cost_models.gpu_groups import Group, OptimizerMode, groups
-from cost_models.gpu_kernels import GemmRates, Product, gemm_ns
 from cost_models.gpu_launch import Kernel, Launch, LaunchMode
 from cost_models.gpu_stream_params import StreamParams
 from cost_models.gpu_streams import Chip, Traffic, traffic_ns, unit_costs
 from cost_models.gpu_traffic import traffic_of
-from cost_models.model import Count, Fraction, NonNegative, Positive
+from cost_models.model import Count, NonNegative
 from cost_models.work import OpWork, TaskWork
 from hptc.cost import Cost, DeviceCosts
 from hptc.ir.contractions import Contraction
@@ -25,29 +23,11 @@ from hptc.ir.graph import Role
 from hptc.units import FLOP_PER_NS_PER_TFLOPS, Ns, Pj, pj_from_power
 
 _FP32_BYTES, _HALF_BYTES = 4, 2
-Precision = Literal["fp32", "tf32", "fp16", "bf16"]
 
 
-class GpuParams(StreamParams):
+class GpuParams(StreamParams, GemmParams):
     """One GPU and the way its kernels are issued."""
 
-    precision: Precision
-    """Arithmetic of matrix products; the rest computes in the type it is stored in."""
-    fp32_peak_tflops: Positive
-    tf32_peak_tflops: Positive | None = None
-    fp16_peak_tflops: Positive | None = None
-    bf16_peak_tflops: Positive | None = None
-    tdp_w: Positive
-    """Thermal design power: what the card may draw for long."""
-    gemm_efficiency: Positive
-    gemm_half_intensity: NonNegative
-    gemm_fill_k: NonNegative
-    gemm_memory_efficiency: Fraction
-    gemm_floor_ns: NonNegative
-    """Device time of a matrix product without work."""
-    tensor_efficiency: Positive | None = None
-    tensor_half_intensity: NonNegative | None = None
-    tensor_fill_k: NonNegative | None = None
     launch: LaunchMode
     launch_overhead_ns: NonNegative
     """Host time to issue one kernel."""
@@ -60,36 +40,12 @@ class GpuParams(StreamParams):
     """Kernels per operation of `torch.optim` and tensor, per operation, or per step."""
     optimizer_tensors_per_launch: Count
     flop_energy_pj: NonNegative | None = None
-    """None: the thermal design power less the static power, over the fp32 peak: an upper bound."""
+    """None: the thermal design power less the static power, over the fp32 rate at the clock that
+    the card keeps."""
     tensor_flop_energy_pj: NonNegative | None = None
-    """Of matrix products in any other precision. None: the same bound, over the peak in it."""
+    """Of matrix products in any other precision. None: the same power, over the peak in it."""
     memory_energy_pj_per_byte: NonNegative | None = None
-    """None: the same bound, over the memory bandwidth."""
-
-    @model_validator(mode="after")
-    def _precision_is_known(self) -> Self:
-        tensor = (self.tensor_efficiency, self.tensor_half_intensity, self.tensor_fill_k)
-        if self.precision != "fp32" and None in (*tensor, self.peaks_tflops[self.precision]):
-            raise ValueError(
-                f"precision {self.precision} needs {self.precision}_peak_tflops and tensor_* keys"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _more_than_idle(self) -> Self:
-        if self.static_power_w >= self.tdp_w:
-            raise ValueError(f"static_power_w below tdp_w = {self.tdp_w:g}")
-        return self
-
-    @property
-    def peaks_tflops(self) -> Mapping[Precision, float | None]:
-        """Peak rate of matrix products in each precision, None where the GPU lacks it."""
-        return {
-            "fp32": self.fp32_peak_tflops,
-            "tf32": self.tf32_peak_tflops,
-            "fp16": self.fp16_peak_tflops,
-            "bf16": self.bf16_peak_tflops,
-        }
+    """None: the same power, over the memory bandwidth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +77,7 @@ class GpuModel:
         """Return the peak rate in the chosen precision and the memory bandwidth."""
         p = self.params
         return {
-            "peak_tflops": self._gemm_rates.peak_flop_per_ns / FLOP_PER_NS_PER_TFLOPS,
+            "peak_tflops": p.peaks_tflops[p.precision] or 0.0,
             "memory_bandwidth_bytes_per_ns": p.memory_bandwidth_bytes_per_ns,
         }
 
@@ -139,7 +95,7 @@ class GpuModel:
 
     def product_ns(self, product: Product) -> Ns:
         """Return the device time of a matrix product, without the kernel's floor."""
-        return gemm_ns(product, self._gemm_rates)
+        return gemm_ns(product, self._batched_rates if product.batch > 1 else self._single_rates)
 
     @cached_property
     def chip(self) -> Chip:
@@ -155,26 +111,23 @@ class GpuModel:
         return unit_costs(self.params.stream_rates)
 
     @cached_property
-    def _gemm_rates(self) -> GemmRates:
+    def _single_rates(self) -> GemmRates:
+        return self._gemm_rates(batched=False)
+
+    @cached_property
+    def _batched_rates(self) -> GemmRates:
+        return self._gemm_rates(batched=True)
+
+    def _gemm_rates(self, *, batched: bool) -> GemmRates:
         p = self.params
-        efficiency, half, fill = p.gemm_efficiency, p.gemm_half_intensity, p.gemm_fill_k
-        if p.precision != "fp32":  # all given, by _precision_is_known
-            efficiency = p.tensor_efficiency or 0.0
-            half, fill = p.tensor_half_intensity or 0.0, p.tensor_fill_k or 0.0
-        return GemmRates(
-            sm_count=p.sm_count,
-            peak_flop_per_ns=(p.peaks_tflops[p.precision] or 0.0) * FLOP_PER_NS_PER_TFLOPS,
-            memory_bytes_per_ns=p.memory_bandwidth_bytes_per_ns * p.gemm_memory_efficiency,
-            efficiency=efficiency,
-            half_intensity=half,
-            fill_k=fill,
-        )
+        return p.gemm_rates(p.sm_count, p.memory_bandwidth_bytes_per_ns, batched=batched)
 
     @cached_property
     def _energies(self) -> _Energies:
         p = self.params
         busy_w = p.tdp_w - p.static_power_w
-        peaks = (p.fp32_peak_tflops * FLOP_PER_NS_PER_TFLOPS, self._gemm_rates.peak_flop_per_ns)
+        fp32_flop_per_ns = p.fp32_peak_tflops * p.clock * FLOP_PER_NS_PER_TFLOPS
+        peaks = (fp32_flop_per_ns, self._single_rates.peak_flop_per_ns)
         rates = (*peaks, p.memory_bandwidth_bytes_per_ns)
         plain, product, byte = (pj_from_power(busy_w, 1 / rate) for rate in rates)
         flop_pj = _given(p.flop_energy_pj, plain)

@@ -3,7 +3,7 @@
     python -m benchmarks.cost_models [--data DIR] [--json OUT]
 
 Nothing is fitted here: parameters come from the built-in targets, and what a stand-alone timing
-adds (issue, start) from `gpu_fit.json`. Point `--data` at other rows of the same tables to score
+adds (issue, start) from `*_fit.json`. Point `--data` at other rows of the same tables to score
 the models on cases that they were not fitted to. Exits with 1 where a figure misses its limit.
 """
 
@@ -19,7 +19,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.cost_models import gpu, gpu_steps, gpu_streams, links, mnsim, published, scalesim
+from benchmarks.cost_models import (
+    gpu_gemm,
+    gpu_steps,
+    gpu_streams,
+    links,
+    mnsim,
+    published,
+    scalesim,
+)
 from benchmarks.cost_models.score import EXACT, Limit, Score
 from benchmarks.stamp import stamp
 
@@ -27,7 +35,7 @@ ENVIRONMENT_DIR = "HPTC_REFERENCE_DIR"
 BESIDE = Path(__file__).parents[2] / ".." / "shared" / "reference"
 PARTS: tuple[tuple[tuple[str, ...], Callable[[Path], list[Score]]], ...] = (
     (scalesim.TABLES, scalesim.scores),
-    (gpu.TABLES, gpu.scores),
+    (gpu_gemm.TABLES, gpu_gemm.scores),
     (gpu_streams.TABLES, gpu_streams.scores),
     (gpu_steps.TABLES, gpu_steps.scores),
     (mnsim.TABLES, mnsim.scores),

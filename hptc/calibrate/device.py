@@ -8,7 +8,7 @@ from math import inf
 
 import torch
 
-from cost_models.gpu import Precision
+from cost_models.gpu_gemm_params import Precision
 from hptc.calibrate.probes import ELEMENT_TYPES, Sizes
 from hptc.calibrate.timing import Clock, CpuClock, CudaClock, arithmetic
 from hptc.errors import UsageError
@@ -77,6 +77,7 @@ def facts_of(clock: Clock, sizes: Sizes, tdp_w: float | None) -> Facts:
     for precision in precisions:
         rate = _peak_tflops(clock, precision, sizes.edge)
         numbers[f"{precision}_peak_tflops"] = (rate, "fastest of its square products")
+    numbers["sustained_clock"] = (1.0, "the peaks were measured under load")
     numbers |= _rates(clock, sizes.elements)
     return Facts(numbers, precisions)
 

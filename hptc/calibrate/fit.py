@@ -10,7 +10,8 @@ import numpy as np
 from annotated_types import Le
 from scipy.optimize import minimize
 
-from cost_models.gpu import GpuModel, GpuParams, Precision
+from cost_models.gpu import GpuModel, GpuParams
+from cost_models.gpu_gemm_params import Precision
 from hptc.calibrate.probes import Probe
 
 HELD_OUT = 4
@@ -84,7 +85,12 @@ STAGES = (
         "product",
         frozenset({"tf32", "fp16", "bf16"}),
         "latency_products_16_bit",
-        ("tensor_efficiency", "tensor_half_intensity", "tensor_fill_k"),
+        (
+            "tensor_efficiency",
+            "tensor_half_intensity",
+            "tensor_fill_k",
+            "tensor_memory_efficiency",
+        ),
     ),
 )
 """In their order: later stages build on what earlier ones found."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from cost_models.gpu import Precision
+from cost_models.gpu_gemm_params import Precision
 from cost_models.work import TaskWork, count_work
 from hptc.ir.graph import DType, Graph
 from hptc.ir.tasks import tasks_of

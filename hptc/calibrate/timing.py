@@ -8,7 +8,7 @@ from typing import Protocol
 
 import torch
 
-from cost_models.gpu import Precision
+from cost_models.gpu_gemm_params import Precision
 from hptc.units import NS_PER_MS
 
 Run = Callable[[], object]
