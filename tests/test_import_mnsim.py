@@ -136,6 +136,17 @@ def test_logic_at_another_clock_keeps_its_power(ini: Path) -> None:
     assert found.register_energy_pj == pytest.approx(2 * float(str(base["register_energy_pj"])))
 
 
+def test_buffers_have_the_size_that_the_file_says(ini: Path) -> None:
+    base = imported(ini)
+    assert base.input_buffer_read_energy_pj == base.output_buffer_read_energy_pj == 7.5695  # 2 kB
+    sized = CONFIG.replace("PE_inBuf_Size = 0", "PE_inBuf_Size = 9")
+    ini.write_text(sized.replace("Tile_outBuf_Area = 0", "Tile_outBuf_Area = 5e4"))
+    found = imported(ini)
+    assert found.input_buffer_read_energy_pj == 44.837  # 16 kB
+    assert found.output_buffer_read_energy_pj == 7.5695
+    assert found.output_buffer_area_um2 == 5e4
+
+
 def test_each_number_names_file_section_and_key(ini: Path) -> None:
     sources = load_document(ini)["sources"]
     assert sources["rows"] == f"{ini}, [Crossbar level] Xbar_Size, the first"
@@ -175,6 +186,7 @@ def load_document(path: Path) -> dict[str, dict[str, str]]:
         ("ADC_Power = 0.003", "ADC_Power = 0", ["ADC_Power", "above 0"]),
         ("ADC_Num = 16", "ADC_Num = 65", ["ADC_Num", "at most 64"]),
         ("DAC_Num = 64", "DAC_Num = 0", ["DAC_Num", "whole, 1 or more"]),
+        ("PE_inBuf_Size = 0", "PE_inBuf_Size = 300", ["PE_inBuf_Size", "at most 256 kB"]),
         ("Buffer_Technology = 90", "Buffer_Technology = 45", ["Buffer_Technology", "90", "'45'"]),
         ("Tile_Connection = 1", "Tile_Connection = 3", ["Tile_Connection", "0, 1, 2"]),
         ("[Tile level]", "[Tiles]", ["a section", "'Tiles'", "Tile level"]),

@@ -1,16 +1,14 @@
 """Import of MNSIM 2.0's `SimConfig.ini`: analog NVM crossbars as a target document.
 
-What the file says of devices, crossbars, converters, tiles and wires replaces the numbers of
-`builtin:mnsim-default`, as MNSIM's own code reads them (GitHub thu-nics/MNSIM-2.0 ca39ccb,
-`MNSIM/Hardware_Model`). Logic and SRAM stay those of that target, so a file that asks for others is
-refused; keys that only the accuracy model reads are passed over.
+What the file says of devices, crossbars, converters, buffers, tiles and wires replaces the numbers
+of `builtin:mnsim-default`, as MNSIM's own code reads them (GitHub thu-nics/MNSIM-2.0 ca39ccb,
+`MNSIM/Hardware_Model`). Logic stays that of this target, so a file that asks for other is refused;
+keys that only the accuracy model reads are passed over. MNSIM fits buffers of size 0 to the
+network; here they have the 2 kB of the target.
 """
 
 import math
-import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 from cost_models.importers.ini import IniFile, read_ini
@@ -26,13 +24,18 @@ from cost_models.importers.mnsim_keys import (
     TILE,
     UNUSED,
 )
+from cost_models.importers.mnsim_parts import (
+    Converter,
+    buffer_of,
+    converter_choices,
+    largest_buffer_kbytes,
+)
 from cost_models.load import load_target
 from cost_models.reram.params import ReramParams
 from hptc.errors import TargetError
-from hptc.units import NS_PER_US, PJ_PER_NJ
+from hptc.units import NS_PER_US
 
 _TOOL = "MNSIM"
-_CONVERTERS = "mnsim_converters.toml"
 _BASE, _DEVICE = "mnsim-default", "reram"
 _CLOCKED = ("register_energy_pj", "shift_add_energy_pj", "adder_energy_pj", "merge_energy_pj")
 _USER_DEFINED = "-1"
@@ -44,22 +47,6 @@ _MUX_UM2_PER_NM2 = 80e-6
 
 Setting = tuple[str, object, str]
 """A key of the target, its value, and the keys of the file that it comes from."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Converter:
-    """A DAC or an ADC."""
-
-    bits: int
-    power_w: float
-    rate_gsps: float
-    cycles: int
-    area_um2: float
-
-    @property
-    def energy_pj(self) -> float:
-        """Return the energy of one conversion."""
-        return self.power_w * self.cycles / self.rate_gsps * PJ_PER_NJ
 
 
 def import_mnsim(path: Path) -> dict[str, object]:
@@ -77,14 +64,14 @@ def import_mnsim(path: Path) -> dict[str, object]:
     _refuse_other_hardware(config)
     device: dict[str, object] = {}
     sources: dict[str, str] = {}
-    for settings in (_cells, _arrays, _converters, _logic, _tiles):
+    for settings in (_cells, _arrays, _converters, _buffers, _logic, _tiles):
         for key, value, origin in settings(config):
             device[key] = value
             sources[key] = f"{path}, {origin}"
     return {
         "schema_version": 1,
         "name": path.stem,
-        "description": f"Imported from {path}; logic and SRAM of builtin:{_BASE}.",
+        "description": f"Imported from {path}; logic of builtin:{_BASE}.",
         "extends": f"builtin:{_BASE}",
         "devices": {_DEVICE: {**device, "sources": sources}},
     }
@@ -162,23 +149,31 @@ def _arrays(config: IniFile) -> Iterator[Setting]:
 def _converters(config: IniFile) -> Iterator[Setting]:
     """DACs and ADCs, chosen by number or described in the file."""
     dac, origin = _converter(config, "DAC")
-    yield "dac_bits", dac.bits, origin
-    yield "dac_ns", dac.cycles / dac.rate_gsps, origin
-    yield "dac_energy_pj", dac.energy_pj, origin
-    yield "dac_area_um2", dac.area_um2, origin
+    yield from ((key, value, origin) for key, value in dac.as_dac().items())
     adc, origin = _converter(config, "ADC")
-    yield "adc_bits", adc.bits, origin
-    yield "adc_rate_gsps", adc.rate_gsps, origin
-    yield "adc_cycles", adc.cycles, origin
-    yield "adc_energy_pj_per_level", adc.energy_pj / 2**adc.bits, origin
-    yield "adc_area_um2", adc.area_um2, origin
+    yield from ((key, value, origin) for key, value in adc.as_adc().items())
 
 
-def _converter(config: IniFile, kind: str) -> tuple[_Converter, str]:
+def _buffers(config: IniFile) -> Iterator[Setting]:
+    """Buffers whose size the file says; without one, MNSIM sizes them to the network."""
+    for side, name in (("input", "PE_inBuf"), ("output", "Tile_outBuf")):
+        size, area = f"{name}_Size", f"{name}_Area"
+        (kbytes,) = config.numbers(ELEMENT, size)
+        if kbytes > largest_buffer_kbytes():
+            config.refuse(ELEMENT, size, f"at most {largest_buffer_kbytes()} kB")
+        if kbytes:
+            origin = f"{_of(ELEMENT, size)}: MNSIM Buffer.py, SRAM at 90 nm"
+            found = buffer_of(kbytes).items()
+            yield from ((f"{side}_buffer_{key}", value, origin) for key, value in found)
+        (area_um2,) = config.numbers(ELEMENT, area)
+        if area_um2:
+            yield f"{side}_buffer_area_um2", area_um2, _of(ELEMENT, area)
+
+
+def _converter(config: IniFile, kind: str) -> tuple[Converter, str]:
     """Return a converter, and the keys that describe it."""
     own = [f"{kind}_{what}" for what in ("Precision", "Power", "Sample_Rate", "Area")]
-    known = tomllib.loads(files("cost_models.importers").joinpath(_CONVERTERS).read_text("utf-8"))
-    table = known[f"{kind}_Choice"]
+    table = converter_choices(kind)
     choice = config.choice(INTERFACE, f"{kind}_Choice", (_USER_DEFINED, *table))
     if choice != _USER_DEFINED:
         for key in own:
@@ -186,11 +181,11 @@ def _converter(config: IniFile, kind: str) -> tuple[_Converter, str]:
                 config.refuse(
                     INTERFACE, key, f"0: {kind}_Choice = {choice} has a figure of its own"
                 )
-        return _Converter(**table[choice]), _of(INTERFACE, f"{kind}_Choice = {choice}")
+        return table[choice], _of(INTERFACE, f"{kind}_Choice = {choice}")
     bits = config.counts(INTERFACE, own[0])[0]
     power_w, rate_gsps, area_um2 = (config.positive(INTERFACE, key) for key in own[1:])
     cycles = 1 if kind == "ADC" and bits == 1 else bits + 2
-    return _Converter(bits, power_w, rate_gsps, cycles, area_um2), _of(INTERFACE, ", ".join(own))
+    return Converter(bits, power_w, rate_gsps, cycles, area_um2), _of(INTERFACE, ", ".join(own))
 
 
 def _logic(config: IniFile) -> Iterator[Setting]:

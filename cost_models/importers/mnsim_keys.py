@@ -8,7 +8,6 @@ from collections.abc import Mapping
 DEVICE, CROSSBAR, INTERFACE = "Device level", "Crossbar level", "Interface level"
 ELEMENT, DIGITAL, TILE = "Process element level", "Digital module", "Tile level"
 CHIP, ALGORITHM = "Architecture level", "Algorithm Configuration"
-_BUFFER = ("Size", "Area")
 
 IMPORTED: Mapping[str, tuple[str, ...]] = {
     DEVICE: (
@@ -20,7 +19,10 @@ IMPORTED: Mapping[str, tuple[str, ...]] = {
         *("DAC_Choice", "DAC_Area", "DAC_Precision", "DAC_Power", "DAC_Sample_Rate"),
         *("ADC_Choice", "ADC_Area", "ADC_Precision", "ADC_Power", "ADC_Sample_Rate"),
     ),
-    ELEMENT: ("Xbar_Polarity", "Sub_Position", "Group_Num", "DAC_Num", "ADC_Num"),
+    ELEMENT: (
+        *("Xbar_Polarity", "Sub_Position", "Group_Num", "DAC_Num", "ADC_Num"),
+        *("PE_inBuf_Size", "PE_inBuf_Area", "Tile_outBuf_Size", "Tile_outBuf_Area"),
+    ),
     DIGITAL: ("Digital_Frequency",),
     TILE: ("PE_Num", "Inter_Tile_Bandwidth", "Intra_Tile_Bandwidth"),
     CHIP: ("Tile_Connection", "Tile_Num"),
@@ -30,10 +32,7 @@ FIXED: Mapping[str, Mapping[str, str]] = {
     DEVICE: {"Device_Type": "NVM"},
     CROSSBAR: {"Cell_Type": "1T1R", "Area_Calculation": "0"},
     INTERFACE: {"Logic_Op": "-1"},
-    ELEMENT: {
-        "PIM_Type": "0",
-        **{f"{buffer}_{what}": "0" for buffer in ("PE_inBuf", "Tile_outBuf") for what in _BUFFER},
-    },
+    ELEMENT: {"PIM_Type": "0"},
     DIGITAL: {
         **{f"{part}_Tech": "45" for part in ("Adder", "Reg", "JointModule")},
         "ShiftReg_Tech": "65",
