@@ -11,6 +11,7 @@ from cost_models.reram.params import ReramParams
 from cost_models.reram.peak import peak
 from cost_models.reram.programming import capped_ns, programming
 from cost_models.reram.read import vector_read
+from cost_models.reram.wires import meeting_hops
 from tests.reram_examples import model, params
 
 ADJACENT = params(slice_layout="adjacent")
@@ -198,3 +199,35 @@ def test_figures_show_area_where_there_is_one() -> None:
 def test_contradictions_are_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         params(**changed)
+
+
+@pytest.mark.parametrize(
+    ("order", "places"),
+    [
+        ("shell", [(0, 0), (0, 1), (1, 1), (1, 0), (2, 0), (2, 1), (2, 2), (1, 2), (0, 2), (0, 3)]),
+        ("row-major", [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0), (1, 1), (1, 2), (1, 3), (2, 0)]),
+        ("snake", [(0, 0), (0, 1), (0, 2), (0, 3), (1, 3), (1, 2), (1, 1), (1, 0), (2, 0)]),
+    ],
+)
+@pytest.mark.parametrize("first", [0, 3])
+def test_outputs_meet_in_the_middle_tile(
+    order: str, places: list[tuple[int, int]], first: int
+) -> None:
+    for tiles in range(1, len(places) - first + 1):
+        held = places[first : first + tiles]
+        hops = [[abs(x - a) + abs(y - b) for a, b in held] for x, y in held]
+        most, total = meeting_hops(order, 4, first, tiles)
+        assert most == min(max(found) for found in hops)
+        assert total in {sum(found) for found in hops if max(found) == most}
+
+
+def test_outputs_of_several_tiles_cross_the_mesh() -> None:
+    # Two tiles of one array; 128 outputs of 16 bits at 1 bit/ns, one hop of 5 ns, 1 pJ a bit.
+    mesh: dict[str, Any] = {
+        "inter_tile_gbps": 1.0, "hop_ns": 5.0, "inter_tile_energy_pj_per_bit": 1.0,
+        "weight_bits": 2,
+    }  # fmt: skip
+    part = vector_read(params(**mesh), Held(128, 256), 8).parts["inter_tile"]
+    assert (part.time_ns, part.energy_pj) == (5.0 + 128 * 16, 128 * 16.0)
+    alone = vector_read(params(**mesh), Held(128, 128), 8).parts["inter_tile"]
+    assert (alone.time_ns, alone.energy_pj) == (0.0, 0.0)

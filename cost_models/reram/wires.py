@@ -5,12 +5,16 @@ Sources: `Latency_Model/Tile_latency.py`, `Model_latency.py` and
 """
 
 from functools import lru_cache
-from math import isqrt
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cost_models.reram.activity import Activity
 from cost_models.reram.digital import tree_levels
 from cost_models.reram.params import ReramParams, WireParams
 from cost_models.reram.part import Part
+
+Ints = NDArray[np.int64]
 
 
 @lru_cache(maxsize=4096)
@@ -23,27 +27,32 @@ def meeting_hops(order: str, grid: int, first: int, tiles: int) -> tuple[int, in
         first: Number of the first tile of the matrix.
         tiles: Tiles of the matrix, consecutive.
     """
-    places = [_place(order, grid, tile) for tile in range(first, first + tiles)]
+    x, y = _places(order, grid, np.arange(first, first + tiles))
     # Along both diagonals the furthest tile is at an end: |x| + |y| = max(|x + y|, |x - y|).
-    sums, differences = [x + y for x, y in places], [x - y for x, y in places]
-    ends = (min(sums), max(sums), min(differences), max(differences))
-    most, meeting = min(
-        (max(s - ends[0], ends[1] - s, d - ends[2], ends[3] - d), index)
-        for index, (s, d) in enumerate(zip(sums, differences, strict=True))
-    )
-    x, y = places[meeting]
-    return most, sum(abs(x - a) + abs(y - b) for a, b in places)
+    along, across = x + y, x - y
+    most = np.maximum(_furthest(along), _furthest(across))
+    meeting = int(np.argmin(most))
+    total = np.abs(x - x[meeting]).sum() + np.abs(y - y[meeting]).sum()
+    return int(most[meeting]), int(total)
 
 
-def _place(order: str, grid: int, tile: int) -> tuple[int, int]:
-    """Return the row and column of a tile in the mesh."""
+def _furthest(line: Ints) -> Ints:
+    """Return the distance of each place on a line to the furthest of the others."""
+    furthest: Ints = np.maximum(line - line.min(), line.max() - line)
+    return furthest
+
+
+def _places(order: str, grid: int, tiles: Ints) -> tuple[Ints, Ints]:
+    """Return the rows and columns of tiles in the mesh."""
     if order == "shell":
-        shell = isqrt(tile)
-        along = tile - shell**2
-        near, far = (along, shell) if along <= shell else (shell, 2 * shell - along)
-        return (near, far) if shell % 2 else (far, near)
-    row, col = divmod(tile, grid)
-    return row, grid - 1 - col if order == "snake" and row % 2 else col
+        shell = np.floor(np.sqrt(tiles)).astype(np.int64)
+        along = tiles - shell**2
+        near, far = np.minimum(along, shell), np.minimum(shell, 2 * shell - along)
+        odd = shell % 2 == 1
+        return np.where(odd, near, far), np.where(odd, far, near)
+    row, col = np.divmod(tiles, grid)
+    turned = (order == "snake") & (row % 2 == 1)
+    return row, np.where(turned, grid - 1 - col, col)
 
 
 def intra_tile_part(params: ReramParams, done: Activity) -> Part:
