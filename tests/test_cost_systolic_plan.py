@@ -145,3 +145,13 @@ def test_a_buffer_holds_a_word_in_each_half() -> None:
     setting = "devices.systolic.ofmap_buffer_kib=0.005"
     with pytest.raises(TargetError, match="expected ofmap_buffer_kib to hold 2 words of 4 bytes"):
         load_target("systolic", [setting])
+
+
+def test_nothing_is_faster_than_the_memory_that_it_needs() -> None:
+    for sizes in ((2, 1, 1, 33), (5, 1, 2, 1000), (17, 3, 40, 3), (1, 300, 70, 500)):
+        count, m, k, n = sizes
+        for windows in (1, 9):
+            distinct = Words(-(-m * k // windows), -(-k * n // windows), m * n)
+            p = params("memory_bandwidth_bytes_per_ns=1.0", "count=3")
+            plan = best_plan(Batch(count, Gemm(m, k, n), distinct), p)
+            assert plan.cycles >= plan.memory_words / p.memory_words_per_cycle * (1 - 1e-9)

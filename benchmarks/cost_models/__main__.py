@@ -81,7 +81,7 @@ def _figures(line: Score) -> tuple[str, str, str]:
 def _limit_text(limit: Limit) -> str:
     if limit == EXACT:
         return "exact"
-    if limit.speedup:
+    if isfinite(limit.speedup):
         return f"at least {limit.speedup:,.0f}x"
     parts = (("mean", limit.mape_pct), ("worst", limit.worst_pct))
     return ", ".join(f"{name} {value:g}" for name, value in parts if isfinite(value))

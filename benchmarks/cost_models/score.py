@@ -12,7 +12,7 @@ class Limit:
 
     mape_pct: float = inf
     worst_pct: float = inf
-    speedup: float = 0.0
+    speedup: float = -inf
 
 
 NO_LIMIT = Limit()

@@ -131,8 +131,10 @@ def _fetched(
         return ifmap, _passes(weights, fold.col_folds, half.filter)
     ifmap = _passes(ifmap, fold.col_folds, half.ifmap)
     if dataflow is Dataflow.OUTPUT:
-        depth = -(-weights // gemm.n)
-        weights = _blocks(depth, gemm.n, array.cols, fold.row_folds, half.filter)
+        whole = gemm.k * gemm.n
+        room = half.filter * whole // weights  # for what `weights` words in memory stand for
+        fetched = _blocks(gemm.k, gemm.n, array.cols, fold.row_folds, room)
+        weights = -(-fetched * weights // whole)
     return ifmap, weights
 
 
