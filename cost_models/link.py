@@ -50,7 +50,8 @@ class TopologyTable(WireTable):
 
 def link_place(link: Mapping[str, object]) -> str:
     """Return the place of an entry of `[[links]]` in its document, `links.SRC-DST`."""
-    return f"links.{link.get('src')}-{link.get('dst')}"
+    name = f"{link.get('src')}-{link.get('dst')}"
+    return f"links.{name}" if name.isprintable() else "links"
 
 
 def links_of(

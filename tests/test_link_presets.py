@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.cost_models.fit_links import fit, fitted_rows, left_out_error_pct
 from benchmarks.cost_models.links import FITTED, scores
 from benchmarks.cost_models.score import NO_LIMIT
 from cost_models.check import check_target
@@ -129,3 +130,15 @@ def test_measured_presets_keep_the_limit() -> None:
     limited = [line for line in found if line.limit != NO_LIMIT]
     assert len(limited) == 2 + len(FITTED)
     assert not any(line.missed for line in limited)
+
+
+@pytest.mark.parametrize(("measured", "name"), FITTED.items())
+def test_fitted_presets_are_what_the_fit_gives(measured: tuple[str, str], name: str) -> None:
+    rows = fitted_rows(reference_dir("cost_models"), *measured)
+    preset = link_preset(name)
+    if f"{len(rows)} rows" not in preset.sources["bandwidth_bytes_per_ns"]:
+        pytest.skip("other rows than the presets were fitted to")
+    latency_ns, bandwidth = fit(rows)
+    assert preset.latency_ns == pytest.approx(latency_ns, abs=0.5)
+    assert preset.bandwidth_bytes_per_ns == pytest.approx(bandwidth, abs=0.05)
+    assert f"mean error {left_out_error_pct(rows):.1f} %" in preset.validation["latency"]

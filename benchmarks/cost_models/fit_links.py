@@ -12,7 +12,7 @@ from statistics import fmean
 
 import numpy as np
 
-from benchmarks.cost_models.links import LARGE_BYTES, Transfer, transfers
+from benchmarks.cost_models.links import FITTED, LARGE_BYTES, Transfer, transfers
 
 FOLDS = 5
 
@@ -37,18 +37,26 @@ def left_out_error_pct(rows: list[Transfer]) -> float:
     return fmean(errors)
 
 
+def fitted_rows(data: Path, cluster: str, collective: str) -> list[Transfer]:
+    """Return the large transfers of a folder that a preset is fitted to."""
+    return [
+        row
+        for row in transfers(data)
+        if (row.cluster, row.collective) == (cluster, collective)
+        and row.payload_bytes > LARGE_BYTES
+    ]
+
+
 def main() -> None:
-    """Print latency, bandwidth and the error left out of both collectives."""
+    """Print latency, bandwidth and the error left out of every fitted preset."""
     parser = argparse.ArgumentParser(description="Fit the measured link presets.")
     parser.add_argument("data", type=Path, help="folder of the tables")
-    found = [row for row in transfers(parser.parse_args().data) if row.cluster == "h100_dgx"]
-    for collective in ("send_recv", "all_reduce"):
-        rows = [
-            row for row in found if row.collective == collective and row.payload_bytes > LARGE_BYTES
-        ]
+    data = parser.parse_args().data
+    for (cluster, collective), preset in FITTED.items():
+        rows = fitted_rows(data, cluster, collective)
         latency_ns, bandwidth = fit(rows)
         print(
-            f"{collective}: {latency_ns:.0f} ns, {bandwidth:.1f} bytes/ns, "
+            f"{preset}: {latency_ns:.0f} ns, {bandwidth:.1f} bytes/ns, "
             f"{len(rows)} rows, {left_out_error_pct(rows):.1f} % left out"
         )
 

@@ -23,19 +23,25 @@ Strict = Annotated[bool, typer.Option("--strict", help="Refuse what is else a wa
 @guarded
 def list_targets(as_json: AsJson = False) -> None:
     """List the built-in targets, and the links that `preset` names."""
+    import tomllib
+
     from cost_models.link_presets import link_presets
     from cost_models.load import builtin_targets, load_target
 
-    found = {
-        name: {device.name: device.kind for device in load_target(name).devices}
-        for name in builtin_targets()
-    }
+    targets = {name: load_target(name) for name in builtin_targets()}
     if as_json:
-        print_json({"targets": found, "links": link_presets()})
+        kinds = {
+            name: {device.name: device.kind for device in target.devices}
+            for name, target in targets.items()
+        }
+        print_json({"targets": kinds, "links": link_presets()})
         return
-    table = new_table("built-in targets", "name", "devices")
-    for name, devices in found.items():
-        table.add_row(name, ", ".join(devices))
+    table = new_table("built-in targets", "name", "devices", "what it is")
+    for column in table.columns:
+        column.justify = "left"
+    for name, target in targets.items():
+        devices = ", ".join(device.name for device in target.devices)
+        table.add_row(name, devices, tomllib.loads(target.toml).get("description", ""))
     print_table(table)
     say(f"links by preset: {', '.join(link_presets())}")
 
