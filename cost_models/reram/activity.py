@@ -91,8 +91,10 @@ def activity(params: ReramParams, held: Held, bits: int, transposed: bool) -> Ac
     phases = input_phases(params, bits)
     reads = phases * side.passes * side.drive_rounds
     again = 1 if params.sample_and_hold else side.convert_rounds
-    count = _provisioned if params.activity == "provisioned" else _used
-    drives, cell_reads, conversions = count(params, found, side, held, transposed)
+    if params.activity == "provisioned":
+        drives, cell_reads, conversions = _provisioned(params, found, side, transposed)
+    else:
+        drives, cell_reads, conversions = _used(params, found, side, held, transposed)
     return Activity(
         found=found,
         side=side,
@@ -149,14 +151,13 @@ def _used(
 
 
 def _provisioned(
-    params: ReramParams, found: Footprint, side: Side, held: Held, transposed: bool
+    params: ReramParams, found: Footprint, side: Side, transposed: bool
 ) -> tuple[float, float, float]:
     """The same where every array of the tiles counts as the fullest one, whatever it holds.
 
     As many converters work in each step as the selectors before them can reach. Sources:
     `Power_Model/Model_inference_power.py` and `Hardware_Model/{PE,Tile}.py` of MNSIM 2.0.
     """
-    del held
     arrays = found.tiles * found.pes_per_tile * found.arrays_per_pe
     dacs, adcs = -(-side.driven // side.lines_per_dac), -(-side.converted // side.lines_per_adc)
     rows = side.driven / side.lines_per_dac * side.drive_rounds
