@@ -2,9 +2,10 @@
 
     python -m benchmarks.cost_models [--data DIR] [--json OUT]
 
-Nothing is fitted here: parameters come from the built-in targets, and what a stand-alone timing
-adds (issue, start) from `*_fit.json`. Point `--data` at other rows of the same tables to score
-the models on cases that they were not fitted to. Exits with 1 where a figure misses its limit.
+Parameters come from the targets, and what a stand-alone timing adds (issue, start) from
+`*_fit.json`; nothing is fitted here, but for GPUs left out in turn. Point `--data` at other rows of
+the same tables to score the models on cases that they were not fitted to. Exits with 1 where a
+figure misses its limit.
 """
 
 import argparse
