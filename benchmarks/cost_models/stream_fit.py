@@ -34,7 +34,7 @@ START: dict[str, float] = {
 """Where fits of rates begin."""
 _ISSUE_NS, _START_NS, _GAP_NS = 3e4, 2e4, 5e3
 """Where fits of measurements begin."""
-_ERROR, _SPREAD = 0.03, 0.5
+_ERROR, _SPREAD = 0.03, 0.3
 """Logarithmic errors expected of a row, and of a parameter that other GPUs suggest."""
 _ONE = 1e-9
 """Logarithm of the largest efficiency."""
