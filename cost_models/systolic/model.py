@@ -14,6 +14,7 @@ from cost_models.systolic.traffic import Words
 from cost_models.systolic.vector import VectorWork, vector_work
 from cost_models.work import OpWork, TaskWork
 from hptc.cost import Cost, DeviceCosts
+from hptc.ir.contractions import Contraction
 from hptc.units import Ns, Pj
 
 
@@ -25,7 +26,7 @@ class SystolicModel:
 
     def device_costs(self, name: str, work: Sequence[TaskWork]) -> DeviceCosts:
         """Return a price for every task: the arrays with their vector units run any operation."""
-        batches = {_batch(op) for task in work for op in task.ops if op.gemm}
+        batches = {_batch(op, op.gemm) for task in work for op in task.ops if op.gemm}
         plans = {batch: best_plan(batch, self.params) for batch in batches}
         return DeviceCosts(
             name=name,
@@ -42,7 +43,7 @@ class SystolicModel:
 
     def _task(self, task: TaskWork, plans: Mapping[Batch, Plan]) -> Cost:
         p = self.params
-        products = [plans[_batch(op)] for op in task.ops if op.gemm]
+        products = [plans[_batch(op, op.gemm)] for op in task.ops if op.gemm]
         streams = [_Stream(op, vector_work(op, p)) for op in task.ops if not op.gemm]
         moved = sum(stream.memory_bytes for stream in streams)
         product_ns = sum(plan.cycles for plan in products) / p.clock_ghz
@@ -76,10 +77,8 @@ class _Stream:
         return self.op.bytes_read - self.op.bytes_inner + again + self.op.bytes_leaving
 
 
-def _batch(op: OpWork) -> Batch:
+def _batch(op: OpWork, gemm: Contraction) -> Batch:
     """A contraction, with the words of its operands in memory, as if each product had a share."""
-    gemm = op.gemm
-    assert gemm is not None
     shares = (op.left_elements, op.right_elements, op.elements)
     each = max(1, gemm.batch)
     words = Words(*(-(-elements // each) for elements in shares))

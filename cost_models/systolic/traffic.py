@@ -92,6 +92,9 @@ def streamed_words(
     are read back to be added to, and go to memory only where a column of folds overflows half of
     the ofmap's buffer. The padding of os writes and of drains is left out.
 
+    On 60 convolutions run with SCALE-Sim, which knows that windows overlap, the words of the ifmap
+    are 14 % off on average (357 % with `distinct` as large as the matrix of all windows).
+
     Args:
         gemm: The product.
         array: Its array.
