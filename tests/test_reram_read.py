@@ -135,6 +135,17 @@ def test_halves_of_a_weight_are_subtracted_before_or_after_the_adc() -> None:
         ]  # fmt: skip
         assert done[1].conversions == 2 * done[0].conversions == 2 * 16 * 4
         assert done[1].side.converted == 2 * done[0].side.converted
+        assert done[1].side.lines_per_adc == 2 * done[0].side.lines_per_adc
+
+
+@pytest.mark.parametrize("subtraction", ["analog", "digital"])
+def test_no_more_converters_work_than_there_are(subtraction: str) -> None:
+    device = params(
+        "mnsim-default", subtraction=subtraction, weight_bits=2, dacs_per_array=256,
+        adcs_per_array=64,
+    )  # fmt: skip
+    done = activity(device, Held(256, 256), 1, False)
+    assert done.conversions == 64 * done.side.convert_rounds
 
 
 def test_stages_overlap_or_follow_each_other() -> None:

@@ -107,23 +107,32 @@ def activity(params: ReramParams, held: Held, bits: int, transposed: bool) -> Ac
     )
 
 
+def converted_lines(params: ReramParams, lines: int, transposed: bool) -> int:
+    """Return what ADCs convert of so many lines of an array, or of a pair of arrays.
+
+    Differential halves side by side are subtracted before the ADC, unless the read drives one of
+    them at a time.
+    """
+    merged = min(paired(params), _merged(params)) if transposed else _merged(params)
+    return -(-lines * paired(params) // merged)
+
+
 def _side(params: ReramParams, found: Footprint, held: Held, transposed: bool) -> Side:
     weight_columns = columns_per_weight(params)
     dacs, adcs = params.dacs_per_array, params.adcs_per_array
-    driven_of, converted_of = params.rows, params.cols
+    driven_of, converted_of, used = params.rows, params.cols, found.cols
     driven, outputs, passes = found.rows, min(held.cols, -(-found.cols // weight_columns)), 1
-    converted = -(-found.cols * paired(params) // _merged(params))
     if transposed:
         dacs, adcs = params.column_dacs_per_array, params.row_adcs_per_array or adcs
-        driven_of, converted_of = params.cols, params.rows
+        driven_of, converted_of, used = params.cols, params.rows, found.rows
         driven, outputs, passes = outputs, found.rows, weight_columns
-        converted = -(-found.rows * paired(params) // min(paired(params), _merged(params)))
+    converted = converted_lines(params, used, transposed)
     return Side(
         driven=driven,
         converted=converted,
         outputs=outputs,
         lines_per_dac=-(-driven_of // (dacs or driven_of)),
-        lines_per_adc=-(-converted_of // adcs),
+        lines_per_adc=-(-converted_lines(params, converted_of, transposed) // adcs),
         drive_rounds=-(-driven // (dacs or driven_of)),
         convert_rounds=-(-converted // adcs),
         passes=passes,
@@ -143,9 +152,8 @@ def _used(
     read = cells(held, params) / side.passes
     columns = held.cols * held.batch
     if transposed:
-        halves = paired(params) // min(paired(params), _merged(params))
         drives = columns * arrays_per_weight(params) * found.row_blocks
-        return drives, read, held.rows * found.col_blocks * halves
+        return drives, read, converted_lines(params, held.rows, transposed) * found.col_blocks
     lines = columns * cells_per_weight(params) // _merged(params)
     return held.rows * found.col_blocks, read, lines * found.row_blocks
 

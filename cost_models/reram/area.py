@@ -5,6 +5,7 @@ Source: `calculate_PE_area` and `calculate_tile_area` in `Hardware_Model/{PE,Til
 
 from collections.abc import Mapping
 
+from cost_models.reram.activity import converted_lines
 from cost_models.reram.digital import selector_size
 from cost_models.reram.geometry import crossbars_per_tile, paired
 from cost_models.reram.params import ReramParams
@@ -75,8 +76,11 @@ def _dacs(params: ReramParams) -> Sides:
 def _adcs(params: ReramParams) -> Sides:
     return _sides(
         params,
-        (params.cols, params.adcs_per_array),
-        (params.rows, params.row_adcs_per_array or params.adcs_per_array),
+        (converted_lines(params, params.cols, False), params.adcs_per_array),
+        (
+            converted_lines(params, params.rows, True),
+            params.row_adcs_per_array or params.adcs_per_array,
+        ),
     )
 
 
