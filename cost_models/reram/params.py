@@ -259,7 +259,7 @@ class ReramParams(
         ):
             given = getattr(self, key)
             if given is not None and given > lines:
-                raise ValueError(f"{key} of at most {lines}, the lines of an array (not {given})")
+                raise ValueError(f"{key} of at most {lines}, the lines of an array")
         if self.input_mode == "pulse-width" and self.pulse_unit_ns is None:
             raise ValueError("pulse_unit_ns, which input_mode pulse-width needs")
         for key in ("read_voltage_v", "write_voltage_v"):
