@@ -7,7 +7,7 @@ gets here.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -64,7 +64,7 @@ def _parse_numbers(data: Mapping[str, object], where: str) -> TargetDocument:
     document = validated(TargetDocument, data, where)
     for name, table in document.devices.items():
         _check_device(name, table, f"{where}, devices.{name}")
-    _check_ends(document, where)
+    _check_wires(document, where)
     return document
 
 
@@ -94,6 +94,26 @@ def _check_remarks(table: DeviceParams | WireTable, figures: Collection[str], wh
                 refuse_unknown(f"{where}.{name}", f"the keys of {name}", key, [*allowed])
 
 
+def _check_wires(document: TargetDocument, where: str) -> None:
+    if document.topology is not None:
+        _check_remarks(document.topology, WIRE_FIGURES, f"{where}, topology")
+    for link in document.links:
+        place = f"{where}, {link_place(link.model_dump())}"
+        _check_remarks(link, WIRE_FIGURES, place)
+        _check_ends(link, [*document.devices], place)
+    _check_pairs(document, where)
+    if document.topology is None:
+        _check_reach(document, where)
+
+
+def _check_ends(link: LinkTable, devices: Sequence[str], place: str) -> None:
+    for end in (link.src, link.dst):
+        if end not in devices:
+            refuse_unknown(place, "a device of this target", end, devices)
+    if link.src == link.dst:
+        raise TargetError(place, expected="two different devices", found=f"both ends {link.src!r}")
+
+
 def _check_pairs(document: TargetDocument, where: str) -> None:
     """Refuse links of which a later one has taken the place."""
     told: set[tuple[str, str]] = set()
@@ -108,23 +128,11 @@ def _check_pairs(document: TargetDocument, where: str) -> None:
         told |= pairs
 
 
-def _check_ends(document: TargetDocument, where: str) -> None:
-    if document.topology is not None:
-        _check_remarks(document.topology, WIRE_FIGURES, f"{where}, topology")
-    for link in document.links:
-        place = f"{where}, {link_place(link.model_dump())}"
-        _check_remarks(link, WIRE_FIGURES, place)
-        for end in (link.src, link.dst):
-            if end not in document.devices:
-                refuse_unknown(place, "a device of this target", end, [*document.devices])
-        if link.src == link.dst:
-            raise TargetError(
-                place, expected="two different devices", found=f"both ends {link.src!r}"
-            )
-    _check_pairs(document, where)
+def _check_reach(document: TargetDocument, where: str) -> None:
+    """Refuse a device that no listed link joins to another."""
     linked = {end for link in document.links for end in (link.src, link.dst)}
     alone = [name for name in document.devices if name not in linked]
-    if len(document.devices) > 1 and alone and document.topology is None:
+    if len(document.devices) > 1 and alone:
         raise TargetError(
             where,
             expected="every device to be linked to another",

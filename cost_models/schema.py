@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from cost_models.document import TargetDocument
-from cost_models.link import WireTable
+from cost_models.link import WIRE_FIGURES, WireTable
 from cost_models.link_presets import link_presets
 from cost_models.ranges import with_range_schema
 from cost_models.registry import KINDS
@@ -20,7 +20,7 @@ def target_schema() -> dict[str, object]:
     definitions = {name: with_range_schema(table) for name, table in tables.items()}
     schema["$defs"] = definitions
     for wire in ("LinkTable", "TopologyTable"):
-        _allow_preset(definitions[wire])
+        _complete_wire(definitions[wire])
     for kind, entry in KINDS.items():
         device = with_range_schema(entry.params.model_json_schema())
         device.pop("required", None)
@@ -36,8 +36,9 @@ def target_schema() -> dict[str, object]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _allow_preset(wire: dict[str, Any]) -> None:
-    """Add `preset`, which supplies the numbers that are else required."""
+def _complete_wire(wire: dict[str, Any]) -> None:
+    """Add what a table of measurements can say, and `preset`, which supplies required numbers."""
+    wire["properties"]["validation"] = _remarks(WIRE_FIGURES)
     wire["properties"]["preset"] = {"enum": sorted(link_presets())}
     supplied = {*WireTable.model_fields}
     wire["required"] = [key for key in wire["required"] if key not in supplied]

@@ -72,6 +72,7 @@ def _set(place: str, value: object) -> dict[str, Any]:
         ("links/0/latency_ns", -1),
         ("links/0/bandwidth_bytes_per_ns", 0),
         ("links/0/preset", "pcie9"),
+        ("links/0/validation", {"colour": "red"}),
         ("links/0/colour", "red"),
         ("links/0/src", 3),
         ("links", [{"src": "gpu"}]),
