@@ -1,5 +1,6 @@
 """The part of JSON Schema that the schema of targets uses; a keyword without a rule is an error."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -45,6 +46,7 @@ _RULES: Mapping[str, Callable[[Schema, Any, Schema], bool]] = {
     "$ref": lambda s, value, root: accepts(root["$defs"][s["$ref"].split("/")[-1]], value, root),
     "anyOf": lambda s, value, root: any(accepts(choice, value, root) for choice in s["anyOf"]),
     "const": lambda s, value, _: bool(value == s["const"]),
+    "pattern": lambda s, value, _: isinstance(value, str) and bool(re.search(s["pattern"], value)),
     "enum": lambda s, value, _: value in s["enum"],
     "minimum": lambda s, value, _: _is_number(value) and value >= s["minimum"],
     "maximum": lambda s, value, _: _is_number(value) and value <= s["maximum"],
