@@ -52,6 +52,7 @@ _RULES: Mapping[str, Callable[[Schema, Any, Schema], bool]] = {
     "maximum": lambda s, value, _: _is_number(value) and value <= s["maximum"],
     "exclusiveMinimum": lambda s, value, _: _is_number(value) and value > s["exclusiveMinimum"],
     "required": lambda s, value, _: isinstance(value, dict) and {*s["required"]} <= value.keys(),
+    "minItems": lambda s, value, _: len(value) >= s["minItems"],
     "minProperties": lambda s, value, _: (
         isinstance(value, dict) and len(value) >= s["minProperties"]
     ),
