@@ -59,6 +59,11 @@ class GemmRates:
     it, less where smaller or smarter kernels fill it."""
     tiles: tuple[Tile, ...]
     splits: tuple[int, ...] = SPLITS
+    clock: float = 1.0
+    """Share of the peak's clock that a card keeps in long products, by its power."""
+    boost_window_ns: float = 0.0
+    """Of a product that takes t, the share t / (t + window) runs at that clock, the rest at the
+    peak's: the power is held to its limit on an average."""
 
 
 @lru_cache(maxsize=4096)
@@ -91,8 +96,12 @@ def gemm_times_ns(
     compute = paid * 2 * rows * cols * (steps + rates.fill_k) / _tile_flop_per_ns(rows, cols, rates)
     partials = np.where(splits == 1, 0, 2 * splits * batch * m * n * PARTIAL_BYTES)
     moved = item_bytes * batch * (m * k + k * n + m * n) + partials
-    fastest: Floats = np.maximum(compute, moved / rates.memory_bytes_per_ns).min(axis=(1, 2))
-    return np.where(table.all(axis=1), fastest, 0.0)
+    memory = moved / rates.memory_bytes_per_ns
+    boosted, kept = (
+        np.maximum(compute / clock, memory).min(axis=(1, 2)) for clock in (1.0, rates.clock)
+    )
+    times = (kept**2 + rates.boost_window_ns * boosted) / (kept + rates.boost_window_ns)
+    return np.where(table.all(axis=1), times, 0.0)
 
 
 def _tile_flop_per_ns(rows: Floats, cols: Floats, rates: GemmRates) -> Floats:

@@ -37,6 +37,9 @@ class GemmParams(DeviceParams):
     sustained_clock: Fraction | None = None
     """Share of the data-sheet's clock that long fp32 products keep. None: what the design power
     allows."""
+    boost_window_ns: NonNegative
+    """Of an fp32 product that takes t, the share t / (t + window) runs at that clock, the rest at
+    the data-sheet's, since the power is held to its limit on an average."""
     gemm_efficiency: Positive
     gemm_batched_efficiency: Positive | None = None
     """Of products with a batch, whose kernels differ. None: the same."""
@@ -109,9 +112,9 @@ class GemmParams(DeviceParams):
             efficiency = self.gemm_batched_efficiency or efficiency
             tiles = self.gemm_batched_tiles or tiles
         return GemmRates(
-            sm_count, peak * self.clock, memory_bytes_per_ns * self.gemm_memory_efficiency,
+            sm_count, peak, memory_bytes_per_ns * self.gemm_memory_efficiency,
             efficiency, self.gemm_half_intensity, self.gemm_fill_k, self.gemm_tail_share,
-            _sizes(tiles), (1,) if batched else SPLITS,
+            _sizes(tiles), (1,) if batched else SPLITS, self.clock, self.boost_window_ns,
         )  # fmt: skip
 
 

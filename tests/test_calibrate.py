@@ -29,7 +29,10 @@ def samples_of(truth: Mapping[str, object], probes: tuple[Probe, ...]) -> list[S
 
 def fitted_from(samples: list[Sample], truth: Mapping[str, object]) -> dict[str, object]:
     """Fit from the A100's parameters, with what a device tells about itself."""
-    told = ("sm_count", "fp32_peak_tflops", "memory_bandwidth_bytes_per_ns", "l1_bytes", "l2_bytes")
+    told = (
+        "sm_count", "fp32_peak_tflops", "memory_bandwidth_bytes_per_ns", "l1_bytes", "l2_bytes",
+        "sustained_clock", "boost_window_ns", "gemm_batched_tiles", "gemm_batched_efficiency",
+    )  # fmt: skip
     start = {**table_of("gpu-a100"), **{key: truth[key] for key in told}}
     fits = fit_stages(start, samples)
     return {**start, **{key: value for fit in fits for key, value in fit.values.items()}}

@@ -189,6 +189,7 @@ def test_a_higher_rate_is_never_slower(device: str) -> None:
 def test_a_longer_time_is_never_faster(device: str) -> None:
     spec = without_choices(DEVICES[device])
     found = numbers_of(spec, "_ns").keys() - numbers_of(spec, *RATES).keys()
+    found -= {"boost_window_ns"}  # how long a card is at its fastest
     assert found
     for key in found:
         never_above(*halved(spec, key), ["latency_ns"])

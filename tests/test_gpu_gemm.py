@@ -69,6 +69,14 @@ def test_a_long_sum_is_split_over_idle_multiprocessors() -> None:
     assert gemm_ns(Product(1, 32, 2048, 32, 4), replace(RATES, splits=(1,))) == whole_ns
 
 
+def test_long_products_run_at_the_clock_that_the_card_keeps() -> None:
+    throttled = replace(RATES, clock=0.5, boost_window_ns=1e6)
+    for k, slowdown in ((64, 1.0), (10**8, 2.0)):
+        product = Product(10, 32, k, 32, 4)
+        ratio = gemm_ns(product, throttled) / gemm_ns(product, RATES)
+        assert ratio == pytest.approx(slowdown, rel=0.01)
+
+
 def test_memory_bounds_a_thin_product() -> None:
     slow = replace(RATES, peak_flop_per_ns=1e9, memory_bytes_per_ns=2.0)
     assert gemm_ns(Product(1, 1, 100, 100, 4), slow) == (100 + 10_000 + 100) * 4 / 2.0
@@ -83,7 +91,8 @@ def test_the_library_takes_the_tile_that_suits() -> None:
 
 def test_products_grow_with_every_dimension_and_empty_ones_are_free() -> None:
     sizes = (1, 31, 32, 33, 127, 128, 255, 256, 257, 400, 1024, 2049)
-    for rates in (RATES, replace(RATES, fill_k=5.0, tail_share=0.3, half_intensity=9.0)):
+    slow = replace(RATES, fill_k=5.0, tail_share=0.3, half_intensity=9.0)
+    for rates in (RATES, slow, replace(slow, clock=0.3, boost_window_ns=1e3)):
         for place in range(4):
             shapes = [[*[48] * place, size, *[48] * (3 - place)] for size in sizes]
             times = gemm_times_ns(np.array(shapes, dtype=float), 4, rates)
@@ -153,7 +162,7 @@ def test_a_fit_finds_the_parameters_that_made_the_times() -> None:
     params = model_of("gpu-a100").params
     tables = fp32_products(reference_dir("cost_models"), "NVIDIA A100 80GB PCIe")
     truth = {"gemm_efficiency": 0.8, "gemm_half_intensity": 12.0, "gemm_fill_k": 30.0,
-             "gemm_tail_share": 0.7, "gemm_memory_efficiency": 0.5, "boost_ns": 1e6,
+             "gemm_tail_share": 0.7, "gemm_memory_efficiency": 0.5, "boost_window_ns": 1e6,
              "bmm_start_ns": 2e4, "linear_start_ns": 5e4}  # fmt: skip
     made = tuple(replace(table, times_ns=Gpu(params, (table,)).guess_ns(truth)) for table in tables)
     found = fit([Gpu(params, made)], SHARED | TIMING)

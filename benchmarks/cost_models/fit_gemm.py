@@ -4,7 +4,7 @@
 
 Prints the rates of every GPU with the errors on rows left out in turn (three folds), and those that
 GPUs have in common. With `--write` they go into the targets, with their source, and what belongs to
-the measurements (`gemm_timing`) into `gemm_fit.json`, to compare other rows.
+the measurements (the time to start an operation) into `gemm_fit.json`, to compare other rows.
 """
 
 import argparse
@@ -26,9 +26,9 @@ from benchmarks.cost_models.gemm_fit import (
     Gpu,
     Unknown,
     fit,
+    start_of,
 )
 from benchmarks.cost_models.gemm_tables import FP16, FP16_OP, FP32, fp16_projections, fp32_products
-from benchmarks.cost_models.gemm_timing import start_of
 from benchmarks.cost_models.gpu_devices import BASE, DEVICES, HALF_DEVICES, gpu_model
 
 FOLDS = 3
@@ -147,10 +147,10 @@ def _keep(
     write: bool,
 ) -> None:
     """Show, and perhaps write, what a target and what `gemm_fit.json` takes of a fit."""
-    rates = {key: value for key, value in values.items() if not key.endswith("_ns")}
+    rates = {key: value for key, value in values.items() if not key.endswith("start_ns")}
     if _FLOOR in values:
         rates["gemm_floor_ns"] = values[_FLOOR]
-    timing = {key: round(value) for key, value in values.items() if key.endswith("_ns")}
+    timing = {key: round(value) for key, value in values.items() if key.endswith("start_ns")}
     kept.setdefault(name, {}).update(timing)
     print(f"# {name}: {source}")
     print("\n".join(f"{key} = {value:.3g}" for key, value in rates.items()))

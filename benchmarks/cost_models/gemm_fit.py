@@ -7,15 +7,21 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from benchmarks.cost_models.gemm_tables import FP16_OP, FP32_OPS, Measured
-from benchmarks.cost_models.gemm_timing import BOOST, Values, shown_ns, start_of
 from cost_models.gpu import GpuParams
-from cost_models.gpu_gemm import Floats
+from cost_models.gpu_gemm import Floats, gemm_times_ns
 
+Values = Mapping[str, float]
+"""Parameters of targets, and starts of operations."""
 _ERROR = 0.05
 """Relative error from which a row counts by its size, no more by its square."""
 _HOLD = 0.1
 """Weight of a parameter's distance from where it begins, in logarithms."""
 _EVALUATIONS = 40
+
+
+def start_of(op: str) -> str:
+    """Return the name of the time to start an operation, which a timing shows beside its kernel."""
+    return f"{op}_start_ns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,7 @@ SHARED = {
     "gemm_fill_k": Unknown(10.0, 0.1, 100.0),
     "gemm_tail_share": Unknown(0.8, 0.05, 1.0),
     "gemm_memory_efficiency": Unknown(0.7, 0.2, 1.0),
+    "boost_window_ns": Unknown(1e6, 1e4, 1e9),
 }
 OWN = {
     **SHARED,
@@ -49,10 +56,7 @@ TENSOR = {
 }
 GENERIC = {**SHARED, "full_clock_flop_energy_pj": Unknown(15.0, 5.0, 40.0)}
 """Of all GPUs, in fp32, whose clocks follow from their design power."""
-TIMING = {
-    BOOST: Unknown(1e6, 1e4, 1e9),
-    **{start_of(op): Unknown(4e4, 2e3, 1e5) for op in FP32_OPS},
-}
+TIMING = {start_of(op): Unknown(4e4, 2e3, 1e5) for op in FP32_OPS}
 TENSOR_TIMING = {start_of(FP16_OP): Unknown(4e3, 500.0, 2e4)}
 
 
@@ -72,7 +76,21 @@ class Gpu:
         """Return what timings of all products would show, with some parameters replaced."""
         own = {key: value for key, value in values.items() if key in GpuParams.model_fields}
         params = self.params.model_copy(update=own)
-        return np.concatenate([shown_ns(params, values, table) for table in self.tables])
+        return np.concatenate(
+            [values[start_of(table.op)] + _device_ns(params, table) for table in self.tables]
+        )
+
+
+def _device_ns(params: GpuParams, rows: Measured) -> Floats:
+    times = np.empty(len(rows.times_ns))
+    batches = rows.shapes[:, 0] > 1
+    for batched in (False, True):
+        rates = params.gemm_rates(
+            params.sm_count, params.memory_bandwidth_bytes_per_ns, batched=batched
+        )
+        chosen = batches == batched
+        times[chosen] = gemm_times_ns(rows.shapes[chosen], rows.item_bytes, rates)
+    return times
 
 
 def fit(gpus: Sequence[Gpu], unknowns: Mapping[str, Unknown]) -> dict[str, float]:

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.cost_models.fit_gemm import KEPT, fit_common, fp16_gpus, fp32_gpus, unseen
-from benchmarks.cost_models.gemm_fit import GENERIC, TIMING, Gpu
+from benchmarks.cost_models.gemm_fit import GENERIC, TIMING, Gpu, Values
 from benchmarks.cost_models.gemm_tables import FP16, FP16_OP, FP32, FP32_OPS
-from benchmarks.cost_models.gemm_timing import Values
 from benchmarks.cost_models.score import NO_LIMIT, Limit, Score, score
 
 TABLES = (f"{FP32}.csv", f"{FP16}.csv")
