@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -40,7 +41,7 @@ _GIVEN = """  param %w{i} : float32[{n},{k}] static
   batch %dy{i} : float32[{s},{n}] transient
   state %m{i} : float32[{k},{n}] trainable
 """
-_OPERATIONS = """\
+_LAYER = """\
   %t{i} : float32[{k},{n}] static = aten.t.default(%w{i}) {{forward, static, task="h{i}"}}
   %h{i} : float32[{s},{n}] transient = aten.mm.default(%x{i}, %t{i}) {{forward, static, task="h{i}"}}
   %l{i} : float32[{s},{n}] transient = aten.mm.default(%x{i}, %a{i}) {{forward, trainable, task="l{i}"}}
@@ -80,7 +81,7 @@ def step_graph(layers: list[Sizes]) -> Graph:
             part.format(i=i, s=tokens, k=inputs, n=outputs)
             for i, (tokens, inputs, outputs) in enumerate(layers)
         )
-        for part in (_GIVEN, _OPERATIONS, _LEAVING)
+        for part in (_GIVEN, _LAYER, _LEAVING)
     ]
     return from_text(f"graph low {{\n{''.join(parts)}}}\n")
 
@@ -96,7 +97,7 @@ def all_different(run: int) -> list[Sizes]:
 
 
 def _layer_count() -> int:
-    return -(-OPERATIONS // _OPERATIONS.count("\n"))
+    return -(-OPERATIONS // _LAYER.count("\n"))
 
 
 def timed(graph: Graph, target: Target) -> tuple[float, dict[str, float]]:
@@ -113,15 +114,15 @@ def timed(graph: Graph, target: Target) -> tuple[float, dict[str, float]]:
     return count_s, device_s
 
 
-def measure(name: str, graphs: list[Graph], target: Target) -> Result:
-    """Time graphs of one kind, once each."""
-    runs = [timed(graph, target) for graph in graphs]
+def measure(name: str, layers: Callable[[int], list[Sizes]], target: Target, runs: int) -> Result:
+    """Time graphs of one kind, each once and alone in memory."""
+    found = [timed(step_graph(layers(run)), target) for run in range(runs)]
     return Result(
         name,
-        max(len(graph.ops) for graph in graphs),
-        median(count_s for count_s, _ in runs),
-        {spec.name: median(found[spec.name] for _, found in runs) for spec in target.devices},
-        median(count_s + sum(found.values()) for count_s, found in runs),
+        _layer_count() * _LAYER.count("\n"),
+        median(count_s for count_s, _ in found),
+        {spec.name: median(times[spec.name] for _, times in found) for spec in target.devices},
+        median(count_s + sum(times.values()) for count_s, times in found),
     )
 
 
@@ -150,7 +151,7 @@ def main() -> None:
         parser.error("--runs: at least 1")
     target = load_target(options.target)
     results = [
-        measure(name, [step_graph(layers(run)) for run in range(options.runs)], target)
+        measure(name, layers, target, options.runs)
         for name, layers in (("alike", alike), ("all different", all_different))
     ]
     show(results)

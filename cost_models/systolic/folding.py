@@ -78,12 +78,13 @@ def folding(gemm: Gemm, array: Array, dataflow: Dataflow) -> Folding:
     the stationary operand through R rows).
     """
     rows, cols = array.rows, array.cols
-    on_rows, on_cols, streamed = {
-        Dataflow.OUTPUT: (gemm.m, gemm.n, gemm.k),
-        Dataflow.WEIGHT: (gemm.k, gemm.n, gemm.m),
-        Dataflow.INPUT: (gemm.k, gemm.m, gemm.n),
-    }[dataflow]
     load = 0 if dataflow is Dataflow.OUTPUT else rows
+    if dataflow is Dataflow.OUTPUT:
+        on_rows, on_cols, streamed = gemm.m, gemm.n, gemm.k
+    elif dataflow is Dataflow.WEIGHT:
+        on_rows, on_cols, streamed = gemm.k, gemm.n, gemm.m
+    else:
+        on_rows, on_cols, streamed = gemm.k, gemm.m, gemm.n
     return Folding(
         on_rows, on_cols, streamed, -(-on_rows // rows), -(-on_cols // cols),
         streamed + load + rows + cols - 2,

@@ -1,7 +1,8 @@
 """Matrix products on a gang of systolic arrays that share one memory."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import inf
 
 from cost_models.systolic.folding import Dataflow, FoldOverlap, Gemm, cycles, folding
 from cost_models.systolic.params import SystolicParams
@@ -51,55 +52,78 @@ def energy_pj(plan: Plan, params: SystolicParams) -> Pj:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a batch is shared among the arrays: what one of them computes at a time."""
+
+    dataflow: Dataflow
+    split_m: bool
+    """Idle arrays take parts of m, otherwise of n."""
+    parts: int
+    part: Gemm
+    part_cycles: int
+    """Cycles that one part computes."""
+
+
 def best_plan(batch: Batch, params: SystolicParams) -> Plan:
-    """Return the fastest plan; of equally fast ones that of the least energy."""
-    spare = params.count >= 2 * batch.count
-    plans = [
-        _plan(batch, dataflow, split_m, params)
-        for dataflow in _dataflows(params)
-        for split_m in ((True, False) if spare else (True,))
-    ]
-    fastest = min(plan.cycles for plan in plans)
+    """Return the fastest plan; of equally fast ones that of the least energy.
+
+    Ways are tried from the one that computes fastest on, until the next computes for longer than
+    another takes with all its stalls.
+    """
+    if not batch.count * batch.gemm.macs:
+        return Plan(0, 0.0, 0, 0, 0, 0)
+    plans: list[Plan] = []
+    fastest = inf
+    for way in sorted(_ways(batch, params), key=lambda way: way.part_cycles):
+        if _rounds(batch, params) * way.part_cycles > fastest:
+            break
+        plans.append(_plan(batch, way, params))
+        fastest = min(fastest, plans[-1].cycles)
     return min(
         (plan for plan in plans if plan.cycles == fastest),
         key=lambda plan: energy_pj(plan, params),
     )
 
 
-def _dataflows(params: SystolicParams) -> Sequence[Dataflow]:
-    if params.dataflow == "best":
-        return tuple(Dataflow)
-    return (Dataflow(params.dataflow),)
+def _ways(batch: Batch, params: SystolicParams) -> Iterator[_Way]:
+    """Independent products go to different arrays; idle arrays take parts of m or n."""
+    spare, whole = params.count // batch.count, batch.gemm
+    overlap = FoldOverlap(params.fold_overlap)
+    dataflows = tuple(Dataflow) if params.dataflow == "best" else (Dataflow(params.dataflow),)
+    for split_m in (True, False) if spare > 1 else (True,):
+        extent = whole.m if split_m else whole.n
+        part_extent = -(-extent // max(1, spare))
+        part = Gemm(part_extent, whole.k, whole.n) if split_m else replace(whole, n=part_extent)
+        for dataflow in dataflows:
+            part_cycles = cycles(part, params.array, dataflow, overlap)
+            yield _Way(dataflow, split_m, -(-extent // part_extent), part, part_cycles)
 
 
-def _plan(batch: Batch, dataflow: Dataflow, split_m: bool, params: SystolicParams) -> Plan:
-    """Independent products go to different arrays; idle arrays take parts of m or n.
+def _rounds(batch: Batch, params: SystolicParams) -> int:
+    """Products that one array computes one after another."""
+    return -(-batch.count // params.count)
 
-    Parts of one product share an operand, which memory sends once for all of them.
-    """
-    p, whole = params, batch.gemm
-    if not batch.count * whole.macs:
-        return Plan(0, 0.0, 0, 0, 0, 0)
-    extent = whole.m if split_m else whole.n
-    part_extent = -(-extent // max(1, p.count // batch.count))
-    parts = -(-extent // part_extent)
-    gemm = Gemm(part_extent if split_m else whole.m, whole.k, whole.n if split_m else part_extent)
-    distinct = _part_words(batch.distinct, parts, split_m)
-    sram, dram = streamed_words(gemm, p.array, dataflow, p.buffers, distinct)
-    rounds = -(-batch.count // p.count)
+
+def _plan(batch: Batch, way: _Way, params: SystolicParams) -> Plan:
+    """Parts of one product share an operand, which memory sends once for all of them."""
+    p, parts, buffers = params, way.parts, params.buffers
+    shape = (way.part, p.array, way.dataflow)
+    distinct = _part_words(batch.distinct, parts, way.split_m)
+    sram, dram = streamed_words(*shape, buffers, distinct)
+    rounds = _rounds(batch, params)
     at_once = -(-batch.count // rounds)
-    copies = Words(parts, 1, parts) if split_m else Words(1, parts, parts)
-    transfers = _transfers(distinct, dram, p.buffers.half, copies, at_once)
-    compute = cycles(gemm, p.array, dataflow, FoldOverlap(p.fold_overlap))
-    fold = folding(gemm, p.array, dataflow)
+    copies = Words(parts, 1, parts) if way.split_m else Words(1, parts, parts)
+    transfers = _transfers(distinct, dram, buffers.half, copies, at_once)
     stalls = stall_cycles(
-        fold, dataflow, transfers, compute, p.memory_words_per_cycle, products=rounds
-    )
-    macs = batch.count * whole.macs
-    pe_cycles = batch.count * parts * compute * p.rows * p.cols
+        folding(*shape), way.dataflow, transfers, way.part_cycles, p.memory_words_per_cycle,
+        products=rounds,
+    )  # fmt: skip
+    macs = batch.count * batch.gemm.macs
+    pe_cycles = batch.count * parts * way.part_cycles * p.rows * p.cols
     sent = dram.ifmap * copies.ifmap + dram.filter * copies.filter + dram.ofmap * copies.ofmap
     return Plan(
-        compute_cycles=rounds * compute,
+        compute_cycles=rounds * way.part_cycles,
         stall_cycles=stalls,
         macs=macs,
         idle_pe_cycles=max(0, pe_cycles - macs),

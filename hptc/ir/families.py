@@ -48,6 +48,7 @@ def family(kind: str) -> Family:
     return found
 
 
+@cache
 def base_name(kind: str) -> str:
     """Return the kind without namespace and overload.
 

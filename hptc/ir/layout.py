@@ -70,6 +70,8 @@ def layout_of(graph: Graph, name: str) -> Layout:
     while (op := graph.producer.get(root)) is not None and family(op.kind) is Family.VIEW:
         chain.append(op)
         root = op.inputs[0]
+    if not chain:
+        return _dense(graph.by_name[name])
     found = {root: _dense(graph.by_name[root])}
     for op in reversed(chain):
         base = found[op.inputs[0]]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import accumulate
 from math import prod
 
@@ -25,8 +26,7 @@ class Strided:
         >>> Strided.dense((2, 3)).strides
         (3, 1)
         """
-        steps = accumulate(reversed(shape[1:]), lambda step, n: step * max(n, 1), initial=1)
-        return cls(shape, tuple(reversed(tuple(steps))) if shape else (), 0)
+        return cls(shape, _row_major(shape), 0)
 
     def without(self, axes: set[int]) -> "Strided":
         """Return the window with the given axes dropped."""
@@ -44,6 +44,13 @@ class Strided:
         shape = (*self.shape[:axis], extent, *self.shape[axis + 1 :])
         strides = (*self.strides[:axis], stride * step, *self.strides[axis + 1 :])
         return Strided(shape, strides, self.offset + start * stride)
+
+
+@lru_cache(maxsize=4096)
+def _row_major(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Steps of a dense shape, remembered: many values of a graph have the same one."""
+    steps = accumulate(reversed(shape[1:]), lambda step, n: step * max(n, 1), initial=1)
+    return tuple(reversed(tuple(steps))) if shape else ()
 
 
 Views = tuple[Strided, ...] | None
