@@ -1,8 +1,12 @@
+import json
+import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from math import exp
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,7 +16,7 @@ from cost_models.load import load_target
 from hptc.calibrate import run
 from hptc.calibrate.fit import Sample, error_pct, fit_stages, modelled_ns
 from hptc.calibrate.probes import Probe, Sizes, products, streams
-from hptc.calibrate.timing import CpuClock, arithmetic
+from hptc.calibrate.timing import CpuClock, CudaClock, arithmetic
 from hptc.cli.app import app
 
 SMALL = Sizes(edge=512, elements=2**20)
@@ -138,8 +142,81 @@ def test_no_gpu_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
     assert "--device cpu" in output
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA GPU")
+class FakeEvent:
+    """An event of the host's clock."""
+
+    def __init__(self, enable_timing: bool) -> None:
+        assert enable_timing
+        self.time_ns = 0
+
+    def record(self) -> None:
+        self.time_ns = time.perf_counter_ns()
+
+    def elapsed_time(self, end: "FakeEvent") -> float:
+        return (end.time_ns - self.time_ns) / 1e6
+
+
+class FakeGraph:
+    """A graph that replays nothing."""
+
+    def replay(self) -> None:
+        """Do nothing."""
+
+
+PROPERTIES = SimpleNamespace(
+    major=8, minor=0, multi_processor_count=108, max_threads_per_multi_processor=2048,
+    shared_memory_per_multiprocessor=167936, L2_cache_size=40 << 20, uuid="a-b-c",
+)  # fmt: skip
+
+
+@pytest.fixture
+def fake_cuda(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A stand-in for CUDA on the processor, for a machine without."""
+    for name, value in {
+        "is_available": lambda: True,
+        "Event": FakeEvent,
+        "CUDAGraph": FakeGraph,
+        "graph": nullcontext,
+        "synchronize": lambda: None,
+        "_sleep": lambda cycles: None,
+        "mem_get_info": lambda: (1 << 18, 1 << 20),
+        "get_device_name": lambda: "Test GPU 80GB",
+        "get_device_capability": lambda: (8, 0),
+        "get_device_properties": lambda: PROPERTIES,
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, value)
+    monkeypatch.setattr(CudaClock, "device", SimpleNamespace(type="cuda"))
+    for name in ("randn", "randint", "zeros"):
+        monkeypatch.setattr(torch, name, on_the_host(getattr(torch, name)))
+    monkeypatch.setitem(run.SIZES, "cuda", TINY)
+    smi = tmp_path / "nvidia-smi"
+    smi.write_text("#!/bin/sh\necho '400.00, 55.50'\n")
+    smi.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+
+
+def on_the_host(function: Callable[..., object]) -> Callable[..., object]:
+    def without_device(*args: object, device: object = None, **options: object) -> object:
+        del device
+        return function(*args, **options)
+
+    return without_device
+
+
+@pytest.mark.usefixtures("fake_cuda")
 def test_a_gpu_becomes_a_target(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    result = CliRunner().invoke(app, ["target", "calibrate", "-o", str(path), "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["name"] == "gpu-test-gpu-80gb"
+    table = load_target(str(path)).device("gpu").table
+    told = {"sm_count": 108, "l2_bytes": 20 << 20, "tdp_w": 400.0, "static_power_w": 55.5}
+    assert {key: table[key] for key in told} == told
+    assert {"bf16_peak_tflops", "fp16_peak_tflops", "tf32_peak_tflops"} <= table.keys()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA GPU")
+def test_the_gpu_of_this_machine_becomes_a_target(tmp_path: Path) -> None:
     path = tmp_path / "x.toml"
     code, output = calibrate("-o", str(path))
     assert code == 0, output

@@ -3,7 +3,7 @@
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 import torch
@@ -27,6 +27,8 @@ _TENSOR_CORES: Mapping[Precision, tuple[int, int]] = {
 _TWO_PARTITIONS = frozenset({(8, 0), (9, 0)})
 """Compute capabilities whose second-level cache is in two halves (A100, H100)."""
 _IDLE_SHARE = 0.1
+_TENSORS_AT_ONCE = 16
+"""Of fp32, with room for what torch keeps for reuse."""
 _SMI_TIMEOUT_S = 10.0
 
 
@@ -55,6 +57,17 @@ def clock_of(device: str) -> Clock:
             "that nvidia-smi can see; --device cpu describes the processor of this machine.",
         )
     return CudaClock()
+
+
+def within_memory(clock: Clock, sizes: Sizes) -> Sizes:
+    """Return the sizes, with tensors so small that an operation fits the free memory of a GPU."""
+    if clock.device.type != "cuda":
+        return sizes
+    free_bytes, _ = torch.cuda.mem_get_info()
+    elements = sizes.elements
+    while elements * _TENSORS_AT_ONCE * 4 > free_bytes:
+        elements //= 2
+    return replace(sizes, elements=max(elements, 1))
 
 
 def facts_of(clock: Clock, sizes: Sizes, tdp_w: float | None) -> Facts:

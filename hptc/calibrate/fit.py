@@ -1,13 +1,13 @@
 """Parameters of the GPU model from measured times; knows nothing about how they were measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import exp, log
+from functools import cache
+from math import exp, inf, log
 from random import Random
 from statistics import fmean
 
 import numpy as np
-from annotated_types import Le
 from scipy.optimize import minimize
 
 from cost_models.gpu import GpuModel, GpuParams
@@ -18,10 +18,13 @@ HELD_OUT = 4
 """One of so many samples is left out of a fit, and states its error."""
 _LEAST = 1e-3
 """Where a fit starts instead of zero."""
+_REACH = log(1e3)
+"""How far from its start a parameter may go, in logarithms: one that tells nothing stays near."""
 _STEPS = (-0.5, 0.5, -0.1)
 """First steps in logarithms: a simplex that has shrunk on the way starts afresh."""
 _OPTIONS = {"maxiter": 200, "xatol": 1e-3, "fatol": 1e-5}
 
+Loss = Callable[[np.ndarray], float]
 Table = Mapping[str, object]
 """Parameters of a GPU by key, as in a target."""
 
@@ -143,13 +146,24 @@ def _fit(table: Table, stage: Stage, samples: Sequence[Sample]) -> Fit:
         guesses = _modelled({**table, **_values(stage, logs)}, probes)
         return fmean(abs(log(guess) - time) for guess, time in zip(guesses, times, strict=True))
 
-    best = np.array([log(max(_number(table[key]), _LEAST)) for key in stage.keys])
-    for step in _STEPS:
-        simplex = np.vstack([best, best + step * np.eye(len(best))])
-        options = {**_OPTIONS, "initial_simplex": simplex}
-        best = minimize(loss, best, method="Nelder-Mead", options=options).x
-    values = {key: float(f"{value:.4g}") for key, value in _values(stage, best).items()}
+    start = [max(_number(table[key]), _LEAST) for key in stage.keys]
+    most = [_most(key) for key in stage.keys]
+    found = _values(stage, _search(loss, np.log(start), np.log(most)))
+    values = {key: min(float(f"{found[key]:.4g}"), _most(key)) for key in stage.keys}
     return Fit(stage, values, len(samples), error_pct({**table, **values}, unseen))
+
+
+def _search(loss: Loss, start: np.ndarray, most: np.ndarray) -> np.ndarray:
+    """Return where a loss is least, near the start."""
+    low, high = start - _REACH, np.minimum(start + _REACH, most)
+    best: np.ndarray = np.clip(start, low, high)
+    for step in _STEPS:
+        steps = np.where(best + step > high, -step, step)
+        simplex = np.clip(np.vstack([best, best + np.diag(steps)]), low, high)
+        options = {**_OPTIONS, "initial_simplex": simplex}
+        bounds = list(zip(low, high, strict=True))
+        best = minimize(loss, best, method="Nelder-Mead", bounds=bounds, options=options).x
+    return best
 
 
 def error_pct(table: Table, samples: Sequence[Sample]) -> float:
@@ -162,15 +176,14 @@ def error_pct(table: Table, samples: Sequence[Sample]) -> float:
     )
 
 
-def _values(stage: Stage, logs: Sequence[float] | np.ndarray) -> dict[str, float]:
-    pairs = zip(stage.keys, logs, strict=True)
-    return {key: min(exp(value), _most(key)) for key, value in pairs}
+def _values(stage: Stage, logs: np.ndarray) -> dict[str, float]:
+    return {key: exp(value) for key, value in zip(stage.keys, logs, strict=True)}
 
 
+@cache
 def _most(key: str) -> float:
     """The largest value that the key may have."""
-    bounds = [item.le for item in GpuParams.model_fields[key].metadata if isinstance(item, Le)]
-    return float(str(bounds[0])) if bounds else float("inf")
+    return float(GpuParams.model_json_schema()["properties"][key].get("maximum", inf))
 
 
 def _number(value: object) -> float:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import torch
 
 from cost_models.load import target_from_toml
-from hptc.calibrate.device import clock_of, device_name, facts_of
+from hptc.calibrate.device import clock_of, device_name, facts_of, within_memory
 from hptc.calibrate.document import Heading, document
 from hptc.calibrate.fit import Fit, fit_stages
 from hptc.calibrate.measure import sampled
@@ -50,7 +50,8 @@ def calibrate(
     Raises:
         UsageError: There is no such device, or its power is not known.
     """
-    clock, sizes = clock_of(device), SIZES[device]
+    clock = clock_of(device)
+    sizes = within_memory(clock, SIZES[device])
     facts = facts_of(clock, sizes, tdp_w)
     heading = _heading(name, device_name(clock), described=device)
     probes = [*streams(sizes)]
