@@ -13,8 +13,8 @@ import torch
 from typer.testing import CliRunner
 
 from cost_models.load import load_target
-from hptc.calibrate import run
-from hptc.calibrate.fit import Sample, error_pct, fit_stages, modelled_ns
+from hptc.calibrate import fit, run
+from hptc.calibrate.fit import STAGES, Sample, error_pct, fit_stages, modelled_ns
 from hptc.calibrate.probes import Probe, Sizes, products, streams
 from hptc.calibrate.timing import CpuClock, CudaClock, arithmetic
 from hptc.cli.app import app
@@ -32,14 +32,11 @@ def samples_of(truth: Mapping[str, object], probes: tuple[Probe, ...]) -> list[S
 
 
 def fitted_from(samples: list[Sample], truth: Mapping[str, object]) -> dict[str, object]:
-    """Fit from the A100's parameters, with what a device tells about itself."""
-    told = (
-        "sm_count", "fp32_peak_tflops", "memory_bandwidth_bytes_per_ns", "l1_bytes", "l2_bytes",
-        "sustained_clock", "boost_window_ns", "gemm_batched_tiles", "gemm_batched_efficiency",
-    )  # fmt: skip
-    start = {**table_of("gpu-a100"), **{key: truth[key] for key in told}}
+    """Fit from the A100's parameters."""
+    other = table_of("gpu-a100")
+    start = {**truth, **{key: other[key] for stage in STAGES for key in stage.keys}}
     fits = fit_stages(start, samples)
-    return {**start, **{key: value for fit in fits for key, value in fit.values.items()}}
+    return {**start, **{key: value for item in fits for key, value in item.values.items()}}
 
 
 def test_parameters_are_recovered_from_times_of_the_model() -> None:
@@ -63,8 +60,8 @@ def test_noise_stays_in_the_error_that_is_reported() -> None:
         for sample in samples_of(truth, streams(SMALL))
         if sample.probe.group == "element-wise"
     ]
-    (fit,) = fit_stages(table_of("gpu-a100"), noisy)
-    assert 3 < fit.error_pct < 20
+    (found,) = fit_stages(table_of("gpu-a100"), noisy)
+    assert 3 < found.error_pct < 20
 
 
 def test_every_probe_runs_and_is_priced() -> None:
@@ -90,6 +87,8 @@ def test_a_clock_runs_what_it_times() -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(run.SIZES, "cpu", TINY)
+    monkeypatch.setitem(run.SIZES, "cuda", TINY)
+    monkeypatch.setitem(fit.OPTIONS, "maxiter", 3)
 
 
 def calibrate(*arguments: str) -> tuple[int, str]:
@@ -188,7 +187,6 @@ def fake_cuda(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(CudaClock, "device", SimpleNamespace(type="cuda"))
     for name in ("randn", "randint", "zeros"):
         monkeypatch.setattr(torch, name, on_the_host(getattr(torch, name)))
-    monkeypatch.setitem(run.SIZES, "cuda", TINY)
     smi = tmp_path / "nvidia-smi"
     smi.write_text("#!/bin/sh\necho '400.00, 55.50'\n")
     smi.chmod(0o755)
@@ -203,7 +201,7 @@ def on_the_host(function: Callable[..., object]) -> Callable[..., object]:
     return without_device
 
 
-@pytest.mark.usefixtures("fake_cuda")
+@pytest.mark.usefixtures("quick", "fake_cuda")
 def test_a_gpu_becomes_a_target(tmp_path: Path) -> None:
     path = tmp_path / "x.toml"
     result = CliRunner().invoke(app, ["target", "calibrate", "-o", str(path), "--json"])

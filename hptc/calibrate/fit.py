@@ -20,9 +20,11 @@ _LEAST = 1e-3
 """Where a fit starts instead of zero."""
 _REACH = log(1e3)
 """How far from its start a parameter may go, in logarithms: one that tells nothing stays near."""
+_LIKE = {"gemm_batched_efficiency": "gemm_efficiency"}
+"""Where a key starts that the table leaves out."""
 _STEPS = (-0.5, 0.5, -0.1)
 """First steps in logarithms: a simplex that has shrunk on the way starts afresh."""
-_OPTIONS = {"maxiter": 200, "xatol": 1e-3, "fatol": 1e-5}
+OPTIONS = {"maxiter": 200, "xatol": 1e-3, "fatol": 1e-5}
 
 Loss = Callable[[np.ndarray], float]
 Table = Mapping[str, object]
@@ -85,6 +87,7 @@ STAGES = (
             "gemm_floor_ns",
         ),
     ),
+    Stage("batched product", _FP32, "latency_products_fp32", ("gemm_batched_efficiency",)),
     Stage(
         "product",
         frozenset({"tf32", "fp16", "bf16"}),
@@ -146,7 +149,7 @@ def _fit(table: Table, stage: Stage, samples: Sequence[Sample]) -> Fit:
         guesses = _modelled({**table, **_values(stage, logs)}, probes)
         return fmean(abs(log(guess) - time) for guess, time in zip(guesses, times, strict=True))
 
-    start = [max(_number(table[key]), _LEAST) for key in stage.keys]
+    start = [_start(table, key) for key in stage.keys]
     most = [_most(key) for key in stage.keys]
     found = _values(stage, _search(loss, np.log(start), np.log(most)))
     values = {key: min(float(f"{found[key]:.4g}"), _most(key)) for key in stage.keys}
@@ -160,7 +163,7 @@ def _search(loss: Loss, start: np.ndarray, most: np.ndarray) -> np.ndarray:
     for step in _STEPS:
         steps = np.where(best + step > high, -step, step)
         simplex = np.clip(np.vstack([best, best + np.diag(steps)]), low, high)
-        options = {**_OPTIONS, "initial_simplex": simplex}
+        options = {**OPTIONS, "initial_simplex": simplex}
         bounds = list(zip(low, high, strict=True))
         best = minimize(loss, best, method="Nelder-Mead", bounds=bounds, options=options).x
     return best
@@ -186,5 +189,7 @@ def _most(key: str) -> float:
     return float(GpuParams.model_json_schema()["properties"][key].get("maximum", inf))
 
 
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else _LEAST
+def _start(table: Table, key: str) -> float:
+    """The value of a key, or of the one it is like where the table leaves it out."""
+    value = table.get(key, table.get(_LIKE.get(key, key)))
+    return max(float(value), _LEAST) if isinstance(value, int | float) else _LEAST

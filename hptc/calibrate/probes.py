@@ -34,7 +34,7 @@ class Probe:
     """One operation, alone in a graph."""
 
     group: str
-    """What is fitted to it: `product`, `element-wise`, `gather`, `softmax` or `norm`."""
+    """What is fitted to it; the groups are those of `hptc.calibrate.fit.STAGES`."""
     precision: Precision
     graph: Graph
     work: TaskWork
@@ -45,6 +45,7 @@ def products(precision: Precision, sizes: Sizes) -> tuple[Probe, ...]:
     edge, dtype = sizes.edge, ELEMENT_TYPES[precision].value
     sides = (edge // 32, edge // 8 + edge // 32 + 3, edge // 4, edge)
     thin = product((1, 8, 32), (edge // 4, edge), (edge // 4, edge))
+    own = "batched product" if precision == "fp32" else "product"  # one set of kernels for both
     single = [
         _probe(
             "product", precision,
@@ -55,7 +56,7 @@ def products(precision: Precision, sizes: Sizes) -> tuple[Probe, ...]:
     ]  # fmt: skip
     batched = [
         _probe(
-            "product", precision,
+            own, precision,
             f"batch %a : {dtype}[{count},{m},{k}]", f"batch %b : {dtype}[{count},{k},{n}]",
             f"%y : {dtype}[{count},{m},{n}] = aten.bmm.default(%a, %b)",
         )
