@@ -4,11 +4,12 @@ import random
 from collections.abc import Callable, Mapping
 
 from hptc.partition.cpsat import run
-from hptc.partition.decode import Schedule, decode, legal_order, retime
+from hptc.partition.decode import Schedule, decode, decode_by_rank, legal_order, retime
 from hptc.partition.instance import Instance
 from hptc.partition.model import ScheduleModel
 from hptc.partition.objective import dynamic_energy, static_energy
 from hptc.partition.problem import Objective
+from hptc.partition.repeats import Repeats, find_repeats
 from hptc.partition.scope import Scope, Split, split, window
 from hptc.partition.search import Incumbent
 
@@ -33,6 +34,7 @@ def improve(search: Incumbent, until_s: float, between: Callable[[], None]) -> N
     without success doubles the time of a window. `between` is called before each window.
     """
     rng = random.Random(search.clock.limits.seed)
+    repeats = find_repeats(search.instance)
     size, time_s = float(FIRST_SIZE), FIRST_S
     while not search.is_done and search.clock.elapsed_s < until_s:
         before = search.value
@@ -40,12 +42,25 @@ def improve(search: Incumbent, until_s: float, between: Callable[[], None]) -> N
             if search.is_done or search.clock.elapsed_s >= until_s:
                 return
             between()
+            known = search.schedule
             outcome = _improve_window(search, first, int(size), time_s, until_s)
+            _echo(search, repeats, known)
             if outcome is not None:
                 size *= GROWTH if outcome else 1 / GROWTH
                 size = min(max(size, SMALLEST), LARGEST)
         if search.value > before * (1 - PROGRESS):
             time_s = min(2 * time_s, LONGEST_S)
+
+
+def _echo(search: Incumbent, repeats: Repeats, known: Schedule) -> None:
+    """Where a window moved tasks for the better, move all that are alike, and see."""
+    instance, found = search.instance, search.schedule
+    if search.measure(found) >= search.measure(known):
+        return
+    modes = repeats.echoed(known.modes, found.modes)
+    if modes != list(found.modes) and instance.admits(modes):
+        search.offer(decode(instance, modes, legal_order(instance, found.start)), "echo")
+        search.offer(decode_by_rank(instance, modes), "echo")
 
 
 def _sweep(tasks: int, size: int, rng: random.Random) -> list[int]:

@@ -1,6 +1,7 @@
 """From the makespan relaxation to a bound and to seeds."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 from hptc.partition.decode import Schedule, decode, decode_by_rank, legal_order
@@ -15,27 +16,36 @@ from hptc.partition.search import Incumbent
 FLOOR = 0.02
 """A mode with a smaller share in the relaxation is not considered."""
 POLL_S = 0.02
-LOADS_SHARE = 0.1
-"""Share of the time left that the bound from loads may take."""
 LONGEST_S = 30.0
 """Longest solve of one relaxation in s: it cannot be cancelled when the search ends early."""
 MAX_POWERED = 4
 """Up to so many devices every set of powered ones is bounded on its own."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """One relaxation: of the makespan, or of the energy with exactly these devices powered."""
+
+    has_values: bool = True
+    powered: frozenset[int] | None = None
+
+
 class Relaxing:
     """The relaxations of a search, solved one after another beside it.
 
-    The first bounds the makespan. For energy there is one more for every set of powered devices,
-    and the least of them all bounds; with many devices there are too many sets, and none is tried.
+    For latency, the loads of the devices come first, then the whole. For energy there is one more
+    for every set of powered devices, and the least of them all bounds; with many devices there are
+    too many sets, and none is tried.
     """
 
     def __init__(self, search: Incumbent) -> None:
         self._search = search
         self._bounds: list[int] = []
-        self._waiting: list[frozenset[int] | None] = [None]
-        if search.objective is Objective.ENERGY:
-            self._waiting += powered_sets(search.instance)
+        self._waiting = [_Stage()]
+        if search.objective is Objective.LATENCY:
+            self._waiting.insert(0, _Stage(has_values=False))
+        else:
+            self._waiting += [_Stage(powered=devices) for devices in powered_sets(search.instance)]
         self._start_next()
 
     def collect(self, time_s: float) -> None:
@@ -55,14 +65,13 @@ class Relaxing:
         is_latency = search.objective is Objective.LATENCY
         if not self._waiting:
             return
-        self._powered = self._waiting.pop(0)
-        if self._powered is None:
-            horizon = search.schedule.makespan if is_latency else latest_end(search.instance)
-            self._relaxed = relaxation(search.instance, horizon)
+        self._stage = self._waiting.pop(0)
+        horizon = search.schedule.makespan if is_latency else latest_end(search.instance)
+        self._relaxed = relaxation(search.instance, horizon, has_values=self._stage.has_values)
+        if self._stage.powered is None:
             self._relaxed.minimise_makespan()
         else:
-            self._relaxed = relaxation(search.instance, latest_end(search.instance))
-            self._relaxed.minimise_energy(search.instance, self._powered)
+            self._relaxed.minimise_energy(search.instance, self._stage.powered)
         self._solving = Solving(self._relaxed.rows, min(search.clock.left_s, LONGEST_S))
 
     def _take(self, solving: Solving) -> None:
@@ -70,9 +79,10 @@ class Relaxing:
         if optimum is None:
             self._waiting, self._solving = [], None
             return
-        for schedule in rounded(search.instance, self._relaxed, optimum.values):
-            search.offer(schedule, "relaxation")
-        if self._powered is None:
+        if self._stage.has_values:
+            for schedule in rounded(search.instance, self._relaxed, optimum.values):
+                search.offer(schedule, "relaxation")
+        if self._stage.powered is None:
             search.raise_bound(0, optimum.bound)
         else:
             self._bounds.append(optimum.bound)
@@ -81,17 +91,7 @@ class Relaxing:
         self._start_next()
 
 
-def load_bound(search: Incumbent) -> int:
-    """Return the bound in ns that the loads of the devices alone prove, 0 if it takes too long."""
-    relaxed = relaxation(search.instance, search.schedule.makespan, has_values=False)
-    relaxed.minimise_makespan()
-    solving = Solving(relaxed.rows, LOADS_SHARE * search.clock.left_s)
-    solving.wait(search.clock.left_s)
-    optimum = solving.optimum()
-    return 0 if optimum is None else optimum.bound
-
-
-def powered_sets(instance: Instance) -> list[frozenset[int] | None]:
+def powered_sets(instance: Instance) -> list[frozenset[int]]:
     """Return the sets of devices that can run every task; none where there are too many."""
     used = sorted({device for row in instance.device for device in row})
     if len(used) > MAX_POWERED:

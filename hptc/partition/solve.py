@@ -18,9 +18,11 @@ from hptc.partition.limits import Clock, Limits, Progress
 from hptc.partition.objective import fits
 from hptc.partition.pool import is_pool, prove_pool, work_bound
 from hptc.partition.problem import Assignment, Objective, Problem, Solution
+from hptc.partition.repeats import find_repeats, shrink
 from hptc.partition.replay import from_assignment
-from hptc.partition.rounding import Relaxing, load_bound
+from hptc.partition.rounding import Relaxing
 from hptc.partition.search import Incumbent
+from hptc.partition.segments import SegmentBound
 
 SEED_SHARE = 0.25
 """Share of the time limit after which no further constructive seed is tried."""
@@ -29,6 +31,13 @@ LP_SHARE = 0.3
 """Share of the time limit until which the search waits for the relaxation."""
 ALONE_SHARE = 0.6
 """Share of the time left in which CP-SAT searches the whole problem with one worker."""
+SEGMENTS_SHARE = 0.8
+"""Share of the time left in which the bound from segments asks CP-SAT."""
+REPEATS_SHARE = 0.2
+"""Share of the time left for the problem with few of its repeated blocks."""
+REPEATS_PART = 0.5
+"""Where it is larger than this part of the whole, it is not worth solving."""
+LEAST_S = 0.01
 EXACT_TASKS = 80
 """Up to here the whole problem goes to CP-SAT at once."""
 
@@ -109,15 +118,31 @@ def _climb(search: Incumbent) -> None:
     if pooled and is_small:
         _prove(search, prove_pool)
         return
-    if search.objective is Objective.LATENCY:
-        search.raise_bound(0, load_bound(search))
     relaxed = Relaxing(search)
+    _plant_repeats(search)
     relaxed.collect(LP_SHARE * search.clock.limits.time_s - search.clock.elapsed_s)
-    if not search.is_done and is_small:
-        if instance.tasks <= EXACT_TASKS:
-            _prove(search, prove)
-        else:
-            improve(search, search.clock.limits.time_s, between=lambda: relaxed.collect(0.0))
+    if search.is_done or not is_small:
+        return
+    if instance.tasks <= EXACT_TASKS:
+        _prove(search, prove)
+    else:
+        _improve(search, relaxed)
+
+
+def _improve(search: Incumbent, relaxed: Relaxing) -> None:
+    """Improve windows of the incumbent while the bounds are computed beside."""
+    clock = search.clock
+    parts = SegmentBound(search.instance, clock, SEGMENTS_SHARE * clock.left_s)
+
+    def collect() -> None:
+        relaxed.collect(0.0)
+        search.raise_bound(0, parts.bound_ns)
+
+    try:
+        improve(search, clock.limits.time_s, between=collect)
+    finally:
+        parts.end()
+        collect()
 
 
 def _plant(search: Incumbent) -> None:
@@ -133,6 +158,23 @@ def _plant(search: Incumbent) -> None:
     if search.best is None:
         modes = find_modes(instance, clock)
         search.offer(decode_by_rank(instance, modes), "seed")
+
+
+def _plant_repeats(search: Incumbent) -> None:
+    """Solve the problem with few of its repeated blocks, and do the same in all of them."""
+    instance, clock = search.instance, search.clock
+    smaller = shrink(instance, find_repeats(instance))
+    if instance.tasks <= EXACT_TASKS or len(smaller.position) > REPEATS_PART * instance.tasks:
+        return
+    part = prepare(smaller.problem)
+    limits = replace(clock.limits, time_s=max(REPEATS_SHARE * clock.left_s, LEAST_S))
+    few = Incumbent(part, search.objective, Clock(limits, clock.is_over), None)
+    if fits(part, search.objective):
+        _plant(few)
+        improve(few, limits.time_s, between=lambda: None)
+        for modes in smaller.spread(few.schedule.modes):
+            if instance.admits(modes):
+                search.offer(decode_by_rank(instance, modes), "repeats")
 
 
 def _prove(search: Incumbent, prover: Callable[[Incumbent, float, int], Proof]) -> None:

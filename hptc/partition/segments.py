@@ -1,0 +1,177 @@
+"""A bound from the segments of a long path, each solved exactly on its own.
+
+What is both a descendant of a and an ancestor of b runs between the end of a and the end of b. So
+the least makespan of these tasks alone, with given modes of a and b, bounds the time from the one
+end to the other; along a path such times add up, for the best choice of modes where they meet.
+Everything else (other tasks, their load, values from outside) is left out, which only lowers it.
+Repeated blocks are solved once.
+"""
+
+import math
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from hptc.partition.bounds import path_bound, path_heads, path_tails
+from hptc.partition.chain import between, longest_chain, waists
+from hptc.partition.exact import prove
+from hptc.partition.heuristics import seeds
+from hptc.partition.instance import Instance, prepare
+from hptc.partition.limits import Clock
+from hptc.partition.problem import Matrix, Mode, Objective, Problem, Task, Value
+from hptc.partition.search import Incumbent
+
+JOINED = 12
+"""Tasks up to which neighbouring segments are joined."""
+LARGEST = 40
+"""Most tasks of a segment that CP-SAT is asked to solve."""
+LONGEST_S = 5.0
+"""Limit in s for one segment; the bound that CP-SAT has by then holds."""
+
+
+class SegmentBound:
+    """`segment_bound` computed in a thread beside the search."""
+
+    def __init__(self, instance: Instance, clock: Clock, time_s: float) -> None:
+        self._ended = threading.Event()
+        self._found: list[int] = []
+        own = replace(clock, stop=lambda: self._ended.is_set() or clock.is_over())
+        self._thread = threading.Thread(
+            target=lambda: self._found.append(segment_bound(instance, own, time_s))
+        )
+        self._thread.start()
+
+    @property
+    def bound_ns(self) -> int:
+        """The bound, 0 until it is there."""
+        return self._found[0] if self._found else 0
+
+    def end(self) -> None:
+        """Stop the search of the segment at hand and wait for what is proven by then."""
+        self._ended.set()
+        self._thread.join()
+
+
+def segment_bound(instance: Instance, clock: Clock, time_s: float) -> int:
+    """Return a bound on the makespan in ns; weaker where `time_s` s do not suffice."""
+    chain = longest_chain(instance)
+    if not chain:
+        return 0
+    heads, tails = path_heads(instance), path_tails(instance)
+    solver = _Segments(instance, clock, clock.elapsed_s + time_s)
+    reached: list[float] = list(heads[chain[0]])
+    for tasks in segments(instance, chain):
+        last = tasks[-1]
+        reached = [
+            max(
+                heads[last][mode],
+                min(
+                    begun + solver.least_ns(tasks, start, mode)
+                    for start, begun in enumerate(reached)
+                ),
+            )
+            for mode in range(len(instance.device[last]))
+        ]
+    least = min(map(sum, zip(reached, tails[chain[-1]], strict=True)))
+    return 0 if least == math.inf else int(least)
+
+
+def segments(instance: Instance, chain: Sequence[int]) -> Iterator[list[int]]:
+    """Yield the tasks from waist to waist of a chain, neighbours joined as far as they stay small.
+
+    Where two waists lie too far apart, the steps of the chain stand for what is between them.
+    """
+    cuts = waists(instance, chain)
+    first = 0
+    while first < len(cuts) - 1:
+        last = first + 1
+        tasks = between(instance, chain[cuts[first]], chain[cuts[last]])
+        while last + 1 < len(cuts) and len(tasks) < JOINED:
+            wider = between(instance, chain[cuts[first]], chain[cuts[last + 1]])
+            if len(wider) > JOINED:
+                break
+            last, tasks = last + 1, wider
+        if len(tasks) > LARGEST:
+            yield from map(list, pairwise(chain[cuts[first] : cuts[last] + 1]))
+        else:
+            yield tasks
+        first = last
+
+
+class _Segments:
+    """Solves segments, each structure once."""
+
+    def __init__(self, instance: Instance, clock: Clock, until_s: float) -> None:
+        self._instance = instance
+        self._clock = clock
+        self._until_s = until_s
+        self._known: dict[Problem, float] = {}
+
+    def least_ns(self, tasks: Sequence[int], start: int, end: int) -> float:
+        """Return a bound on the time from the end of the first task to the end of the last.
+
+        Args:
+            tasks: the segment, in topological order.
+            start: mode of the first task.
+            end: mode of the last task.
+
+        Returns:
+            A time in ns, infinite where links for these modes are missing.
+        """
+        problem = _part(self._instance, tasks, start, end)
+        if problem not in self._known:
+            self._known[problem] = self._bound(prepare(problem))
+        return self._known[problem]
+
+    def _bound(self, part: Instance) -> float:
+        paths = path_bound(part)
+        left_s = min(self._until_s - self._clock.elapsed_s, LONGEST_S)
+        is_chain = all(len(row) <= 1 for row in (*part.inputs, *part.successors))
+        if is_chain or left_s <= 0 or self._clock.is_over():
+            return paths
+        search = Incumbent(part, Objective.LATENCY, self._clock, None)
+        for schedule in seeds(part):
+            search.offer(schedule, "seed")
+        if search.best is None:
+            return paths
+        search.raise_bound(0, paths)
+        if search.is_good_enough:
+            return paths
+        proof = prove(search, left_s, 1)
+        if proof.was_interrupted:
+            raise KeyboardInterrupt
+        search.raise_bound(proof.bound)
+        return search.bound_ns
+
+
+def _part(instance: Instance, tasks: Sequence[int], start: int, end: int) -> Problem:
+    """Return the segment as a problem of its own, named by positions: equal blocks are equal."""
+    position = {task: index for index, task in enumerate(tasks)}
+    kept: dict[int, int] = {}
+    parts = []
+    for task, index in position.items():
+        modes = instance.problem.tasks[task].modes
+        if index == 0:
+            modes = (replace(modes[start], duration_ns=0),)
+        elif index == len(tasks) - 1:
+            modes = (modes[end],)
+        parts.append(Task(str(index), tuple(_renamed(mode, kept) for mode in modes)))
+    values = []
+    for v in (v for task in tasks for v in instance.outputs[task]):
+        value = instance.problem.values[v]
+        readers = sorted({position[reader] for reader in value.readers if reader in position})
+        if readers and not value.carried:
+            values.append(Value(position[value.src], tuple(readers), value.bytes))
+    matrices = tuple(
+        Matrix(str(index), instance.problem.matrices[matrix].device, 0)
+        for matrix, index in kept.items()
+    )
+    whole = instance.problem
+    return Problem(whole.devices, whole.links, tuple(parts), tuple(values), matrices)
+
+
+def _renamed(mode: Mode, kept: dict[int, int]) -> Mode:
+    """Return the mode without energy, its matrix numbered by first use."""
+    matrix = None if mode.matrix is None else kept.setdefault(mode.matrix, len(kept))
+    return Mode(mode.device, mode.duration_ns, matrix=matrix)

@@ -1,0 +1,81 @@
+"""The bound from segments of a long path."""
+
+import math
+from itertools import pairwise
+
+from hypothesis import given, settings
+
+from hptc.partition.bounds import path_bound
+from hptc.partition.chain import between, longest_chain, waists
+from hptc.partition.instance import prepare
+from hptc.partition.limits import Clock, Limits
+from hptc.partition.problem import Device, Link, Mode, Problem, Task, Value
+from hptc.partition.segments import segment_bound, segments
+from hptc.partition.solve import solve
+from tests.partition_cases import brute_force, chain_of_blocks, problems
+
+CLOCK = Clock(Limits(time_s=60.0))
+
+
+def blocks(count: int) -> Problem:
+    """Blocks of one task, three beside each other, and one that joins them; slow links."""
+    tasks: list[Task] = []
+    values: list[Value] = []
+    for _ in range(count):
+        first = len(tasks)
+        for cost in ((4, 9), (30, 30), (31, 29), (29, 31), (3, 8)):
+            tasks.append(Task(f"t{len(tasks)}", (Mode(0, cost[0]), Mode(1, cost[1]))))
+        if first:
+            values.append(Value(first - 1, (first,), 10))
+        values.append(Value(first, (first + 1, first + 2, first + 3), 10))
+        values += [Value(first + i, (first + 4,), 10) for i in (1, 2, 3)]
+    links = (Link(0, 1, 1.0, 5), Link(1, 0, 1.0, 5))
+    return Problem((Device("a"), Device("b")), links, tuple(tasks), tuple(values))
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems(most_tasks=5))
+def test_the_bound_never_exceeds_the_optimum(problem: Problem) -> None:
+    time_ns, _ = brute_force(problem)
+    if time_ns < math.inf:
+        assert segment_bound(prepare(problem), CLOCK, 10.0) <= time_ns
+
+
+def test_blocks_in_a_row_are_bounded_exactly_where_paths_and_loads_are_not() -> None:
+    problem = blocks(3)
+    instance = prepare(problem)
+    exact = solve(problem, limits=Limits(time_s=30.0))
+    assert exact.gap == 0
+    bound = segment_bound(instance, CLOCK, 20.0)
+    assert path_bound(instance) < bound <= exact.value
+    assert bound >= 0.95 * exact.value
+
+
+def test_a_bound_of_many_blocks_costs_the_solves_of_one() -> None:
+    one, many = (segment_bound(prepare(blocks(count)), CLOCK, 20.0) for count in (2, 40))
+    assert many > 19 * one
+
+
+def test_without_time_the_paths_remain() -> None:
+    instance = prepare(blocks(3))
+    assert path_bound(instance) <= segment_bound(instance, CLOCK, 0.0) <= 300
+
+
+def test_waists_are_where_the_branches_meet() -> None:
+    instance = prepare(blocks(2))
+    chain = longest_chain(instance)
+    assert [chain[position] for position in waists(instance, chain)] == [0, 4, 5, 9]
+    assert between(instance, 0, 4) == [0, 1, 2, 3, 4]
+    assert between(instance, 4, 0) == []
+
+
+def test_segments_meet_end_to_end_and_stay_within_the_chain() -> None:
+    instance = prepare(chain_of_blocks(6))
+    chain = longest_chain(instance)
+    found = list(segments(instance, chain))
+    assert (found[0][0], found[-1][-1]) == (chain[0], chain[-1])
+    assert all(a[-1] == b[0] for a, b in pairwise(found))
+
+
+def test_a_graph_without_tasks_has_the_bound_zero() -> None:
+    assert segment_bound(prepare(Problem((Device("a"),), (), (), ())), CLOCK, 1.0) == 0
