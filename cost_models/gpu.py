@@ -152,7 +152,7 @@ class GpuModel:
         return Kernel(
             launches,
             launches * self.params.kernel_floor_ns + self.traffic_ns(traffic),
-            flops * self._energies.flop_pj + traffic.bytes * self._energies.byte_pj,
+            flops * self._energies.flop_pj + traffic.moved_bytes * self._energies.byte_pj,
         )
 
     def _product(self, op: OpWork, gemm: Contraction, share: float) -> Kernel:

@@ -68,9 +68,15 @@ class StreamRates:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What an operation asks of a GPU. Bytes that the L2 serves count as fewer."""
+    """What an operation asks of a GPU.
+
+    Bytes by kind of kernel are weighted by how fast they move: fewer where the L2 serves them, more
+    where too few multiprocessors ask for them.
+    """
 
     kernels: int = 0
+    moved_bytes: float = 0.0
+    """Unweighted: what draws energy."""
     streamed_bytes: float = 0.0
     gathered_bytes: float = 0.0
     softmax_bytes: float = 0.0
@@ -85,20 +91,9 @@ class Traffic:
         names = (field.name for field in fields(self))
         return Traffic(*(getattr(self, name) + getattr(other, name) for name in names))
 
-    @property
-    def bytes(self) -> float:
-        """Between memory and chip."""
-        return (
-            self.streamed_bytes
-            + self.gathered_bytes
-            + self.softmax_bytes
-            + self.softmax_tail_bytes
-            + self.norm_bytes
-        )
-
 
 def unit_costs(rates: StreamRates) -> Traffic:
-    """Return the time in ns of one of everything in a traffic; kernels cost nothing here."""
+    """Return the time in ns of one of everything weighted; kernels are priced where launched."""
     byte_ns = 1 / rates.memory_bytes_per_ns
     softmax_ns = byte_ns / rates.softmax_efficiency
     return Traffic(
@@ -121,12 +116,14 @@ def traffic_ns(traffic: Traffic, costs: Traffic) -> Ns:
 
 def streamed(moved_bytes: float, chip: Chip) -> Traffic:
     """Return the traffic of one kernel that passes over its operands once."""
-    return Traffic(kernels=1, streamed_bytes=moved_bytes * _weight(moved_bytes, chip))
+    weighted = moved_bytes * _weight(moved_bytes, chip)
+    return Traffic(kernels=1, moved_bytes=moved_bytes, streamed_bytes=weighted)
 
 
 def gathered(moved_bytes: float, chip: Chip) -> Traffic:
     """Return the traffic of one kernel that looks up rows of a table."""
-    return Traffic(kernels=1, gathered_bytes=moved_bytes * _weight(moved_bytes, chip))
+    weighted = moved_bytes * _weight(moved_bytes, chip)
+    return Traffic(kernels=1, moved_bytes=moved_bytes, gathered_bytes=weighted)
 
 
 def softmax(rows: Rows, chip: Chip) -> Traffic:
@@ -151,9 +148,9 @@ def norm(rows: Rows, chip: Chip) -> Traffic:
 
 def norm_backward(rows: Rows, chip: Chip) -> Traffic:
     """Return the traffic of its gradient: of the data by rows, of the weights by columns."""
-    weight = _weight(2 * rows.bytes, chip)
+    by_columns = 2 * rows.bytes
     return _norm_pass(rows, chip, tensors=3, reread=2) + Traffic(
-        kernels=1, norm_bytes=2 * rows.bytes * weight
+        kernels=1, moved_bytes=by_columns, norm_bytes=by_columns * _weight(by_columns, chip)
     )
 
 
@@ -166,9 +163,10 @@ def embedding_backward(rows: Rows, table_bytes: float, chip: Chip) -> Traffic:
 
 def _softmax_pass(rows: Rows, chip: Chip, tensors: int, reread: int) -> Traffic:
     """Return the traffic of one kernel; `tensors` are moved, `reread` of them are read again."""
-    weight = _weight(tensors * rows.bytes, chip)
+    moved = tensors * rows.bytes
+    weight = _row_weight(moved, rows, chip)
     if rows.length <= _WARP_COLUMNS:
-        return Traffic(kernels=1, softmax_bytes=tensors * rows.bytes * weight)
+        return Traffic(kernels=1, moved_bytes=moved, softmax_bytes=moved * weight)
     vector = max(_VECTOR_BYTES // rows.item_bytes, 1)
     block = _softmax_block(rows.length, vector)
     whole = rows.length // (block * vector) * block * vector
@@ -177,6 +175,7 @@ def _softmax_pass(rows: Rows, chip: Chip, tensors: int, reread: int) -> Traffic:
     column_bytes = tensors * rows.count * rows.item_bytes
     return Traffic(
         kernels=1,
+        moved_bytes=moved + again,
         softmax_bytes=(column_bytes * whole + again) * weight,
         softmax_tail_bytes=column_bytes * tail * weight,
     )
@@ -195,13 +194,16 @@ def _norm_pass(rows: Rows, chip: Chip, tensors: int, reread: int) -> Traffic:
     moved = tensors * rows.bytes
     again = reread * rows.bytes * _missing(rows, _NORM_BLOCK, chip)
     return Traffic(
-        kernels=1, norm_bytes=(moved + again) * _weight(moved, chip), norm_rows=rows.count
+        kernels=1,
+        moved_bytes=moved + again,
+        norm_bytes=(moved + again) * _row_weight(moved, rows, chip),
+        norm_rows=rows.count,
     )
 
 
 def _missing(rows: Rows, block: int, chip: Chip) -> float:
     """Share of second readings that neither cache serves."""
-    blocks = min(rows.count / chip.sm_count, chip.threads_per_sm // block)
+    blocks = min(rows.count / chip.sm_count, max(chip.threads_per_sm // block, 1))
     in_work = blocks * rows.length * rows.item_bytes
     l1 = _overflow(in_work, chip.l1_row_share * chip.l1_bytes)
     return l1 * _overflow(in_work * chip.sm_count, chip.l2_row_share * chip.l2_bytes)
@@ -214,3 +216,12 @@ def _overflow(used: float, size: float) -> float:
 def _weight(moved_bytes: float, chip: Chip) -> float:
     """What a byte counts: less where all that a kernel touches stays in the L2."""
     return 1 / chip.l2_speedup if moved_bytes <= chip.l2_bytes else 1.0
+
+
+def _row_weight(moved_bytes: float, rows: Rows, chip: Chip) -> float:
+    """What a byte counts in a kernel that gives each row to one multiprocessor.
+
+    All of them together draw at the rate of the L2, so that few rows cannot use the memory's.
+    """
+    drawn = chip.sm_count / (rows.count * chip.l2_speedup) if rows.count else 0.0
+    return max(_weight(moved_bytes, chip), drawn)

@@ -38,7 +38,7 @@ def traffic_of(group: Group, task: TaskWork, chip: Chip) -> Traffic:
             return by_rows(first.rows, chip)
     moved = moved_bytes(group, task)
     if task.role is Role.OPTIMIZER:  # state last touched a step ago is in no cache
-        return Traffic(kernels=1, streamed_bytes=moved)
+        return Traffic(kernels=1, moved_bytes=moved, streamed_bytes=moved)
     return gathered(moved, chip) if first.family is Family.GATHER else streamed(moved, chip)
 
 
