@@ -14,8 +14,6 @@ Precision = Literal["fp32", "tf32", "fp16", "bf16"]
 TileName = Annotated[str, Field(pattern=r"^[1-9]\d*x[1-9]\d*$")]
 """Rows x columns of the result, e.g. `128x64`."""
 Tiles = Annotated[Sequence[TileName], Field(min_length=1)]
-W_PER_TFLOPS_PER_PJ = 1.0
-"""1 pJ per operation is 1 W per TFLOP/s."""
 
 
 class GemmParams(DeviceParams):
@@ -89,7 +87,7 @@ class GemmParams(DeviceParams):
         """Share of the data-sheet's clock that long fp32 products keep."""
         if self.sustained_clock is not None:
             return self.sustained_clock
-        full_w = self.full_clock_flop_energy_pj * self.fp32_peak_tflops * W_PER_TFLOPS_PER_PJ
+        full_w = self.full_clock_flop_energy_pj * self.fp32_peak_tflops  # pJ a flop: W a TFLOP/s
         return min(1.0, sqrt((self.tdp_w - self.board_power_w) / full_w))
 
     def gemm_rates(self, sm_count: int, memory_bytes_per_ns: float, *, batched: bool) -> GemmRates:

@@ -92,7 +92,7 @@ def fit_common(gpus: Mapping[str, Gpu], unknowns: Mapping[str, Unknown]) -> dict
             table.at(generator.permutation(len(table.times_ns))[:GENERIC_ROWS])
             for table in gpu.tables
         )
-        some.append(Gpu(gpu.params.model_copy(update=_NOT_OWN), tables))
+        some.append(replace(unseen(gpu), tables=tables))
     return fit(some, unknowns)
 
 
