@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from benchmarks.cost_models.gpu_steps import Case, backward_ns, scores, step_ns
+from benchmarks.cost_models.step_memory import allocation_ns, segments
 from benchmarks.cost_models.step_models import Bert, Gpt, Opt, Sizes
 from benchmarks.cost_models.step_record import Kernels, Recorded, record
 from benchmarks.cost_models.step_switch import Switch
@@ -50,13 +51,13 @@ def test_every_layer_adds_the_same(model: type[Bert | Gpt | Opt]) -> None:
     two, three, five = (recorded(model, layers) for layers in (2, 3, 5))
     few, more, many = (kinds(item.forward + item.backward) for item in (two, three, five))
     assert all(count == few[kind] + 3 * (more[kind] - few[kind]) for kind, count in many.items())
-    assert five.kept_bytes == two.kept_bytes + 3 * (three.kept_bytes - two.kept_bytes)
+    assert sum(five.kept) == sum(two.kept) + 3 * (sum(three.kept) - sum(two.kept))
 
 
 def test_inference_has_no_dropout_and_keeps_nothing() -> None:
     found = recorded(Opt, 1, training=False)
     assert found.backward == ()
-    assert found.kept_bytes == 0
+    assert found.kept == ()
     assert not kinds(found.forward)["aten.native_dropout.default"]
 
 
@@ -76,10 +77,21 @@ def test_rows_that_are_no_step_of_one_gpu_are_left_out(tmp_path: Path) -> None:
         "Some_Other_GPU,bert_large-inf-512-8,65.0,65.0,0,80.9,",
     )
     (tmp_path / "gpu_model_e2e.csv").write_text(HEADER + "\n".join(rows) + "\n")
-    (line,) = scores(tmp_path)
+    line, generic = scores(tmp_path)
     assert (line.family, line.cases) == ("inference steps", 1)
+    assert generic.family == "inference steps, generic parameters"
     assert "neusight 23.5 % on 1" in line.note
     assert line.mape_pct < 20
+
+
+def test_memory_is_taken_in_segments() -> None:
+    mib = 1 << 20
+    assert segments([40 * mib, 10 * mib]) == 2
+    assert segments([5 * mib] * 4) == 1
+    assert segments([mib // 2] * 4) == 1
+    assert segments([]) == 0
+    assert allocation_ns("gpu-h100", [40 * mib]) == 30_000.0
+    assert allocation_ns("gpu-a100", [40 * mib]) > 40 * mib * 0.009
 
 
 def test_a_backward_pass_takes_about_twice_the_forward_pass() -> None:

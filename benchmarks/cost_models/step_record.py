@@ -40,8 +40,8 @@ class Recorded:
     forward: Kernels
     backward: Kernels
     """Empty in inference. With the sums that add gradients to those of the step before."""
-    kept_bytes: int
-    """Memory that the forward pass leaves allocated for the backward pass."""
+    kept: tuple[int, ...]
+    """Bytes of each tensor that the forward pass leaves for the backward pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +86,13 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         )
         return result
 
-    def kept_bytes(self) -> int:
-        """Return the size of what was made and still lives."""
-        living = (
+    def kept(self) -> tuple[int, ...]:
+        """Return the sizes of what was made and still lives."""
+        return tuple(
             size
             for storage, size in self.made.values()
             if not storage.expired()  # type: ignore[no-untyped-call]
         )
-        return sum(living)
 
 
 def record(model: nn.Module, tokens: Tensor, *, training: bool) -> Recorded:
@@ -102,12 +101,12 @@ def record(model: nn.Module, tokens: Tensor, *, training: bool) -> Recorded:
     if not training:
         with torch.no_grad(), _Recorder() as forward:
             model(tokens)
-        return Recorded(_works(forward.seen, Role.FORWARD), (), 0)
+        return Recorded(_works(forward.seen, Role.FORWARD), (), ())
     for parameter in model.parameters():
         parameter.grad = torch.empty_like(parameter)  # of the step before: this one adds to it
     with _Recorder() as forward:
         logits = model(tokens)
-    kept = forward.kept_bytes()
+    kept = forward.kept()
     loss = nn.functional.cross_entropy(logits.view(-1, logits.shape[-1]), tokens.view(-1))
     with _Recorder() as backward:
         loss.backward()  # type: ignore[no-untyped-call]
