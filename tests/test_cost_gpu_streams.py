@@ -166,6 +166,25 @@ def test_a_batch_norm_with_given_statistics_is_element_wise() -> None:
     assert rows(graph, counted) == Rows(3, 50, 4)
 
 
+def test_group_and_rms_norms_work_by_group_and_by_row() -> None:
+    graph = from_text("""graph full {
+  param %w : float32[6] trainable
+  param %r : float32[5] trainable
+  batch %x : float32[2,6,5,5] transient
+  %a : float32[2,6,5,5] transient, %b : float32[2,3] transient, %c : float32[2,3] transient = aten.native_group_norm.default(%x, %w, %w, 2, 6, 25, 3, 1e-05) {forward, trainable, task="a"}
+  %d : float32[2,6,5,5] transient, %e : float32[2,6,5,1] transient = aten._fused_rms_norm.default(%x, [5], %r, 1e-05) {forward, trainable, task="d"}
+  %f : float32[2,6,5,5] transient = aten.native_group_norm_backward.default(%a, %x, %b, %c, %w, 2, 6, 25, 3, [true, false, false]) {input-gradient, trainable, task="f"}
+  output "f" = %f
+  output "d" = %d
+}
+""")  # noqa: E501  (one line per operation)
+    assert [rows(graph, op) for op in graph.ops] == [
+        Rows(6, 50, 4),
+        Rows(60, 5, 4),
+        Rows(6, 50, 4),
+    ]
+
+
 def test_gradients_in_a_graph_are_priced_as_their_kernels() -> None:
     table = load_target("gpu", ["devices.gpu.launch=cuda-graph"]).device("gpu").table
     model = GpuModel(GpuParams.model_validate(table))
