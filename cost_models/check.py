@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations
 
 from cost_models.overlay import REMARKS
-from cost_models.ranges import tables_of
+from cost_models.ranges import tables_of, value_text
 from hptc.errors import TargetError
 from hptc.target import Target
 
@@ -17,7 +17,7 @@ _MOST_TOLD = 5
 def check_target(target: Target) -> tuple[str, ...]:
     """Return warnings about a valid target: numbers without a source, devices without a link."""
     unsourced = (
-        f"{place}: {key} = {value} has no source"
+        f"{place}: {key} = {value_text(value)} has no source"
         for place, table in _tables(target)
         for key, value in table.items()
         if key not in REMARKS and key not in _sources(table) and _holds_number(value)

@@ -54,15 +54,20 @@ def with_numbers(document: Mapping[str, object], numbers: Mapping[str, float]) -
 
 def to_toml(document: Mapping[str, object]) -> str:
     """Return a document as TOML with each range in a line (tomli_w makes tables of them)."""
-    ranges = {
-        item.path: {end: getattr(item, end) for end in ENDS} for item in ranges_of(document, "")
-    }
-    marks = {path: f"<range of {path}>" for path in ranges}
+    ranges = ranges_of(document, "")
+    marks = {item.path: f"<range of {item.path}>" for item in ranges}
     text = tomli_w.dumps(_replaced(document, marks))
-    for path, mark in marks.items():
-        inline = ", ".join(tomli_w.dumps(ranges[path]).splitlines())
-        text = text.replace(f'"{mark}"', f"{{ {inline} }}")
+    for item in ranges:
+        inline = value_text({end: getattr(item, end) for end in ENDS})
+        text = text.replace(f'"{marks[item.path]}"', inline)
     return text
+
+
+def value_text(value: object) -> str:
+    """Return a value in words, a range as target files write it."""
+    if not is_range(value):
+        return str(value)
+    return f"{{ {', '.join(tomli_w.dumps(value).splitlines())} }}"
 
 
 def with_range_schema(schema: dict[str, Any]) -> dict[str, Any]:

@@ -62,14 +62,6 @@ class _Phase:
     report: Json
 
 
-@dataclass(frozen=True)
-class _Placed:
-    """One compiled phase with what its report is made from."""
-
-    compiled: CompiledPhase
-    answer: Answer
-
-
 def compile_model(
     model: ModelLike,
     example_inputs: ExampleInputs | None = None,
@@ -152,7 +144,7 @@ def _recipe(model: Model, options: Options) -> Recipe:
 
 def compile_graph(graph: Graph, target: Target, options: Options) -> CompiledPhase:
     """Compile the step graph of one phase; raises as `compile_model` does."""
-    return _place(graph, target, options, Hooks(), options.time_limit_s).compiled
+    return _place(graph, target, options, Hooks(), options.time_limit_s)[0]
 
 
 def _compile_phase(
@@ -160,8 +152,7 @@ def _compile_phase(
 ) -> _Phase:
     started = time.monotonic()
     place_s = time_s * PLACE_SHARE if options.sensitivity else time_s
-    placed = _place(graph, target, options, hooks, place_s)
-    compiled, answer = placed.compiled, placed.answer
+    compiled, answer = _place(graph, target, options, hooks, place_s)
     report = phase_report(
         compiled.graph, answer.posed, answer.solution, compiled.schedule, answer.costs
     )
@@ -173,7 +164,9 @@ def _compile_phase(
     return _Phase(compiled, report)
 
 
-def _place(graph: Graph, target: Target, options: Options, hooks: Hooks, time_s: float) -> _Placed:
+def _place(
+    graph: Graph, target: Target, options: Options, hooks: Hooks, time_s: float
+) -> tuple[CompiledPhase, Answer]:
     started = time.monotonic()
     steps = options.steps.get(graph.phase, DEFAULT_STEPS)
     graph = run_passes(graph, PIPELINE, hooks.after_pass)
@@ -192,7 +185,7 @@ def _place(graph: Graph, target: Target, options: Options, hooks: Hooks, time_s:
     schedule = build_schedule(graph, tasks, costs, posed, solution.assignment)
     check_schedule(graph, schedule)
     answer = Answer(graph, tasks, target, steps, costs, posed, solution)
-    return _Placed(CompiledPhase(graph, schedule, target.toml), answer)
+    return CompiledPhase(graph, schedule, target.toml), answer
 
 
 def _baselines(graph: Graph, posed: Posed, target: Target, steps: int) -> Json:

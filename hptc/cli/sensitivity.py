@@ -27,9 +27,7 @@ def print_sensitivity(phase: str, found: Json) -> None:
         _print_step(phase, step)
     if entry:
         _print_entry(phase, entry)
-    still = [item["path"] for item in found["ranges"] if _label(item) not in step | entry]
-    if still:
-        say(f"{phase}: no effect of {', '.join(still)}")
+    _say_still(phase, [item for item in found["ranges"] if _label(item) not in step | entry])
     _warn_of_time(phase, [outcome for pair in rows.values() for outcome in pair])
 
 
@@ -56,6 +54,17 @@ def _print_entry(phase: str, rows: Mapping[str, Pair]) -> None:
     for name, pair in rows.items():
         table.add_row(name, *(_both(outcome, _entry) for outcome in pair))
     print_table(table)
+
+
+def _say_still(phase: str, items: Sequence[Json]) -> None:
+    """Name the ranges that move nothing, apart from those of which only half is known."""
+    known: dict[str, list[str]] = {}
+    for item in items:
+        is_open = any(item[end]["standing"] == "repriced" for end in _ENDS)
+        words = "no effect as built, and not decided anew:" if is_open else "no effect of"
+        known.setdefault(words, []).append(item["path"])
+    for words, paths in known.items():
+        say(f"{phase}: {words} {', '.join(paths)}")
 
 
 def _label(item: Json) -> str:

@@ -53,6 +53,8 @@ def _say_side(name: str, side: "Side") -> None:
 
 
 def _text(side: "Side") -> str:
+    from cost_models.ranges import value_text
+
     if side.value is None:
         return "-"
-    return f"{side.value:.6g}" if isinstance(side.value, float) else str(side.value)
+    return f"{side.value:.6g}" if isinstance(side.value, float) else value_text(side.value)
