@@ -111,6 +111,10 @@ def test_copies_that_save_nothing_are_skipped() -> None:
     assert allot_copies({"a": Demand(1, ((4, 1.0),))}, 3, 3) == {"a": 2}
 
 
+def test_more_copies_than_vectors_are_not_looked_at() -> None:
+    assert allot_copies({"a": Demand(1, ((4, 1.0),))}, 10**9, 10**15) == {"a": 4}
+
+
 def test_fewer_adc_bits_save_energy() -> None:
     assert cost_of(model(adc_bits=6), "h").energy_pj < cost_of(model(), "h").energy_pj
 

@@ -53,7 +53,8 @@ def _offer(
     steps: list[tuple[float, str, int]], name: str, demand: Demand, held: int, limit: int
 ) -> None:
     """Push the next count above `held` that saves most time per crossbar."""
-    best = _best_step(demand, held, range(held + 1, limit + 1))
+    shared = max((vectors for vectors, _ in demand.reads), default=0)  # more copies save nothing
+    best = _best_step(demand, held, range(held + 1, min(limit, shared) + 1))
     if best is not None:
         heapq.heappush(steps, (-best[0], name, best[1]))
 
