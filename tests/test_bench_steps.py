@@ -4,11 +4,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.cost_models.gpu_steps import Case, backward_ns, scores, step_ns
+from benchmarks.cost_models.gpu_steps import Case, backward_ns, known_cases, scores, step_ns
 from benchmarks.cost_models.step_memory import allocation_ns, segments
 from benchmarks.cost_models.step_models import Bert, Gpt, Opt, Sizes
 from benchmarks.cost_models.step_record import Kernels, Recorded, record
 from benchmarks.cost_models.step_switch import Switch
+from benchmarks.cost_models.validate_steps import texts
 
 SMALL = Sizes(hidden=64, heads=4, ffn=256, vocabulary=100, positions=16)
 HEADER = "device,model,e2e_ms,fw_ms,bw_ms,neusight_ms,roofline_ms\n"
@@ -98,3 +99,15 @@ def test_a_backward_pass_takes_about_twice_the_forward_pass() -> None:
     row = {"device": "NVIDIA_H100_80GB_HBM3", "model": "bert_large-train-512-2"}
     case = Case(row)
     assert 1.5 < backward_ns(case) / (step_ns(case) - backward_ns(case)) < 2.5
+
+
+def test_what_steps_say_of_a_gpu_names_its_errors(tmp_path: Path) -> None:
+    rows = (
+        "NVIDIA_H100_80GB_HBM3,bert_large-inf-512-8,69.8,69.8,0,86.2,48.1",
+        "Tesla_T4,bert_large-inf-512-8,694.5,694.5,0,86.2,48.1",
+    )
+    (tmp_path / "gpu_model_e2e.csv").write_text(HEADER + "\n".join(rows) + "\n")
+    found = dict(texts(known_cases(tmp_path)))
+    assert list(found) == ["gpu-h100", "gpu-t4"]
+    assert "inference " in found["gpu-h100"]
+    assert "training" not in found["gpu-t4"]

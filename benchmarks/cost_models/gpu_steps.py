@@ -99,7 +99,7 @@ class Case:
 
 def scores(data: Path) -> list[Score]:
     """Return the errors of training and inference, also with parameters of no device."""
-    cases = [case for case in map(Case, rows_of(data / TABLES[0])) if case.is_known]
+    cases = known_cases(data)
     training = [case for case in cases if case.training]
     inference = [case for case in cases if not case.training]
     backward = [(backward_ns(case), case.measured_ns("bw")) for case in training]
@@ -110,6 +110,11 @@ def scores(data: Path) -> list[Score]:
         *_scored("training steps, generic parameters", _generic(training)),
         *_scored("inference steps, generic parameters", _generic(inference)),
     ]
+
+
+def known_cases(data: Path) -> list[Case]:
+    """Return the rows that are steps of one GPU with models that are described."""
+    return [case for case in map(Case, rows_of(data / TABLES[0])) if case.is_known]
 
 
 def _scored(family: str, cases: Sequence[Case], limit: Limit = NO_LIMIT) -> list[Score]:
