@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.cost_models.fit_gemm import fp32_gpus
 from benchmarks.cost_models.fit_targets import write_numbers, write_validation
-from benchmarks.cost_models.gemm_fit import SHARED, TIMING, Gpu, fit
+from benchmarks.cost_models.gemm_fit import SHARED, TIMING, Gpu, decided, fit
 from benchmarks.cost_models.gemm_tables import fp32_products
 from benchmarks.cost_models.gpu_gemm import committed_scores, unseen_scores
 from cost_models.gpu import GpuModel, GpuParams
@@ -169,6 +169,9 @@ def test_a_fit_finds_the_parameters_that_made_the_times() -> None:
     guess = Gpu(params, made).guess_ns(found)
     wanted = np.concatenate([table.times_ns for table in made])
     assert np.abs(guess / wanted - 1).mean() < 0.01
+    informed = decided(Gpu(params, made), found)
+    assert "gemm_efficiency" in informed
+    assert "boost_window_ns" not in informed  # the A100 keeps its clock
 
 
 def test_committed_parameters_keep_their_limits() -> None:

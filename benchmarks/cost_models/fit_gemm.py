@@ -2,9 +2,10 @@
 
     python -m benchmarks.cost_models.fit_gemm --data DIR [--write]
 
-Prints the rates of every GPU with the errors on rows left out in turn (three folds), and those that
-GPUs have in common. With `--write` they go into the targets, with their source, and what belongs to
-the measurements (the time to start an operation) into `gemm_fit.json`, to compare other rows.
+Prints the rates that the rows of every GPU decide, with the errors on rows left out in turn (three
+folds), and those that GPUs have in common. With `--write` they go into the targets, with their
+source, and what belongs to the measurements (the time to start an operation) into `gemm_fit.json`,
+to compare other rows.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from benchmarks.cost_models.gemm_fit import (
     TIMING,
     Gpu,
     Unknown,
+    decided,
     fit,
     start_of,
 )
@@ -120,7 +122,9 @@ def held_out_pct(gpu: Gpu, unknowns: Mapping[str, Unknown]) -> dict[str, float]:
 def _fit_part(part: Part, data: Path, kept: dict[str, dict[str, float]], *, write: bool) -> None:
     gpus = part.gpus(data)
     for name, gpu in gpus.items():
-        values = fit([gpu], part.unknowns)
+        found = fit([gpu], part.unknowns)
+        informed = decided(gpu, found) | {key for key in found if key.endswith("start_ns")}
+        values = {key: value for key, value in found.items() if key in informed}
         errors = held_out_pct(gpu, part.unknowns)
         told = ", ".join(f"{op} {error} %" for op, error in errors.items())
         _keep(

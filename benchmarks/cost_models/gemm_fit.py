@@ -17,6 +17,8 @@ _ERROR = 0.05
 _HOLD = 0.1
 """Weight of a parameter's distance from where it begins, in logarithms."""
 _EVALUATIONS = 40
+_NUDGE, _LEAST_MOVE = 0.9, 2e-4
+"""A parameter that is changed so far and moves the rows less on average is not decided by them."""
 
 
 def start_of(op: str) -> str:
@@ -120,3 +122,13 @@ def fit(gpus: Sequence[Gpu], unknowns: Mapping[str, Unknown]) -> dict[str, float
             diff_step=1e-3, max_nfev=_EVALUATIONS,
         ).x  # fmt: skip
     return dict(zip(unknowns, map(float, np.exp(found)), strict=True))
+
+
+def decided(gpu: Gpu, values: Values) -> frozenset[str]:
+    """Return the parameters that the rows of a GPU decide: those that move what is expected."""
+    expected = gpu.guess_ns(values)
+    moves = {
+        key: np.abs(gpu.guess_ns({**values, key: value * _NUDGE}) / expected - 1).mean()
+        for key, value in values.items()
+    }
+    return frozenset(key for key, move in moves.items() if move > _LEAST_MOVE)
