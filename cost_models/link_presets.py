@@ -12,10 +12,8 @@ from types import MappingProxyType
 
 from cost_models.link import WireTable, link_place
 from cost_models.mistakes import refuse_unknown
-from cost_models.overlay import laid_over
+from cost_models.overlay import Document, laid_over
 from cost_models.ranges import is_range
-
-Document = dict[str, object]
 
 
 @cache

@@ -8,7 +8,11 @@ import typer
 from hptc.errors import UsageError
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", help="devices.NAME.KEY=VALUE")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Target override: devices.NAME.KEY=VALUE or links.A-B.KEY=VALUE."),
+]
+TargetName = Annotated[str, typer.Argument(help="A built-in name or a .toml file.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hptc.cli.arguments import AsJson, Force, parse_counts, parse_names
+from hptc.cli.arguments import AsJson, Force, Overrides, parse_counts, parse_names
 from hptc.cli.guard import guarded, warn
 from hptc.cli.output import (
     human_count,
@@ -74,9 +74,7 @@ def compile_model(
         str | None, typer.Option(help="Steps per phase, against endurance: full=N,low=M.")
     ] = None,
     lr: Annotated[float, typer.Option(help="Learning rate that run uses.")] = 1e-3,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="Target override: devices.NAME.KEY=VALUE.")
-    ] = None,
+    overrides: Overrides = None,
     sensitivity: Annotated[
         bool,
         typer.Option(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from hptc.cli.arguments import AsJson, Overrides
+from hptc.cli.arguments import AsJson, Overrides, TargetName
 from hptc.cli.calibrate import calibrate_device
 from hptc.cli.guard import guarded, warn
 from hptc.cli.output import new_table, print_json, print_table, say
@@ -15,7 +15,6 @@ target_app = typer.Typer(help="Built-in and own targets.", no_args_is_help=True)
 target_app.command("calibrate")(calibrate_device)
 target_app.command("compare")(compare_targets)
 target_app.command("import")(import_target)
-Name = Annotated[str, typer.Argument(help="A built-in name or a .toml file.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Refuse what is else a warning.")]
 
 
@@ -48,7 +47,7 @@ def list_targets(as_json: AsJson = False) -> None:
 
 @target_app.command("show")
 @guarded
-def show_target(name: Name, overrides: Overrides = None, as_json: AsJson = False) -> None:
+def show_target(name: TargetName, overrides: Overrides = None, as_json: AsJson = False) -> None:
     """Print a target with `extends` and overrides applied, and what of it is validated."""
     import tomllib
 
@@ -80,7 +79,7 @@ def show_schema(as_json: AsJson = False) -> None:
 @target_app.command("check")
 @guarded
 def check_target_file(
-    name: Name, overrides: Overrides = None, strict: Strict = False, as_json: AsJson = False
+    name: TargetName, overrides: Overrides = None, strict: Strict = False, as_json: AsJson = False
 ) -> None:
     """Validate a target; exit code 3 where it is malformed."""
     from cost_models.check import assumptions, check_target, refuse_warnings

@@ -1,23 +1,19 @@
 """`hptc target compare`: what two targets say otherwise."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from hptc.cli.arguments import AsJson, Overrides
+from hptc.cli.arguments import AsJson, Overrides, TargetName
 from hptc.cli.guard import guarded
 from hptc.cli.output import new_table, print_json, print_table, say
 
 if TYPE_CHECKING:
     from cost_models.compare import Side
 
-Named = Annotated[str, typer.Argument(help="A built-in name or a .toml file.")]
-
 
 @guarded
 def compare_targets(
-    left: Named, right: Named, overrides: Overrides = None, as_json: AsJson = False
+    left: TargetName, right: TargetName, overrides: Overrides = None, as_json: AsJson = False
 ) -> None:
     """Show what two targets say otherwise, with sources; `--set` changes the second."""
     from cost_models.compare import differences, figures
