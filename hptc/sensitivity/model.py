@@ -52,7 +52,7 @@ class Outcome:
 
     standing: Standing
     kept: StepFigures | None = None
-    """Of the answer as it was built."""
+    """Of the answer as it was built; copies of matrices are those that pricing allots there."""
     resolved: StepFigures | None = None
     """Of the answer to the new problem."""
     ops_moved: int | None = None
