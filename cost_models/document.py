@@ -10,11 +10,11 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from cost_models.link import WIRE_FIGURES, LinkTable, TopologyTable, WireTable, link_place
 from cost_models.mistakes import refuse_unknown, validated
-from cost_models.model import DeviceParams
+from cost_models.model import TABLE, DeviceParams
 from cost_models.overlay import REMARKS, directions
 from cost_models.ranges import ranges_of, with_numbers
 from cost_models.registry import KINDS
@@ -33,7 +33,7 @@ def _one_line(name: str) -> str:
 class TargetDocument(BaseModel):
     """A target file after `extends`; device tables are checked by their kind."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = TABLE
 
     schema_version: Literal[1]
     name: Annotated[str, AfterValidator(_one_line)]

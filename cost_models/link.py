@@ -5,9 +5,9 @@ from itertools import permutations
 from math import ceil, sqrt
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from cost_models.model import NonNegative, Positive
+from cost_models.model import TABLE, NonNegative, Positive
 from hptc.target import LinkSpec
 
 WIRE_FIGURES = ("latency", "energy")
@@ -17,7 +17,7 @@ WIRE_FIGURES = ("latency", "energy")
 class WireTable(BaseModel):
     """What any wire is told about itself."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = TABLE
 
     bandwidth_bytes_per_ns: Positive
     """Each way."""

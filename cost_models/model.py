@@ -8,6 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from cost_models.work import TaskWork
 from hptc.cost import DeviceCosts
 
+TABLE = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+"""How every table of a target is read; what is said of a key gets into the JSON Schema."""
 _LARGEST = 1e30
 _MOST = 10**15
 
@@ -34,7 +36,7 @@ class DeviceParams(BaseModel):
     each, next to where it came from.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = TABLE
 
     static_power_w: NonNegative
     """Drawn for as long as the device is powered, whatever it does."""

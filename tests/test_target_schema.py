@@ -1,5 +1,6 @@
 """The JSON Schema of targets against what the loader takes and refuses."""
 
+import json
 import tomllib
 from copy import deepcopy
 from importlib.resources import files
@@ -82,3 +83,14 @@ def _set(place: str, value: object) -> dict[str, Any]:
 )
 def test_the_schema_refuses_what_the_loader_refuses(place: str, value: object) -> None:
     assert not accepts(SCHEMA, _set(place, value), SCHEMA)
+
+
+def test_the_schema_says_what_keys_mean() -> None:
+    text = json.dumps(SCHEMA)
+    for meaning in (
+        "Rows driven at a time",
+        "Drawn for as long as",
+        "Each way.",
+        "Writes of the hot",
+    ):
+        assert meaning in text

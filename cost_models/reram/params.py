@@ -6,16 +6,16 @@ keeps its neutral default: it takes no time, no energy and no area.
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
-from cost_models.model import Count, DeviceParams, Fraction, NonNegative, Positive
+from cost_models.model import TABLE, Count, DeviceParams, Fraction, NonNegative, Positive
 
 Bits = Annotated[int, Field(gt=0, le=64)]
 """Length of a number."""
 
 
 class _Group(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = TABLE
 
 
 class ArrayParams(_Group):
