@@ -53,6 +53,13 @@ def test_overrides_change_the_second_target() -> None:
     assert hptc("target", "compare", "reram", "reram").out.startswith("no difference\n")
 
 
+def test_a_range_is_told_by_its_ends() -> None:
+    setting = "devices.reram.adc_bits={low = 4, typical = 6, high = 8}"
+    out = hptc("target", "compare", "reram", "reram", "--set", setting).out
+    assert "reram: 8  (" in out
+    assert "reram: 6 (4 to 8)  (--set on the command line)" in out
+
+
 def test_an_imported_file_is_a_target(tmp_path: Path) -> None:
     source, out = tmp_path / "square.cfg", tmp_path / "mine.toml"
     source.write_text(CFG)

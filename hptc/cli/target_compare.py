@@ -49,8 +49,11 @@ def _say_side(name: str, side: "Side") -> None:
 
 
 def _text(side: "Side") -> str:
-    from cost_models.ranges import value_text
-
-    if side.value is None:
-        return "-"
-    return f"{side.value:.6g}" if isinstance(side.value, float) else value_text(side.value)
+    match side.value:
+        case None:
+            return "-"
+        case float(number):
+            return f"{number:.6g}"
+        case {"low": low, "typical": typical, "high": high}:
+            return f"{typical:g} ({low:g} to {high:g})"
+    return str(side.value)
