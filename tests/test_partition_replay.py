@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from hptc.errors import InfeasibleError, VerifyError
 from hptc.partition.check import check
+from hptc.partition.harder import is_harder
 from hptc.partition.instance import prepare
 from hptc.partition.limits import Limits
 from hptc.partition.problem import Device, Matrix, Mode, Problem, Task
 from hptc.partition.replay import replay
 from hptc.partition.solve import solve
-from tests.partition_cases import chain_of_blocks, problems
+from tests.partition_cases import brute_force, chain_of_blocks, problems
 
 
 def with_times(problem: Problem, factor: int, link_ns: int) -> Problem:
@@ -81,3 +82,34 @@ def test_a_start_is_the_answer_where_time_allows_no_other() -> None:
     good = solve(problem, limits=Limits(time_s=2.0, workers=1))
     again = solve(problem, start=good.assignment, limits=Limits(time_s=0.01, workers=1))
     assert again.value <= good.value
+
+
+@settings(max_examples=80, deadline=None)
+@given(problems(), problems())
+def test_an_optimum_holds_below_every_harder_problem(problem: Problem, other: Problem) -> None:
+    worse = with_times(problem, 2, 20)
+    assert is_harder(problem, problem)
+    assert is_harder(worse, problem)
+    for harder, known in ((worse, problem), (problem, worse), (other, problem)):
+        if is_comparable(harder, known) and is_harder(harder, known):
+            pairs = zip(brute_force(harder), brute_force(known), strict=True)
+            assert all(new >= old for new, old in pairs)
+
+
+def is_comparable(problem: Problem, other: Problem) -> bool:
+    return len(problem.tasks) == len(other.tasks) and len(problem.devices) == len(other.devices)
+
+
+def test_a_problem_with_something_better_is_not_harder() -> None:
+    device, task = Device("reram", 4, 1.0), Task("a", (Mode(0, 5, 7, matrix=0),))
+    known = Problem((device,), (), (task,), (), (Matrix("w", 0, 3),))
+    assert is_harder(replace(known, tasks=(Task("a", (Mode(0, 6, 7, matrix=0),)),)), known)
+    for better in (
+        replace(known, tasks=(Task("a", (Mode(0, 4, 7, matrix=0),)),)),
+        replace(known, tasks=(Task("a", (Mode(0, 5, 6, matrix=0),)),)),
+        replace(known, devices=(replace(device, capacity_crossbars=5),)),
+        replace(known, devices=(replace(device, static_power_pj_per_ns=0.5),)),
+        replace(known, matrices=(Matrix("w", 0, 2),)),
+        replace(known, matrices=(Matrix("v", 0, 3),)),
+    ):
+        assert not is_harder(better, known)

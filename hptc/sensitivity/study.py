@@ -13,9 +13,11 @@ from cost_models.price import price_device
 from cost_models.work import count_work
 from hptc.cost import CostTable
 from hptc.errors import InfeasibleError, TargetError, TimeLimitError
+from hptc.partition.check import energy_pj
+from hptc.partition.harder import is_harder
 from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock
-from hptc.partition.problem import Assignment
+from hptc.partition.problem import Assignment, Objective, Status
 from hptc.partition.replay import replay
 from hptc.partition.solve import solve
 from hptc.schedule.build import build_schedule
@@ -122,6 +124,10 @@ class Study:
                 return replace(
                     outcome, standing=Standing.UNCHANGED, resolved=outcome.kept, ops_moved=0
                 )
+            if self._stays_optimal(case):
+                return replace(
+                    outcome, standing=Standing.OPTIMAL, resolved=outcome.kept, ops_moved=0
+                )
             solution = solve(
                 case.posed.problem,
                 objective=answer.solution.objective,
@@ -139,6 +145,16 @@ class Study:
             resolved=self._figures(case.costs, case.posed, solution.assignment),
             ops_moved=self._ops_moved(case.posed, solution.assignment),
         )
+
+    def _stays_optimal(self, case: _Case) -> bool:
+        """Whether what is kept is as good as the optimum of a problem that is no harder."""
+        solution, built = self.answer.solution, self.answer.posed.problem
+        if case.kept is None or solution.status is not Status.OPTIMAL:
+            return False
+        problem, value = case.posed.problem, float(case.kept.makespan_ns)
+        if solution.objective is Objective.ENERGY:
+            value = energy_pj(problem, case.kept)
+        return value <= solution.lower_bound and is_harder(problem, built)
 
     def _costs(self, target: Target) -> CostTable:
         """Price the devices that differ; the others are known."""

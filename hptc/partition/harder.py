@@ -1,0 +1,58 @@
+"""Comparing two problems without solving either."""
+
+from hptc.partition.problem import Device, Link, Problem, Task
+
+
+def is_harder(problem: Problem, known: Problem) -> bool:
+    """Return whether every answer to `problem` is one to `known` too, in no more time or energy.
+
+    Then no answer to `problem` can beat the optimum of `known`. Only problems with the same values,
+    links and devices are compared; False says nothing.
+    """
+    if problem.values != known.values or len(problem.links) != len(known.links):
+        return False
+    held = {(matrix.device, matrix.name): matrix.crossbars for matrix in known.matrices}
+    return (
+        all(map(_is_poorer, problem.devices, known.devices))
+        and all(map(_is_slower, problem.links, known.links))
+        and all(
+            matrix.crossbars >= held.get((matrix.device, matrix.name), 0)
+            for matrix in problem.matrices
+        )
+        and all(
+            _is_costlier(task, problem, before, known)
+            for task, before in zip(problem.tasks, known.tasks, strict=True)
+        )
+    )
+
+
+def _is_poorer(device: Device, known: Device) -> bool:
+    if (device.capacity_crossbars is None) != (known.capacity_crossbars is None):
+        return False
+    fewer = (device.capacity_crossbars or 0) <= (known.capacity_crossbars or 0)
+    return fewer and device.static_power_pj_per_ns >= known.static_power_pj_per_ns
+
+
+def _is_slower(link: Link, known: Link) -> bool:
+    return (
+        (link.src, link.dst) == (known.src, known.dst)
+        and link.bandwidth_bytes_per_ns <= known.bandwidth_bytes_per_ns
+        and link.latency_ns >= known.latency_ns
+        and link.energy_pj_per_byte >= known.energy_pj_per_byte
+    )
+
+
+def _is_costlier(task: Task, problem: Problem, known_task: Task, known: Problem) -> bool:
+    """Whether every mode of a task is one of the known task's, and costs no less."""
+    before = {mode.device: mode for mode in known_task.modes}
+    return all(
+        mode.device in before
+        and mode.duration_ns >= before[mode.device].duration_ns
+        and mode.energy_pj >= before[mode.device].energy_pj
+        and _name(problem, mode.matrix) == _name(known, before[mode.device].matrix)
+        for mode in task.modes
+    )
+
+
+def _name(problem: Problem, matrix: int | None) -> str | None:
+    return None if matrix is None else problem.matrices[matrix].name
