@@ -95,21 +95,39 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         )
 
 
-def record(model: nn.Module, tokens: Tensor, *, training: bool) -> Recorded:
-    """Return the kernels of one step; a training step adds to older gradients."""
+def cross_entropy(logits: Tensor, tokens: Tensor) -> Tensor:
+    """Return the loss of a language model."""
+    return nn.functional.cross_entropy(logits.view(-1, logits.shape[-1]), tokens.view(-1))
+
+
+def record(
+    model: nn.Module,
+    inputs: Tensor,
+    *,
+    training: bool,
+    loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy,
+) -> Recorded:
+    """Return the kernels of one step; those of a training step add to older gradients.
+
+    Args:
+        model: On the meta device, as are its inputs.
+        inputs: Of the model.
+        training: Whether a backward pass follows.
+        loss: Of outputs and inputs. Its forward pass is left out, as in the table.
+    """
     model.train(training)
     if not training:
         with torch.no_grad(), _Recorder() as forward:
-            model(tokens)
+            model(inputs)
         return Recorded(_works(forward.seen, Role.FORWARD), (), ())
     for parameter in model.parameters():
         parameter.grad = torch.empty_like(parameter)  # of the step before: this one adds to it
     with _Recorder() as forward:
-        logits = model(tokens)
+        outputs = model(inputs)
     kept = forward.kept()
-    loss = nn.functional.cross_entropy(logits.view(-1, logits.shape[-1]), tokens.view(-1))
+    value = loss(outputs, inputs)
     with _Recorder() as backward:
-        loss.backward()  # type: ignore[no-untyped-call]
+        value.backward()  # type: ignore[no-untyped-call]
     return Recorded(
         _works(forward.seen, Role.FORWARD), _works(backward.seen, Role.INPUT_GRADIENT), kept
     )
