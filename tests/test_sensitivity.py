@@ -24,7 +24,7 @@ from tests.conftest import Compiled
 from tests.cost_examples import layer
 from tests.small_onnx import small_model
 
-QUICK = Limits(time_s=10.0, workers=1)
+AMPLE = Limits(time_s=60.0, workers=1)
 DISPATCH = "devices.systolic.dispatch_ns"
 ENERGY = "devices.reram.write_energy_pj_per_cell"
 ENDURANCE = "devices.reram.endurance_writes"
@@ -41,12 +41,12 @@ def answer(
     tasks = tasks_of(graph)
     costs = price(graph, tasks, found)
     posed = pose(graph, tasks, costs, found, steps=steps)
-    solution = solve(posed.problem, objective=objective, limits=QUICK)
+    solution = solve(posed.problem, objective=objective, limits=AMPLE)
     return Answer(graph, tasks, found, steps, costs, posed, solution)
 
 
 def study(built: Answer, stop: Callable[[], bool] | None = None) -> Any:
-    return sensitivity(built, QUICK, stop)
+    return sensitivity(built, AMPLE, stop)
 
 
 def range_at(found: Any, path: str) -> Any:
@@ -70,7 +70,7 @@ def test_what_is_decided_anew_is_the_optimum_there(objective: Objective) -> None
         target = at_numbers(built.target, {DISPATCH: item[end]})
         costs = price(built.graph, built.tasks, target)
         posed = pose(built.graph, built.tasks, costs, target, steps=built.steps)
-        best = solve(posed.problem, objective=objective, limits=QUICK)
+        best = solve(posed.problem, objective=objective, limits=AMPLE)
         outcome = item[f"at_{end}"]
         assert outcome["standing"] == "optimal"
         assert outcome["resolved"]["latency_ns"] == pytest.approx(best.assignment.makespan_ns) or (
@@ -160,7 +160,7 @@ def test_the_command_tells_it_only_when_asked(tmp_path: Path, wind: Compiled) ->
     told = hptc("compile", model, *only, "--sensitivity", "-o", bundle)
     assert told.code == 0, told.err
     assert DISPATCH in told.out
-    assert "no effect of" in told.out
+    assert "no effect" in told.out
     report = load_bundle(bundle).report
     assert json.loads(json.dumps(report))["phases"]["low"]["sensitivity"]["ranges"]
     assert "sensitivity" not in wind.report["phases"]["low"]
