@@ -1,6 +1,7 @@
 """Random small problems and a brute force that knows nothing of the solvers."""
 
 import math
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -11,22 +12,25 @@ from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Task, Va
 
 @st.composite
 def problems(draw: st.DrawFn, most_tasks: int = 4) -> Problem:
-    """Draw a problem of up to three devices; the last may be spatial."""
+    """Draw a problem of up to three devices; the last may be spatial, the first of two units."""
     devices = draw(st.integers(1, 3))
     tasks = draw(st.integers(1, most_tasks))
     spatial = devices > 1 and draw(st.booleans())
     capacity = draw(st.integers(1, 3)) if spatial else None
     power = st.sampled_from([0.0, 1.5, 7.0])
     last = devices - 1
-    found = [Device(f"d{i}", None, draw(power)) for i in range(last)]
-    found.append(Device(f"d{last}", capacity, draw(power)))
+    units = [draw(st.sampled_from([1, 1, 2])), 1, 1]
+    found = [Device(f"d{i}", None, draw(power), units[i]) for i in range(last)]
+    found.append(Device(f"d{last}", capacity, draw(power), units[last]))
     matrices = tuple(Matrix(f"w{i}", last, draw(st.integers(1, 2))) for i in range(2))
+    rows = tuple(_task(draw, i, devices, spatial) for i in range(tasks))
     return Problem(
         tuple(found),
         tuple(_links(draw, devices)),
-        tuple(_task(draw, i, devices, spatial) for i in range(tasks)),
+        rows,
         tuple(_values(draw, tasks)),
         matrices if spatial else (),
+        _groups(draw, rows),
     )
 
 
@@ -63,10 +67,21 @@ def _values(draw: st.DrawFn, tasks: int) -> list[Value]:
     return found
 
 
+def _groups(draw: st.DrawFn, tasks: Sequence[Task]) -> tuple[tuple[int, ...], ...]:
+    """Draw at most one group, of tasks that have a device in common."""
+    place = tasks[0].modes[0].device
+    able = [i for i, task in enumerate(tasks) if place in {mode.device for mode in task.modes}]
+    if len(able) < 2 or draw(st.integers(0, 2)):
+        return ()
+    return (tuple(draw(st.lists(st.sampled_from(able), min_size=2, unique=True))),)
+
+
 def brute_force(problem: Problem) -> tuple[float, float]:
     """Return the least makespan in ns and the least energy in pJ (infinite if infeasible)."""
     best_time = best_energy = math.inf
     for modes in product(*(task.modes for task in problem.tasks)):
+        if any(len({modes[task].device for task in group}) > 1 for group in problem.together):
+            continue
         used: dict[int, set[int]] = {}
         for mode in modes:
             if mode.matrix is not None:
@@ -80,7 +95,7 @@ def brute_force(problem: Problem) -> tuple[float, float]:
         events = _events(problem, modes)
         if events is None:
             continue
-        time = _shortest(events)
+        time = _shortest(events, problem)
         moved = sum(event["energy"] for event in events)
         power = sum(
             problem.devices[d].static_power_pj_per_ns for d in {mode.device for mode in modes}
@@ -128,11 +143,18 @@ def _events(problem: Problem, modes: tuple[Mode, ...]) -> list[dict[str, Any]] |
     return events
 
 
-def _shortest(events: list[dict[str, Any]]) -> float:
-    """Return the least makespan over all sequences of events, each started when it can be."""
-    best = math.inf
+def _shortest(events: list[dict[str, Any]], problem: Problem) -> float:
+    """Return the least makespan over all sequences of events, each started when it can be.
 
-    def extend(ends: dict[int, int], free: dict[Any, int], makespan: int) -> None:
+    `free` holds when each unit of a row is free; what takes no time needs none of several.
+    """
+    best = math.inf
+    idle = {
+        row: (0,) * (problem.devices[row[1]].count if row[0] == "device" else 1)
+        for row in {event["row"] for event in events}
+    }
+
+    def extend(ends: dict[int, int], free: dict[Any, tuple[int, ...]], makespan: int) -> None:
         nonlocal best
         if makespan >= best:
             return
@@ -141,12 +163,16 @@ def _shortest(events: list[dict[str, Any]]) -> float:
             return
         for index, event in enumerate(events):
             if index not in ends and event["after"] <= ends.keys():
-                ready = [ends[before] for before in event["after"]]
-                end = max([free.get(event["row"], 0), *ready]) + event["length"]
-                later = max(makespan, end) if event["task"] else makespan
-                extend(ends | {index: end}, free | {event["row"]: end}, later)
+                ready = max((ends[before] for before in event["after"]), default=0)
+                units = free[event["row"]]
+                for unit, since in enumerate(units):
+                    needs_unit = len(units) == 1 or event["length"]
+                    end = (max(since, ready) if needs_unit else ready) + event["length"]
+                    rest = sorted((*units[:unit], end, *units[unit + 1 :])) if needs_unit else units
+                    later = max(makespan, end) if event["task"] else makespan
+                    extend(ends | {index: end}, free | {event["row"]: tuple(rest)}, later)
 
-    extend({}, {}, 0)
+    extend({}, idle, 0)
     return best
 
 

@@ -18,6 +18,7 @@ def check(problem: Problem, assignment: Assignment) -> None:
         count = len(problem.tasks)
         raise _broken("one placement per task", count, len(assignment.placements))
     _check_tasks(problem, assignment)
+    _check_groups(problem, assignment)
     _check_resources(problem, assignment)
     _check_capacity(problem, assignment)
     _check_transfers(problem, assignment)
@@ -83,7 +84,31 @@ def _check_resources(problem: Problem, assignment: Assignment) -> None:
     for (device, matrix), spans in rows.items():
         name = problem.devices[device].name
         at = name if matrix is None else f"{name}/{problem.matrices[matrix].name}"
-        _check_exclusive(f"one task at a time on {at}", spans)
+        units = problem.devices[device].count
+        if units == 1:
+            _check_exclusive(f"one task at a time on {at}", spans)
+        else:
+            _check_units(f"at most {units} tasks at a time on {at}", units, spans)
+
+
+def _check_units(rule: str, units: int, spans: Iterable[tuple[int, int, str]]) -> None:
+    """Count who runs at the start of each; one that takes no time takes no unit."""
+    running: list[tuple[int, int, str]] = []
+    for start, end, name in sorted(span for span in spans if span[0] < span[1]):
+        running = [span for span in running if span[1] > start]
+        running.append((start, end, name))
+        if len(running) > units:
+            names = ", ".join(span[2] for span in running)
+            raise _broken(rule, units, f"{names} at {start}")
+
+
+def _check_groups(problem: Problem, assignment: Assignment) -> None:
+    chosen = _chosen(problem, assignment)
+    for group in problem.together:
+        devices = {problem.devices[chosen[task].device].name for task in group}
+        if len(devices) > 1:
+            names = ", ".join(problem.tasks[task].name for task in group)
+            raise _broken("groups share a device", f"{names} on one", ", ".join(sorted(devices)))
 
 
 def _check_capacity(problem: Problem, assignment: Assignment) -> None:

@@ -33,7 +33,7 @@ def cut_choices(instance: Instance) -> Iterator[list[int]]:
                 modes = cutter.expand(modes, device)
             if modes == before:
                 break
-        yield modes
+        yield instance.settled(modes)
 
 
 class _Cutter:

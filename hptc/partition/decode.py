@@ -1,16 +1,16 @@
 """The one decoder: from modes and an order of tasks to a timed schedule.
 
-Devices, matrices and links are exclusive timelines; a task or transfer takes the first gap that
-holds it. A value is sent to a device once. Nothing here knows an objective.
+Links, matrices and the units of devices are exclusive timelines; a task or transfer takes the first
+gap that holds it. A value is sent to a device once. Nothing here knows an objective.
 """
 
 import heapq
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hptc.partition.instance import Instance
 from hptc.partition.problem import Assignment, Placement, Transfer
+from hptc.partition.timeline import Line, book, first_gap, take
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,37 +31,11 @@ class Schedule:
         return max(self.end, default=0)
 
 
-def first_gap(starts: list[int], ends: list[int], ready: int, length: int) -> int:
-    """Book the first gap of `length` ns from `ready` on a timeline and return its start."""
-    if not ends or ends[-1] <= ready:
-        starts.append(ready)
-        ends.append(ready + length)
-        return ready
-    index, time = bisect_right(ends, ready), ready
-    while index < len(starts) and time + length > starts[index]:
-        time = ends[index]
-        index += 1
-    starts.insert(index, time)
-    ends.insert(index, time + length)
-    return time
-
-
-def find_gap(starts: list[int], ends: list[int], ready: int, length: int) -> int:
-    """Return where `first_gap` would book, without booking."""
-    if not ends or ends[-1] <= ready:
-        return ready
-    index, time = bisect_right(ends, ready), ready
-    while index < len(starts) and time + length > starts[index]:
-        time = ends[index]
-        index += 1
-    return time
-
-
 def decode(instance: Instance, modes: Sequence[int], order: Sequence[int]) -> Schedule:
     """Place the tasks in a topological `order`, each as early as its device and links allow."""
     count, values = instance.devices, instance.problem.values
-    rows: list[tuple[list[int], list[int]]] = [([], []) for _ in instance.resources]
-    wires: dict[int, tuple[list[int], list[int]]] = {pair: ([], []) for pair in instance.link_of}
+    rows: list[list[Line]] = [[([], []) for _ in range(units)] for units in instance.units]
+    wires: dict[int, Line] = {pair: ([], []) for pair in instance.link_of}
     at = [instance.device[task][mode] for task, mode in enumerate(modes)]
     start, end = [0] * len(at), [0] * len(at)
     sends: dict[tuple[int, int], int] = {}
@@ -83,7 +57,7 @@ def decode(instance: Instance, modes: Sequence[int], order: Sequence[int]) -> Sc
             ready = max(ready, made)
         mode = modes[task]
         length = instance.duration[task][mode]
-        start[task] = begin = first_gap(*rows[instance.resource[task][mode]], ready, length)
+        start[task] = begin = book(rows[instance.resource[task][mode]], ready, length)
         end[task] = begin + length
     return Schedule(tuple(modes), tuple(start), tuple(end), sends)
 
@@ -154,23 +128,23 @@ def follow(
     """Start everything as early as a sequence, as `sequence` returns it, allows."""
     count, values = instance.devices, instance.problem.values
     at = [instance.device[task][mode] for task, mode in enumerate(modes)]
-    free_row = [0] * len(instance.resources)
+    free_row = [[0] * units for units in instance.units]
     free_wire = dict.fromkeys(instance.link_of, 0)
     start, end = [0] * len(at), [0] * len(at)
     sends: dict[tuple[int, int], int] = {}
     for task, v, device in items:
         if v < 0:
-            row = instance.resource[task][modes[task]]
-            ready = free_row[row]
+            mode, ready = modes[task], 0
             for u in instance.inputs[task]:
                 source = values[u].src
                 if at[source] != at[task]:
-                    length = instance.send[u][at[source] * count + at[task]]
-                    ready = max(ready, sends[u, at[task]] + length)
+                    sent = instance.send[u][at[source] * count + at[task]]
+                    ready = max(ready, sends[u, at[task]] + sent)
                 elif not values[u].carried:
                     ready = max(ready, end[source])
-            start[task] = ready
-            end[task] = free_row[row] = ready + instance.duration[task][modes[task]]
+            row, length = instance.resource[task][mode], instance.duration[task][mode]
+            start[task] = take(free_row[row], ready, length)
+            end[task] = start[task] + length
         else:
             pair = at[task] * count + device
             ready = max(free_wire[pair], 0 if values[v].carried else end[task])

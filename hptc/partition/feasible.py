@@ -1,9 +1,11 @@
 """Finding any admissible choice of modes, or the constraint that forbids all of them.
 
-Times play no part: a choice that keeps the capacities and has its links can always be scheduled.
+Times play no part: a choice that keeps groups and capacities and has its links can always be
+scheduled.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from itertools import chain
 
 from ortools.sat.python import cp_model
@@ -28,7 +30,7 @@ def find_modes(instance: Instance, clock: Clock) -> list[int]:
         InfeasibleError: there are none; names the constraint at fault.
         TimeLimitError: the time passed first.
     """
-    model, lits = _model(instance, capacities=True, links=True)
+    model, lits = _model(instance)
     first = run(model, clock, clock.left_s)
     if not first.found:
         if first.is_proven:
@@ -56,18 +58,16 @@ def _read(solver: cp_model.CpSolver, lits: Literals) -> list[int]:
     return [next(m for m, lit in enumerate(row) if solver.boolean_value(lit)) for row in lits]
 
 
-def _model(
-    instance: Instance, *, capacities: bool, links: bool
-) -> tuple[cp_model.CpModel, Literals]:
-    """Build one choice per task under the named constraint families."""
+def _model(instance: Instance, *, without: str | None = None) -> tuple[cp_model.CpModel, Literals]:
+    """Build one choice per task under all constraint families but one."""
     model = cp_model.CpModel()
     lits = [[model.new_bool_var("") for _ in row] for row in instance.device]
     for row in lits:
         model.add_exactly_one(row)
-    if capacities:
-        _add_capacities(instance, model, lits)
-    if links:
-        _add_links(instance, model, lits)
+    add = {"capacities": _add_capacities, "links": _add_links, "groups": _add_groups}
+    for family, constrain in add.items():
+        if family != without:
+            constrain(instance, model, lits)
     return model, lits
 
 
@@ -85,6 +85,17 @@ def _add_capacities(instance: Instance, model: cp_model.CpModel, lits: Literals)
         model.add(load <= capacity)
 
 
+def _add_groups(instance: Instance, model: cp_model.CpModel, lits: Literals) -> None:
+    for first, *others in instance.groups:
+        for other in others:
+            for device in {*instance.device[first], *instance.device[other]}:
+                here, there = (
+                    [lit for lit, d in zip(lits[t], instance.device[t], strict=True) if d == device]
+                    for t in (first, other)
+                )
+                model.add(sum(here) == sum(there))
+
+
 def _add_links(instance: Instance, model: cp_model.CpModel, lits: Literals) -> None:
     values, devices = instance.problem.values, instance.device
     barred: dict[tuple[int, int], set[tuple[int, int]]] = defaultdict(set)
@@ -100,31 +111,40 @@ def _add_links(instance: Instance, model: cp_model.CpModel, lits: Literals) -> N
 
 
 def _fault(instance: Instance, clock: Clock) -> InfeasibleError:
-    """Return the error that names the family whose removal makes the problem feasible."""
-    for family, hint in (("capacities", CAPACITY_HINT), ("links", LINK_HINT)):
-        families = {"capacities": True, "links": True} | {family: False}
-        if run(_model(instance, **families)[0], clock, clock.left_s).found:
-            return _error(instance, family, hint)
-    return _error(instance, "capacities and links", f"{CAPACITY_HINT} {LINK_HINT}")
-
-
-CAPACITY_HINT = "Enlarge the crossbar capacity, or allow the tasks on another device."
-LINK_HINT = "Add the missing link to the target, or allow the tasks on one common device."
-
-
-def _error(instance: Instance, family: str, hint: str) -> InfeasibleError:
-    names = {
-        "capacities": "the crossbar capacity",
-        "links": "the links between devices",
-        "capacities and links": "the crossbar capacity and the links together",
+    """Return the error that names the families each of whose removal makes the problem feasible."""
+    limited = {
+        "capacities": bool(instance.capacities),
+        "links": not instance.is_complete,
+        "groups": bool(instance.groups),
     }
+    guilty = [
+        family
+        for family, is_limited in limited.items()
+        if is_limited and run(_model(instance, without=family)[0], clock, clock.left_s).found
+    ]
+    return _error(instance, guilty or [family for family, found in limited.items() if found])
+
+
+NAMES = {
+    "capacities": "the crossbar capacity",
+    "links": "the links between devices",
+    "groups": "the colocation of groups",
+}
+HINTS = {
+    "capacities": "Enlarge the crossbar capacity, or allow the tasks on another device.",
+    "links": "Add the missing link to the target, or allow the tasks on one common device.",
+    "groups": "Take a group apart.",
+}
+
+
+def _error(instance: Instance, families: Sequence[str]) -> InfeasibleError:
     limits = ", ".join(
         f"{instance.problem.devices[d].name}: {c} crossbars" for d, c in instance.capacities.items()
     )
     found = f"no such choice for {instance.tasks} tasks" + (f" ({limits})" if limits else "")
     return InfeasibleError(
         "partitioner",
-        expected=f"devices for all tasks that keep {names[family]}",
+        expected=f"devices for all tasks that keep {' and '.join(NAMES[f] for f in families)}",
         found=found,
-        hint=hint,
+        hint=" ".join(HINTS[family] for family in families),
     )

@@ -7,12 +7,11 @@ from hptc.partition.decode import (
     Schedule,
     decode,
     decode_by_rank,
-    find_gap,
-    first_gap,
     legal_order,
     upward_ranks,
 )
 from hptc.partition.instance import NO_LINK, Instance
+from hptc.partition.timeline import Line, book, find_gap, first_gap, seek
 
 MAX_SUBSET_DEVICES = 4
 """Up to here seeds are built for every set of devices, beyond for single ones and all."""
@@ -27,8 +26,8 @@ def seeds(instance: Instance) -> Iterator[Schedule]:
     """
     for devices in device_sets(instance):
         allowed = [
-            [mode for mode, device in enumerate(row) if device in devices]
-            for row in instance.device
+            [mode for mode in row if instance.device[task][mode] in devices]
+            for task, row in enumerate(instance.options)
         ]
         if not all(allowed):
             continue
@@ -53,10 +52,12 @@ def device_sets(instance: Instance) -> Iterator[frozenset[int]]:
 def local_choices(instance: Instance) -> Iterator[list[int]]:
     """Yield modes picked task by task: the fastest, and the one least in energy."""
     for key in ("duration_ns", "energy_pj"):
-        yield [
-            min(range(len(task.modes)), key=lambda mode: getattr(task.modes[mode], key))
-            for task in instance.problem.tasks
-        ]
+        yield instance.settled(
+            [
+                min(range(len(task.modes)), key=lambda mode: getattr(task.modes[mode], key))
+                for task in instance.problem.tasks
+            ]
+        )
 
 
 def _decoded(
@@ -151,21 +152,26 @@ class _Greedy:
         self._at = [-1] * instance.tasks
         self._end = [0] * instance.tasks
         self._arrival: dict[tuple[int, int], int] = {}
-        self._rows: list[tuple[list[int], list[int]]] = [([], []) for _ in instance.resources]
-        self._wires: list[tuple[list[int], list[int]]] = [
-            ([], []) for _ in range(instance.devices**2)
-        ]
+        self._rows: list[list[Line]] = [[([], []) for _ in range(n)] for n in instance.units]
+        self._wires: list[Line] = [([], []) for _ in range(instance.devices**2)]
         self._matrices: set[tuple[int, int | None]] = set()
         self._left = dict(instance.capacities)
 
     def fits(self, task: int, mode: int) -> bool:
-        """Return whether links to all placed neighbours exist and the matrix still fits."""
+        """Return whether the group agrees, links to placed neighbours exist and the matrix fits."""
         device = self.instance.device[task][mode]
+        if task in self.instance.mates and not self._suits_group(task, mode):
+            return False
         if device in self._left and self._new_crossbars(task, mode) > self._left[device]:
             return False
         return self.instance.is_complete or all(
             self.instance.send[v][pair] != NO_LINK for v, pair in self._pairs(task, device)
         )
+
+    def _suits_group(self, task: int, mode: int) -> bool:
+        device = self.instance.device[task][mode]
+        places = {self._at[mate] for mate in self.instance.mates[task]} - {-1, device}
+        return not places and mode in self.instance.options[task]
 
     def finish(self, task: int, mode: int) -> int:
         """Return when the task would end in this mode, in ns.
@@ -191,7 +197,7 @@ class _Greedy:
                 extra += sum(instance.send[v][device * count + place] for place in places)
         length = instance.duration[task][mode]
         row = self._rows[instance.resource[task][mode]]
-        return find_gap(*row, ready, length) + length + extra
+        return seek(row, ready, length) + length + extra
 
     def place(self, task: int, mode: int) -> None:
         """Book the task and the transfers it waits for."""
@@ -213,7 +219,7 @@ class _Greedy:
         row = instance.resource[task][mode]
         self._matrices.add(instance.resources[row])
         length = instance.duration[task][mode]
-        self._end[task] = first_gap(*self._rows[row], ready, length) + length
+        self._end[task] = book(self._rows[row], ready, length) + length
         self.modes[task], self._at[task] = mode, device
 
     def _new_crossbars(self, task: int, mode: int) -> int:

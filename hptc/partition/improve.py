@@ -57,7 +57,7 @@ def _echo(search: Incumbent, repeats: Repeats, known: Schedule) -> None:
     instance, found = search.instance, search.schedule
     if search.measure(found) >= search.measure(known):
         return
-    modes = repeats.echoed(known.modes, found.modes)
+    modes = instance.settled(repeats.echoed(known.modes, found.modes))
     if modes != list(found.modes) and instance.admits(modes):
         search.offer(decode(instance, modes, legal_order(instance, found.start)), "echo")
         search.offer(decode_by_rank(instance, modes), "echo")

@@ -1,7 +1,7 @@
 """A problem prepared for the solvers: topological order, resources and transfer times.
 
-Resources are the rows on which tasks exclude each other: one per unary device, one per matrix of a
-spatial device (tasks there that name no matrix share one more).
+Resources are the rows on which tasks exclude each other: one per matrix of a spatial device (tasks
+there that name no matrix share one more), one for every other device, with all of its units.
 """
 
 import math
@@ -12,6 +12,7 @@ from functools import cached_property
 import networkx as nx
 
 from hptc.errors import ProblemError
+from hptc.partition.groups import common, merged
 from hptc.partition.problem import Link, Problem
 from hptc.partition.validate import invalid, validate
 
@@ -39,6 +40,8 @@ class Instance:
     inputs: tuple[tuple[int, ...], ...]
     """Values that each task reads."""
     outputs: tuple[tuple[int, ...], ...]
+    groups: tuple[tuple[int, ...], ...]
+    """Disjoint groups of tasks that share a device, several in each."""
     order: tuple[int, ...]
     """Tasks in a topological order of the values that are not carried."""
 
@@ -59,6 +62,28 @@ class Instance:
         for position, task in enumerate(self.order):
             rank[task] = position
         return tuple(rank)
+
+    @cached_property
+    def units(self) -> tuple[int, ...]:
+        """How many tasks each resource runs at a time."""
+        devices = self.problem.devices
+        return tuple(max(1, min(devices[d].count, self.tasks)) for d, _ in self.resources)
+
+    @cached_property
+    def mates(self) -> dict[int, tuple[int, ...]]:
+        """The group of each task that is in one."""
+        return {task: group for group in self.groups for task in group}
+
+    @cached_property
+    def options(self) -> tuple[tuple[int, ...], ...]:
+        """Modes each task may take: those on devices that all of its group can use."""
+        found = [tuple(range(len(row))) for row in self.device]
+        for group in self.groups:
+            usable = set.intersection(*(set(self.device[task]) for task in group))
+            for task in group:
+                row = self.device[task]
+                found[task] = tuple(mode for mode in found[task] if row[mode] in usable)
+        return tuple(found)
 
     @cached_property
     def successors(self) -> tuple[tuple[tuple[int, int], ...], ...]:
@@ -105,8 +130,21 @@ class Instance:
         matrices = self.problem.matrices
         return sum(matrices[m].crossbars for d, m in used if d == device and m is not None)
 
+    def settled(self, modes: Sequence[int]) -> list[int]:
+        """Return modes in which every group shares the device that most of its tasks had."""
+        found = list(modes)
+        for group in self.groups:
+            device = common(self.device, group, modes)
+            for task in group:
+                if self.device[task][modes[task]] != device:
+                    found[task] = self.mode_on[task][device]
+        return found
+
     def admits(self, modes: Sequence[int]) -> bool:
-        """Return whether a choice of modes keeps the capacities and has all its links."""
+        """Return whether modes keep groups together and capacities, and have all their links."""
+        for group in self.groups:
+            if len({self.device[task][modes[task]] for task in group}) > 1:
+                return False
         if any(self.crossbars_used(modes, d) > c for d, c in self.capacities.items()):
             return False
         if self.is_complete:
@@ -123,7 +161,7 @@ def prepare(problem: Problem) -> Instance:
     """Validate a problem and build its tables.
 
     Raises:
-        InfeasibleError: a task has no mode.
+        InfeasibleError: a task has no mode, or a group of tasks no device in common.
         ProblemError: positions out of range, negative sizes or times, two links for one pair of
             devices, a device named twice by one task, or a cycle.
     """
@@ -155,6 +193,7 @@ def prepare(problem: Problem) -> Instance:
         send=_send_times(problem, link_of),
         inputs=tuple(map(tuple, inputs)),
         outputs=tuple(map(tuple, outputs)),
+        groups=merged(problem),
         order=_topological(problem),
     )
 

@@ -39,7 +39,7 @@ class Rows:
     def add(
         self, terms: dict[int, int], low: int, *, is_equal: bool = False, is_time: bool = False
     ) -> None:
-        """Add a row; a time row holds times with coefficient 1 and shares with times as factor."""
+        """Add a row; a time row holds times with plain factors and shares with times as factor."""
         if is_time:
             self.time_rows.add(len(self.terms))
         self.terms.append(terms)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ortools.sat.python import cp_model
 
@@ -23,8 +24,9 @@ class _Origin:
 class ScheduleModel:
     """Variables and constraints of one scope.
 
-    Constraint families: one mode per free task; rows (devices, matrices) and links carry one item
-    at a time; readers wait for their values; matrices fit; tails end by the makespan.
+    Constraint families: one mode per free task; groups share a device; rows (devices, matrices) and
+    links carry one item at a time, or as many as they have units; readers wait for their values;
+    matrices fit; tails end by the makespan.
     """
 
     def __init__(self, instance: Instance, scope: Scope, horizon: int) -> None:
@@ -44,6 +46,7 @@ class ScheduleModel:
             self._add_task(task)
         for v in self._touched_values():
             self._add_value(v)
+        self._add_groups()
         self._add_exclusion()
         self._add_capacities()
 
@@ -60,10 +63,12 @@ class ScheduleModel:
             row = instance.resource[task][mode]
             span = model.new_optional_fixed_size_interval_var(start, duration[mode], lit, "")
             self._rows[row].append(span)
-            if scope.row_ready.get(row):
-                model.add(start >= scope.row_ready[row]).only_enforce_if(lit)
-            if row in scope.row_tail:
-                late = start + duration[mode] + scope.row_tail[row]
+            is_unary = instance.units[row] == 1
+            ready = scope.row_ready.get(row, 0) if is_unary else scope.origin
+            if ready:
+                model.add(start >= ready).only_enforce_if(lit)
+            if is_unary and (row, 0) in scope.row_tail:
+                late = start + duration[mode] + scope.row_tail[row, 0]
                 model.add(late <= self.makespan).only_enforce_if(lit)
         self.start[task], self.end[task], self.chosen[task] = start, end, lits
 
@@ -168,14 +173,41 @@ class ScheduleModel:
         self.sent[v, origin.device, device] = sent
         self.sent_at[v, origin.device, device] = begin
 
+    def _add_groups(self) -> None:
+        """Give the free tasks of each group one device."""
+        for group in self.instance.groups:
+            free = [self._on_devices(task) for task in group if task in self.chosen]
+            for first, other in pairwise(free):
+                for device in sorted(first.keys() | other.keys()):
+                    self.model.add(sum(first.get(device, ())) == sum(other.get(device, ())))
+
+    def _on_devices(self, task: int) -> dict[int, list[cp_model.IntVar]]:
+        found: dict[int, list[cp_model.IntVar]] = defaultdict(list)
+        for mode, lit in self.chosen[task].items():
+            found[self.instance.device[task][mode]].append(lit)
+        return found
+
     def _add_exclusion(self) -> None:
-        """Let every row and link carry one item at a time."""
-        for spans in self._rows.values():
-            self.model.add_no_overlap(spans)
+        """Let every row and link carry one item at a time, or as many as it has units."""
+        for row, spans in self._rows.items():
+            if self.instance.units[row] == 1:
+                self.model.add_no_overlap(spans)
+            else:
+                held = [*spans, *self._held_units(row)]
+                self.model.add_cumulative(held, [1] * len(held), self.instance.units[row])
         for pair, spans in self._wires.items():
             fixed = self.scope.wire_busy.get(pair, ())
             held = [self.model.new_fixed_size_interval_var(a, b - a, "") for a, b in fixed]
             self.model.add_no_overlap(spans + held)
+
+    def _held_units(self, row: int) -> Iterable[cp_model.IntervalVar]:
+        """Yield when the surroundings hold a unit: early tasks first, late ones up to the end."""
+        for begin, end in self.scope.row_busy.get(row, ()):
+            yield self.model.new_fixed_size_interval_var(begin, end - begin, "")
+        for unit in range(self.instance.units[row]):
+            tail = self.scope.row_tail.get((row, unit))
+            if tail:
+                yield self.model.new_fixed_size_interval_var(self.makespan - tail, tail, "")
 
     def _add_capacities(self) -> None:
         """Keep the crossbars of the distinct matrices used on a device within its capacity."""

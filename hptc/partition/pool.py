@@ -25,7 +25,9 @@ def is_pool(instance: Instance, objective: Objective) -> bool:
     if objective is not Objective.LATENCY or not instance.is_complete:
         return False
     devices = instance.problem.devices
-    if any(device.capacity_crossbars is not None for device in devices):
+    if instance.groups or any(
+        device.capacity_crossbars is not None or device.count > 1 for device in devices
+    ):
         return False
     for task, durations in enumerate(instance.duration):
         if not durations[0] and instance.inputs[task] and instance.outputs[task]:

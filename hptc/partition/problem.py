@@ -33,6 +33,9 @@ class Device:
     different matrices at the same time, all matrices used there within the capacity."""
     static_power_pj_per_ns: float = 0.0
     """Charged over the whole step for a device that runs at least one task."""
+    count: int = 1
+    """Identical units of a device that is not spatial; a task takes one of them (of several units,
+    none if it takes no time)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +93,15 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Tasks to place, order and connect."""
+    """Tasks to place, order and connect. A placement is forbidden by leaving out its mode."""
 
     devices: tuple[Device, ...]
     links: tuple[Link, ...]
     tasks: tuple[Task, ...]
     values: tuple[Value, ...]
     matrices: tuple[Matrix, ...] = ()
+    together: tuple[tuple[int, ...], ...] = ()
+    """Groups of tasks that have to share a device."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ y (value sent over a link), h (matrix held), s (start of a task) and the makespa
 
 - each task takes one mode, and the edges agree with the modes of both ends;
 - a value is sent over a link at least as much as any of its edges uses it;
-- every device, matrix and link is busy no longer than T;
+- every device, matrix and link is busy no longer than T, several units no longer than T each;
+- the tasks of a group take each device to the same share;
 - a reader starts after its source's time and their transfer; every task ends by T;
 - held matrices keep the capacity.
 
@@ -65,6 +66,7 @@ def relaxation(instance: Instance, horizon: int, *, has_values: bool = True) -> 
         rows.add(dict.fromkeys(lits, 1), 1, is_equal=True)
     built = Relaxation(rows, chosen, start, makespan, {})
     _add_loads(instance, built)
+    _add_groups(instance, built)
     _add_capacities(instance, built)
     for task, lits in enumerate(chosen):
         last = {makespan: 1, start[task]: -1}
@@ -79,13 +81,29 @@ def relaxation(instance: Instance, horizon: int, *, has_values: bool = True) -> 
 
 
 def _add_loads(instance: Instance, built: Relaxation) -> None:
-    """Every row of tasks is busy no longer than the makespan."""
+    """Every unit of a row of tasks is busy no longer than the makespan."""
     loads: dict[int, dict[int, int]] = defaultdict(dict)
     for task, lits in enumerate(built.chosen):
         for mode, lit in enumerate(lits):
             loads[instance.resource[task][mode]][lit] = -instance.duration[task][mode]
-    for load in loads.values():
-        built.rows.add({built.makespan: 1} | load, 0, is_time=True)
+    for row, load in loads.items():
+        built.rows.add({built.makespan: instance.units[row]} | load, 0, is_time=True)
+
+
+def _add_groups(instance: Instance, built: Relaxation) -> None:
+    """The tasks of a group are on every device together."""
+    for first, *others in instance.groups:
+        for device in {d for task in (first, *others) for d in instance.device[task]}:
+            here = _on_device(instance, built, first, device)
+            for other in others:
+                there = _on_device(instance, built, other, device)
+                row = dict.fromkeys(here, 1) | dict.fromkeys(there, -1)
+                built.rows.add(row, 0, is_equal=True)
+
+
+def _on_device(instance: Instance, built: Relaxation, task: int, device: int) -> list[int]:
+    pairs = zip(built.chosen[task], instance.device[task], strict=True)
+    return [lit for lit, place in pairs if place == device]
 
 
 def _add_capacities(instance: Instance, built: Relaxation) -> None:

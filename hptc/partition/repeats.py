@@ -99,7 +99,10 @@ def shrink(instance: Instance, repeats: Repeats) -> Shrunk:
         for (v, source, size), found in readers.items()
     )
     tasks = tuple(problem.tasks[task] for task in position)
-    smaller = Problem(problem.devices, problem.links, tasks, values, problem.matrices)
+    groups = tuple(
+        tuple(position[task] for task in group if task in position) for group in problem.together
+    )
+    smaller = Problem(problem.devices, problem.links, tasks, values, problem.matrices, groups)
     return Shrunk(smaller, position, repeats)
 
 

@@ -106,7 +106,7 @@ def rounded(instance: Instance, relaxed: Relaxation, values: Sequence[float]) ->
     start = [values[variable] for variable in relaxed.start]
     order = legal_order(instance, start)
     largest = [max(range(len(row)), key=row.__getitem__) for row in shares]
-    choices = [largest]
+    choices = [instance.settled(largest)]
     for floor in (FLOOR, -1.0):
         allowed = [[m for m, share in enumerate(row) if share > floor] for row in shares]
         horizon = relaxed.rows.upper[relaxed.makespan]

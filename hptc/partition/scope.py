@@ -5,6 +5,7 @@ the order of start: earlier items keep their times, later ones keep device and s
 shift. The latter act through tails: the longest path in ns from an item to the end of the step.
 """
 
+import heapq
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,8 +29,11 @@ class Scope:
     arrival: Mapping[tuple[int, int, int], int] = field(default_factory=dict)
     """(value, source device, destination): arrival by a transfer that stays in place."""
     row_ready: Mapping[int, int] = field(default_factory=dict)
+    row_busy: Mapping[int, Sequence[tuple[int, int]]] = field(default_factory=dict)
+    """Of rows with several units: what still runs at the origin. Free tasks start from there on."""
     wire_busy: Mapping[int, Sequence[tuple[int, int]]] = field(default_factory=dict)
-    row_tail: Mapping[int, int] = field(default_factory=dict)
+    row_tail: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    """(row, unit): longest path from the first later task there."""
     wire_tail: Mapping[int, int] = field(default_factory=dict)
     read_tail: Mapping[tuple[int, int], int] = field(default_factory=dict)
     """(value, device): longest path from the later readers there."""
@@ -39,7 +43,7 @@ class Scope:
 
 def whole(instance: Instance) -> Scope:
     """Return the scope that frees every task."""
-    return Scope({t: tuple(range(len(row))) for t, row in enumerate(instance.device)})
+    return Scope(dict(enumerate(instance.options)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +104,13 @@ def window(instance: Instance, schedule: Schedule, free: Sequence[int], parts: S
         if done > parts.origin:
             busy[source * count + device].append((begin, done))
     row_ready: dict[int, int] = defaultdict(int)
+    row_busy: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for task in parts.early:
-        row = instance.resource[task][schedule.modes[task]]
-        row_ready[row] = max(row_ready[row], schedule.end[task])
+        row, done = instance.resource[task][schedule.modes[task]], schedule.end[task]
+        if instance.units[row] == 1:
+            row_ready[row] = max(row_ready[row], done)
+        elif done > parts.origin:
+            row_busy[row].append((schedule.start[task], done))
     made = {task: schedule.end[task] for task in parts.early}
     return Scope(
         options={t: _options(instance, schedule, t, parts) for t in free},
@@ -111,6 +119,7 @@ def window(instance: Instance, schedule: Schedule, free: Sequence[int], parts: S
         made=made,
         arrival=arrival,
         row_ready=row_ready,
+        row_busy=row_busy,
         wire_busy=busy,
         row_tail=tails.row,
         wire_tail=tails.wire,
@@ -126,7 +135,8 @@ def _at(instance: Instance, schedule: Schedule, task: int) -> int:
 def _options(instance: Instance, schedule: Schedule, task: int, parts: Split) -> tuple[int, ...]:
     """Return the modes a free task may take.
 
-    The source of a carried value that early tasks read may only stay, or move to their device.
+    The source of a carried value that early tasks read may only stay, or move to their device; a
+    task stays on the device of those of its group that are not free.
     """
     values = instance.problem.values
     homes = {
@@ -136,11 +146,16 @@ def _options(instance: Instance, schedule: Schedule, task: int, parts: Split) ->
         for reader in values[v].readers
         if reader in parts.early
     }
+    homes |= {
+        _at(instance, schedule, mate)
+        for mate in instance.mates.get(task, ())
+        if mate in parts.early or mate in parts.late
+    }
     stay = schedule.modes[task]
     return tuple(
         mode
-        for mode, device in enumerate(instance.device[task])
-        if mode == stay or homes <= {device}
+        for mode in instance.options[task]
+        if mode == stay or homes <= {instance.device[task][mode]}
     )
 
 
@@ -149,10 +164,11 @@ class _Tails:
 
     def __init__(self, instance: Instance, schedule: Schedule, parts: Split) -> None:
         self.instance, self.schedule, self.parts = instance, schedule, parts
-        self.row: dict[int, int] = {}
+        self.row: dict[tuple[int, int], int] = {}
         self.wire: dict[int, int] = {}
         self.read: dict[tuple[int, int], int] = {}
         self._sent: dict[tuple[int, int], int] = {}
+        self._unit = _dealt(instance, schedule, parts.late)
         for task, v, device in self._backwards():
             if v < 0:
                 self._pass_task(task)
@@ -168,7 +184,7 @@ class _Tails:
         """Return the makespan in ns that early items and tails impose without the window."""
         instance, values = self.instance, self.instance.problem.values
         found = [max(made.values(), default=0)]
-        found += [ready + self.row.get(row, 0) for row, ready in row_ready.items()]
+        found += [ready + self.row.get((row, 0), 0) for row, ready in row_ready.items()]
         for (v, source, device), done in arrival.items():
             pair = source * instance.devices + device
             found.append(done + self.wire.get(pair, 0))
@@ -205,15 +221,18 @@ class _Tails:
         instance, values = self.instance, self.instance.problem.values
         mode = self.schedule.modes[task]
         device, row = instance.device[task][mode], instance.resource[task][mode]
-        tail = self.row.get(row, 0)
+        length, unit = instance.duration[task][mode], self._unit.get(task, 0)
+        needs_unit = bool(length) or instance.units[row] == 1
+        tail = self.row.get((row, unit), 0) if needs_unit else 0
         for v in instance.outputs[task]:
             if not values[v].carried:
                 for reader in values[v].readers:
                     there = _at(instance, self.schedule, reader)
                     path = self.read if there == device else self._sent
                     tail = max(tail, path[v, there])
-        tail += instance.duration[task][mode]
-        self.row[row] = tail
+        tail += length
+        if needs_unit:
+            self.row[row, unit] = tail
         for v in instance.inputs[task]:
             self.read[v, device] = max(self.read.get((v, device), 0), tail)
 
@@ -221,3 +240,16 @@ class _Tails:
         pair = _at(self.instance, self.schedule, src) * self.instance.devices + device
         tail = max(self.wire.get(pair, 0), self.read[v, device]) + self.instance.send[v][pair]
         self._sent[v, device] = self.wire[pair] = tail
+
+
+def _dealt(instance: Instance, schedule: Schedule, late: frozenset[int]) -> dict[int, int]:
+    """Return the unit of each later task that takes time on a row of several units."""
+    free: dict[int, list[tuple[int, int]]] = {}
+    found = {}
+    for task in sorted(late, key=lambda t: (schedule.start[t], schedule.end[t])):
+        mode = schedule.modes[task]
+        row = instance.resource[task][mode]
+        if instance.units[row] > 1 and instance.duration[task][mode]:
+            heap = free.setdefault(row, [(0, unit) for unit in range(instance.units[row])])
+            _, found[task] = heapq.heapreplace(heap, (schedule.end[task], heap[0][1]))
+    return found

@@ -172,7 +172,7 @@ def _plant_repeats(search: Incumbent) -> None:
     if fits(part, search.objective):
         _plant(few)
         improve(few, limits.time_s, between=lambda: None)
-        for modes in smaller.spread(few.schedule.modes):
+        for modes in map(instance.settled, smaller.spread(few.schedule.modes)):
             if instance.admits(modes):
                 search.offer(decode_by_rank(instance, modes), "repeats")
 

@@ -22,6 +22,7 @@ def validate(problem: Problem) -> None:
                 hint="Add a device that supports the operation to the target.",
             )
     _check_positions(problem)
+    _check_groups(problem)
     _check_sizes(problem)
 
 
@@ -51,6 +52,13 @@ def _check_positions(problem: Problem) -> None:
             raise invalid("links", f"devices below {len(devices)}", (link.src, link.dst))
 
 
+def _check_groups(problem: Problem) -> None:
+    for group in problem.together:
+        for task in group:
+            if task not in range(len(problem.tasks)):
+                raise invalid("together", f"tasks below {len(problem.tasks)}", task)
+
+
 def _check_sizes(problem: Problem) -> None:
     for task in problem.tasks:
         if any(mode.duration_ns < 0 or mode.energy_pj < 0 for mode in task.modes):
@@ -65,3 +73,6 @@ def _check_sizes(problem: Problem) -> None:
     for device in problem.devices:
         if not 0 <= device.static_power_pj_per_ns < math.inf:
             raise invalid(f"device {device.name!r}", "a finite static power of at least 0", device)
+        if device.count < 1 or (device.count > 1 and device.capacity_crossbars is not None):
+            wanted = "one unit or more, and just one of a device with crossbars"
+            raise invalid(f"device {device.name!r}", wanted, device.count)
