@@ -120,8 +120,11 @@ def _climb(search: Incumbent) -> None:
         return
     relaxed = Relaxing(search)
     _plant_repeats(search)
+    if not is_small:
+        relaxed.collect(search.clock.left_s)
+        return
     relaxed.collect(LP_SHARE * search.clock.limits.time_s - search.clock.elapsed_s)
-    if search.is_done or not is_small:
+    if search.is_done:
         return
     if instance.tasks <= EXACT_TASKS:
         _prove(search, prove)
