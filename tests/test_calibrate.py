@@ -107,7 +107,9 @@ def test_a_processor_becomes_a_target(tmp_path: Path) -> None:
     numbers = {key for key, value in own.items() if isinstance(value, int | float)}
     assert numbers <= own["sources"].keys()
     assert own["tdp_w"] == 65.0
-    assert "latency_products_fp32" in own["validation"]
+    told = own["validation"]["latency_products_fp32"]
+    assert told.startswith("product fp32")
+    assert "; batched product fp32" in told
     assert "parameters of a GPU" in tomllib.loads(path.read_text())["description"]
 
     code, output = calibrate("--device", "cpu", "--tdp-w", "65", "-o", str(path))

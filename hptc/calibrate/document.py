@@ -42,7 +42,12 @@ def document(
         sources.update(dict.fromkeys(fit.values, f"{_error(fit)}; {heading.stamp}"))
     device = {**values, "sources": sources}
     if fits:
-        device["validation"] = {fit.stage.figure: f"{_error(fit)}; {heading.stamp}" for fit in fits}
+        device["validation"] = {
+            figure: "; ".join(
+                [*(_error(fit) for fit in fits if fit.stage.figure == figure), heading.stamp]
+            )
+            for figure in dict.fromkeys(fit.stage.figure for fit in fits)
+        }
     return tomli_w.dumps(
         {
             "schema_version": 1,

@@ -60,9 +60,8 @@ def products(precision: Precision, sizes: Sizes) -> tuple[Probe, ...]:
             f"batch %a : {dtype}[{count},{m},{k}]", f"batch %b : {dtype}[{count},{k},{n}]",
             f"%y : {dtype}[{count},{m},{n}] = aten.bmm.default(%a, %b)",
         )
-        for count, (m, k, n) in product(
-            (8, 48), ((edge // 8, 64, edge // 8), (edge // 8, edge // 8, 64), (edge // 4, 64, 64))
-        )
+        for count, length, width in product((8, 20, 48), (edge // 8, edge // 4), (64, 128))
+        for m, k, n in ((length, width, length), (length, length, width))  # as attention has them
     ]  # fmt: skip
     return (*single, *batched)
 

@@ -19,10 +19,10 @@ def calibrate_device(
         str, typer.Option(help="cuda, or cpu: a processor described like a GPU.")
     ] = "cuda",
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="File to write [default: NAME.toml].")
+        Path | None, typer.Option("-o", "--output", help="File to write (default: NAME.toml).")
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="Of the target [default: after the device].")
+        str | None, typer.Option(help="Of the target (default: after the device).")
     ] = None,
     tdp_w: Annotated[
         float | None,
