@@ -75,6 +75,8 @@ def test_rows_that_are_no_step_of_one_gpu_are_left_out(tmp_path: Path) -> None:
         "NVIDIA_H100_80GB_HBM3,bert_large-inf-512-8-fusion,65.0,65.0,0,80.9,",
         "NVIDIA_H100_80GB_HBM3,bert_large-train-512-8-dp4,65.0,0,0,80.9,",
         "NVIDIA_H100_80GB_HBM3,own_model-train-512-8,65.0,0,0,80.9,",
+        "NVIDIA_H100_80GB_HBM3,bert_large-train-512-x,65.0,0,0,80.9,",
+        "NVIDIA_H100_80GB_HBM3,bert_large,65.0,0,0,80.9,",
         "Some_Other_GPU,bert_large-inf-512-8,65.0,65.0,0,80.9,",
     )
     (tmp_path / "gpu_model_e2e.csv").write_text(HEADER + "\n".join(rows) + "\n")

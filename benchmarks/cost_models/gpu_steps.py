@@ -76,8 +76,12 @@ class Case:
     @property
     def is_known(self) -> bool:
         """One GPU, kernels as torch chooses them, and a model that is described here."""
-        known = self.parts[0] in MODELS and self.row["device"] in TARGETS
-        return known and len(self.parts) == 4  # noqa: PLR2004
+        name, *rest = self.parts
+        known = name in MODELS and self.row["device"] in TARGETS
+        match rest:
+            case ["train" | "inf", length, batch]:
+                return known and length.isdecimal() and batch.isdecimal()
+        return False
 
     def measured_ns(self, column: str) -> float:
         return float(self.row[f"{column}_ms"] or 0) * NS_PER_MS
