@@ -13,6 +13,7 @@ from cost_models.systolic.params import SystolicParams
 from cost_models.work import OpWork
 from hptc.ir.families import Family, base_name
 from hptc.ir.graph import Ref
+from hptc.ir.rows import Rows
 
 _BY_NUMBER = frozenset({"div", "floor_divide", "fmod", "remainder"})
 """Divisions, which are products where the divisor is a number."""
@@ -69,11 +70,13 @@ def vector_work(op: OpWork, params: SystolicParams) -> VectorWork:
         return VectorWork(ceil(lane_cycles / params.lanes), arithmetic, specials, 1, 1)
     if op.rows is None or not op.rows.bytes:
         rows = max(1, op.elements)
-        cycles = _row_cycles(rows, max(1, op.flops // rows), sums, lane_cycles, params)
+        shape = Rows(rows, max(1, op.flops // rows), params.word_bytes)
+        cycles = _row_cycles(shape, sums, lane_cycles, params)
         return VectorWork(cycles, arithmetic, specials, 1, 1)
     held = params.buffers.half.ifmap * params.word_bytes // (op.rows.length * op.rows.item_bytes)
     fewest = -(-params.vector_lanes // max(1, held))
-    cycles = _row_cycles(op.rows.count, op.rows.length, sums, lane_cycles, params, fewest)
+    alone = _row_specials(op) // op.rows.count * (params.special_function_lane_cycles - 1)
+    cycles = _row_cycles(op.rows, sums, lane_cycles, params, fewest, alone)
     passes = sums + 1
     return VectorWork(cycles, arithmetic, specials, passes, 1 if held else passes)
 
@@ -87,27 +90,36 @@ def _specials(op: OpWork) -> int:
     if (name in _BY_NUMBER and not isinstance(by[0], Ref)) or (name == "pow" and by[0] in (2, 3)):
         return 0
     elements = op.flops if op.family is Family.REDUCTION else op.elements
-    of_rows = op.rows.count if op.rows and op.family in _FAMILY_SUMS else 0
-    return _SPECIAL.get(name, 0) * elements + (0 if "backward" in name else of_rows)
+    return _SPECIAL.get(name, 0) * elements + _row_specials(op)
+
+
+def _row_specials(op: OpWork) -> int:
+    """Special functions that are done once a row."""
+    is_forward = "backward" not in base_name(op.op.kind)
+    return op.rows.count if op.rows and op.family in _FAMILY_SUMS and is_forward else 0
 
 
 def _row_cycles(
-    rows: int,
-    length: int,
+    rows: Rows,
     sums: int,
     lane_cycles: float,
     params: SystolicParams,
     fewest: int = 1,
+    alone: float = 0.0,
 ) -> int:
     """Cycles to reduce rows, with as many lanes a row as is fastest, but no fewer than `fewest`.
 
     Few lanes a row leave few steps in which they add up their parts; many of them keep the lanes
-    busy when rows are few, and fill the buffers with few rows at once.
+    busy when rows are few, and fill the buffers with few rows at once. The lanes of a row share its
+    lane cycles, but for those that one of them does `alone`.
     """
-    each = lane_cycles / (rows * length)
+    each = (lane_cycles - rows.count * alone) / (rows.count * rows.length)
     lanes_a_row = [1 << power for power in range(params.lanes.bit_length())]
     return min(
-        ceil(-(-rows // (params.lanes // lanes)) * (-(-length // lanes) * each + sums * steps))
+        ceil(
+            -(-rows.count // (params.lanes // lanes))
+            * (-(-rows.length // lanes) * each + alone + sums * steps)
+        )
         for steps, lanes in enumerate(lanes_a_row)
         if lanes >= fewest or lanes == lanes_a_row[-1]
     )
