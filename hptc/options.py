@@ -16,8 +16,8 @@ from hptc.frontend.loss_function import CUSTOM, OwnLoss
 from hptc.frontend.losses import Loss, LossFunction, loss_text, parse_loss
 from hptc.frontend.optimizers import Optimizer, optimizer_text, parse_optimizer
 from hptc.ir.graph import Phase
+from hptc.partition.goal import Objective, parse_objective
 from hptc.partition.limits import Limits
-from hptc.partition.problem import Objective
 
 Choice = TypeVar("Choice", bound=Enum)
 
@@ -61,7 +61,7 @@ class Options:
             "train": self.selection.train,
             "frozen": self.selection.frozen,
             "shape": dict(self.dimensions),
-            "objective": self.objective.value,
+            **self.objective.to_json(),
             "time_limit_s": self.time_limit_s,
             "gap": self.gap,
             "seed": self.seed,
@@ -86,6 +86,8 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
     frozen: str | None = None,
     shape: Mapping[str, int] | None = None,
     objective: str = "latency",
+    latency_limit_ns: int | None = None,
+    energy_limit_nj: float | None = None,
     time_limit_s: float = 10.0,
     gap: float = 0.0,
     seed: int = 0,
@@ -117,7 +119,9 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
         output=output,
         selection=Selection(train, frozen),
         dimensions=dict(shape or {}),
-        objective=_choice("--objective", Objective, objective),
+        objective=parse_objective(
+            objective, latency_limit_ns=latency_limit_ns, energy_limit_nj=energy_limit_nj
+        ),
         time_limit_s=limits.time_s,
         gap=limits.gap,
         seed=limits.seed,

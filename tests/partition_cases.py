@@ -78,7 +78,28 @@ def _groups(draw: st.DrawFn, tasks: Sequence[Task]) -> tuple[tuple[int, ...], ..
 
 def brute_force(problem: Problem) -> tuple[float, float]:
     """Return the least makespan in ns and the least energy in pJ (infinite if infeasible)."""
-    best_time = best_energy = math.inf
+    steps = brute_steps(problem)
+    return (
+        min((time for time, _ in steps), default=math.inf),
+        min((energy for _, energy in steps), default=math.inf),
+    )
+
+
+def brute_front(problem: Problem) -> list[tuple[int, float]]:
+    """Return every (makespan in ns, energy in pJ) that no other step beats in both."""
+    front: list[tuple[int, float]] = []
+    for time, energy in sorted(brute_steps(problem)):
+        if not front or energy < front[-1][1] - 1e-9:
+            front.append((time, energy))
+    return front
+
+
+def brute_steps(problem: Problem) -> set[tuple[int, float]]:
+    """Return the shortest makespan in ns, and its energy in pJ, for all choices of modes.
+
+    The shortest is also the most frugal of a choice.
+    """
+    found = set()
     for modes in product(*(task.modes for task in problem.tasks)):
         if any(len({modes[task].device for task in group}) > 1 for group in problem.together):
             continue
@@ -100,9 +121,8 @@ def brute_force(problem: Problem) -> tuple[float, float]:
         power = sum(
             problem.devices[d].static_power_pj_per_ns for d in {mode.device for mode in modes}
         )
-        best_time = min(best_time, time)
-        best_energy = min(best_energy, moved + power * time)
-    return best_time, best_energy
+        found.add((time, moved + power * time))
+    return found
 
 
 def _events(problem: Problem, modes: tuple[Mode, ...]) -> list[dict[str, Any]] | None:
@@ -143,12 +163,12 @@ def _events(problem: Problem, modes: tuple[Mode, ...]) -> list[dict[str, Any]] |
     return events
 
 
-def _shortest(events: list[dict[str, Any]], problem: Problem) -> float:
+def _shortest(events: list[dict[str, Any]], problem: Problem) -> int:
     """Return the least makespan over all sequences of events, each started when it can be.
 
     `free` holds when each unit of a row is free; what takes no time needs none of several.
     """
-    best = math.inf
+    best: int = sum(event["length"] for event in events) + 1
     idle = {
         row: (0,) * (problem.devices[row[1]].count if row[0] == "device" else 1)
         for row in {event["row"] for event in events}

@@ -1,24 +1,29 @@
 """The whole problem in one CP-SAT model: optimal for small graphs, a bound for larger ones."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from hptc.partition.cpsat import run
 from hptc.partition.decode import Schedule, retime
+from hptc.partition.goal import Measure, Objective
 from hptc.partition.model import ScheduleModel
 from hptc.partition.objective import (
     ENERGY_SCALE,
     chosen_static_energy,
     dynamic_energy,
-    latest_end,
+    longest,
+    most_energy,
+    priced_time,
 )
-from hptc.partition.problem import Objective
 from hptc.partition.scope import whole
 from hptc.partition.search import Incumbent
+from hptc.units import PJ_PER_NJ
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A schedule (None if none better was found) and a bound on the objective (ns or pJ)."""
+    """A schedule (None if none better was found) and a bound on the objective in its unit."""
 
     schedule: Schedule | None
     bound: float
@@ -31,13 +36,47 @@ def prove(search: Incumbent, time_s: float, workers: int) -> Proof:
 
     The problem has to be small enough for CP-SAT (`objective.fits`).
     """
-    instance, objective, hint = search.instance, search.objective, search.schedule
-    horizon = hint.makespan if objective is Objective.LATENCY else latest_end(instance)
-    built = ScheduleModel(instance, whole(instance), horizon)
+    if search.objective.measure is Measure.EDP:
+        return _prove_product(search, time_s, workers)
+    return _prove_sum(search, search.objective, time_s, workers)
+
+
+def _prove_product(search: Incumbent, time_s: float, workers: int) -> Proof:
+    """Walk from the slowest schedules to the fastest, a bound on the energy at each latency.
+
+    If no schedule that takes at most `top` takes less energy than `floor`, then none between
+    value / floor and `top` has a lesser product than the best one: what is faster comes next.
+    """
+    clock = search.clock
+    until_s = clock.elapsed_s + time_s
+    top = longest(search.instance, search.objective, search.schedule.makespan)
+    while top >= search.bound_ns:
+        goal = replace(search.objective, measure=Measure.ENERGY, latency_limit_ns=top)
+        found = _prove_sum(search, goal, until_s - clock.elapsed_s, workers)
+        if found.schedule is not None:
+            search.offer(found.schedule, "exact")
+        if found.bound == math.inf:
+            break
+        reach = top
+        if found.bound > 0:
+            reach = math.ceil(Fraction(search.value) / Fraction(found.bound)) - 1
+        if reach >= top or found.was_interrupted:
+            return replace(found, bound=search.bound_ns * found.bound, is_optimal=False)
+        top = reach
+    return Proof(None, search.value, is_optimal=True, was_interrupted=False)
+
+
+def _prove_sum(search: Incumbent, objective: Objective, time_s: float, workers: int) -> Proof:
+    """Search for the least of an objective that is no product; its bound is infinite if none is."""
+    instance, hint = search.instance, search.schedule
+    built = ScheduleModel(instance, whole(instance), longest(instance, objective, hint.makespan))
     built.model.add(built.makespan >= search.bound_ns)
     scale = _minimise(built, objective)
     built.hint(hint)
-    done = run(built.model, search.clock, time_s, workers=workers, report=search.reporter(scale))
+    report = search.reporter(scale) if objective == search.objective else None
+    done = run(built.model, search.clock, time_s, workers=workers, report=report)
+    if done.is_proven and not done.found:
+        return Proof(None, math.inf, is_optimal=False, was_interrupted=done.was_interrupted)
     schedule = None
     if done.found:
         modes, starts, sends = built.read(done.solver)
@@ -55,10 +94,19 @@ def prove(search: Incumbent, time_s: float, workers: int) -> Proof:
     return Proof(schedule, bound, is_optimal, done.was_interrupted)
 
 
-def _minimise(built: ScheduleModel, objective: Objective) -> int:
-    """Set the objective and return how many of its units make one ns or pJ."""
-    if objective is Objective.LATENCY:
+def _minimise(built: ScheduleModel, objective: Objective) -> float:
+    """Set limit and objective; return how many of its units make one of the measure's."""
+    if objective.is_makespan:
         built.model.minimize(built.makespan)
         return 1
-    built.model.minimize(dynamic_energy(built) + chosen_static_energy(built))
+    energy = dynamic_energy(built) + chosen_static_energy(built)
+    most = most_energy(objective)
+    if most is not None:
+        built.model.add(energy <= most)
+    if objective.measure is Measure.LATENCY:
+        built.model.minimize(built.makespan)
+        return 1
+    built.model.minimize(energy + priced_time(built, objective.price(1.0, 0.0)))
+    if objective.measure is Measure.WEIGHTED:
+        return ENERGY_SCALE * PJ_PER_NJ / objective.energy_weight
     return ENERGY_SCALE

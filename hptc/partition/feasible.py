@@ -12,10 +12,10 @@ from ortools.sat.python import cp_model
 
 from hptc.errors import InfeasibleError, TimeLimitError
 from hptc.partition.cpsat import run
+from hptc.partition.goal import Objective
 from hptc.partition.instance import NO_LINK, Instance
 from hptc.partition.limits import Clock
 from hptc.partition.objective import fits
-from hptc.partition.problem import Objective
 
 SEARCH_SHARE = 0.2
 """Share of the time limit spent on good modes once some are known to exist."""

@@ -2,13 +2,23 @@
 
 import random
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 
 from hptc.partition.cpsat import run
 from hptc.partition.decode import Schedule, decode, decode_by_rank, legal_order, retime
+from hptc.partition.goal import Measure
 from hptc.partition.instance import Instance
 from hptc.partition.model import ScheduleModel
-from hptc.partition.objective import dynamic_energy, static_energy
-from hptc.partition.problem import Objective
+from hptc.partition.objective import (
+    ENERGY_SCALE,
+    dynamic_energy,
+    dynamic_energy_of,
+    largest_price,
+    longest,
+    priced_time,
+    static_energy,
+    static_power,
+)
 from hptc.partition.repeats import Repeats, find_repeats
 from hptc.partition.scope import Scope, Split, split, window
 from hptc.partition.search import Incumbent
@@ -42,9 +52,10 @@ def improve(search: Incumbent, until_s: float, between: Callable[[], None]) -> N
             if search.is_done or search.clock.elapsed_s >= until_s:
                 return
             between()
-            known = search.schedule
+            known, value = search.schedule, search.value
             outcome = _improve_window(search, first, int(size), time_s, until_s)
-            _echo(search, repeats, known)
+            if search.value < value:
+                _echo(search, repeats, known)
             if outcome is not None:
                 size *= GROWTH if outcome else 1 / GROWTH
                 size = min(max(size, SMALLEST), LARGEST)
@@ -55,8 +66,6 @@ def improve(search: Incumbent, until_s: float, between: Callable[[], None]) -> N
 def _echo(search: Incumbent, repeats: Repeats, known: Schedule) -> None:
     """Where a window moved tasks for the better, move all that are alike, and see."""
     instance, found = search.instance, search.schedule
-    if search.measure(found) >= search.measure(known):
-        return
     modes = instance.settled(repeats.echoed(known.modes, found.modes))
     if modes != list(found.modes) and instance.admits(modes):
         search.offer(decode(instance, modes, legal_order(instance, found.start)), "echo")
@@ -83,11 +92,10 @@ def _improve_window(
     free, early = order[first : first + size], order[:first]
     parts = split(instance, schedule, free, early)
     scope = window(instance, schedule, free, parts)
-    is_latency = search.objective is Objective.LATENCY
-    if is_latency and scope.floor >= schedule.makespan:
+    horizon = longest(instance, search.objective, schedule.makespan)
+    if search.objective.measure is Measure.LATENCY and scope.floor >= horizon:
         return None
-    horizon = schedule.makespan if is_latency else 2 * schedule.makespan
-    built = ScheduleModel(instance, scope, horizon)
+    built = ScheduleModel(instance, scope, min(horizon, 2 * schedule.makespan))
     _minimise(search, built)
     built.hint(schedule)
     left_s = until_s - search.clock.elapsed_s
@@ -95,7 +103,7 @@ def _improve_window(
     done = run(built.model, search.clock, min(SLACK * time_s, left_s), effort=effort)
     if done.found:
         better = _merge(instance, schedule, parts, scope, built.read(done.solver))
-        search.replace(better, "window")
+        search.offer(better, "window", take_equal=True)
         again = decode(instance, better.modes, legal_order(instance, better.start))
         search.offer(again, "window")
     if done.was_interrupted:
@@ -104,17 +112,38 @@ def _improve_window(
 
 
 def _minimise(search: Incumbent, built: ScheduleModel) -> None:
-    """Set the objective; for energy, the devices powered now stay the only ones."""
-    if search.objective is Objective.LATENCY:
+    """Set the objective; where energies count, the devices powered now stay the only ones.
+
+    An energy limit leaves to the window what it takes now and what is left up to the limit.
+    """
+    objective, schedule = search.objective, search.schedule
+    if objective.is_makespan:
         built.model.minimize(built.makespan)
         return
-    instance, modes = search.instance, search.schedule.modes
-    powered = {instance.device[task][mode] for task, mode in enumerate(modes)}
+    powered = _keep_powered(search, built)
+    energy = dynamic_energy(built) + static_energy(built, powered)
+    if objective.energy_limit_pj is not None:
+        left = ENERGY_SCALE * (Fraction(objective.energy_limit_pj) - Fraction(search.energy_pj))
+        static = sum(static_power(search.instance, device) for device in powered)
+        now = dynamic_energy_of(built, schedule) + static * schedule.makespan
+        built.model.add(energy <= now + int(left))
+    if objective.measure is Measure.LATENCY:
+        built.model.minimize(built.makespan)
+    else:
+        price = objective.price(schedule.makespan, search.energy_pj)
+        price = min(price, largest_price(search.instance))
+        built.model.minimize(energy + priced_time(built, price))
+
+
+def _keep_powered(search: Incumbent, built: ScheduleModel) -> set[int]:
+    """Bar the devices that no task uses now; return the others."""
+    instance = search.instance
+    powered = {instance.device[task][mode] for task, mode in enumerate(search.schedule.modes)}
     for task, lits in built.chosen.items():
         for mode, lit in lits.items():
             if instance.device[task][mode] not in powered:
                 built.model.add(lit == 0)
-    built.model.minimize(dynamic_energy(built) + static_energy(built, powered))
+    return powered
 
 
 def _merge(

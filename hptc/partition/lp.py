@@ -53,6 +53,8 @@ class Optimum:
 
     values: Sequence[float]
     bound: int
+    scale: int
+    """ns"""
 
 
 class Solving:
@@ -101,7 +103,7 @@ class Solving:
         values = [0.0] * len(rows.upper)
         for variable, value in result.variable_values().items():
             values[variable.id] = value
-        return Optimum(values, dual_bound(rows, duals))
+        return Optimum(values, dual_bound(rows, duals), self._scale)
 
 
 def _cost_unit(rows: Rows, scale: int) -> float:

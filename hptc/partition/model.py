@@ -246,11 +246,15 @@ class ScheduleModel:
                 model.add_hint(lit, mode == schedule.modes[task])
         for key, sent in self.sent.items():
             v, source, device = key
-            src = self.instance.problem.values[v].src
             begin = schedule.sends.get((v, device))
-            used = begin is not None and source == self.instance.device[src][schedule.modes[src]]
+            used = begin is not None and source == self.source(v, schedule)
             model.add_hint(sent, used)
             model.add_hint(self.sent_at[key], begin if used and begin is not None else 0)
+
+    def source(self, v: int, schedule: Schedule) -> int:
+        """Return the device that makes a value in a schedule."""
+        src = self.instance.problem.values[v].src
+        return self.instance.device[src][schedule.modes[src]]
 
     def read(
         self, solver: cp_model.CpSolver

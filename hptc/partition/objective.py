@@ -1,12 +1,14 @@
-"""What CP-SAT minimises, and how its units relate to ns and pJ."""
+"""Times and energies as CP-SAT has them: what it minimises and keeps, and in which units."""
 
 from collections.abc import Collection, Sequence
+from fractions import Fraction
 
 from ortools.sat.python import cp_model
 
+from hptc.partition.decode import Schedule
+from hptc.partition.goal import Measure, Objective
 from hptc.partition.instance import Instance
 from hptc.partition.model import ScheduleModel
-from hptc.partition.problem import Objective
 
 ENERGY_SCALE = 1000
 """Energies enter models in 1/1000 pJ; powers and link energies are rounded down to that, so that
@@ -26,6 +28,14 @@ def latest_end(instance: Instance) -> int:
         max(row) * min(len(set(value.readers)), instance.devices)
         for row, value in zip(instance.send, instance.problem.values, strict=True)
     )
+
+
+def longest(instance: Instance, objective: Objective, makespan: int) -> int:
+    """Return the longest makespan in ns worth considering, given that of the best schedule."""
+    if objective.measure is Measure.LATENCY:
+        return makespan
+    latest, limit = latest_end(instance), objective.latency_limit_ns
+    return latest if limit is None else min(latest, limit)
 
 
 def static_power(instance: Instance, device: int) -> int:
@@ -55,7 +65,13 @@ def fits(instance: Instance, objective: Objective) -> bool:
     """Return whether CP-SAT's 64-bit integers hold every sum of times or energies."""
     if latest_end(instance) > LARGEST_NS:
         return False
-    return objective is Objective.LATENCY or largest_energy(instance) <= LARGEST_ENERGY
+    return objective.is_makespan or objective.price(1.0, 0.0) <= largest_price(instance)
+
+
+def largest_price(instance: Instance) -> float:
+    """Return the price of a ns in pJ up to which CP-SAT's integers hold energy and priced time."""
+    room = LARGEST_ENERGY - largest_energy(instance)
+    return room / max(1, latest_end(instance)) / ENERGY_SCALE
 
 
 def dynamic_energy(built: ScheduleModel) -> cp_model.LinearExpr:
@@ -79,6 +95,18 @@ def static_energy(built: ScheduleModel, powered: Collection[int]) -> cp_model.Li
     return _sum([sum(static_power(built.instance, d) for d in powered) * built.makespan])
 
 
+def priced_time(built: ScheduleModel, price: float) -> cp_model.LinearExpr:
+    """Return the makespan in 1/1000 pJ, a ns being worth `price` pJ."""
+    return _sum([int(ENERGY_SCALE * price) * built.makespan])
+
+
+def most_energy(objective: Objective) -> int | None:
+    """Return the energy limit in 1/1000 pJ, None if there is none."""
+    if objective.energy_limit_pj is None:
+        return None
+    return int(Fraction(objective.energy_limit_pj) * ENERGY_SCALE)
+
+
 def chosen_static_energy(built: ScheduleModel) -> cp_model.LinearExpr:
     """Return makespan times power in 1/1000 pJ, a device being powered when a task uses it."""
     instance, model = built.instance, built.model
@@ -99,6 +127,18 @@ def chosen_static_energy(built: ScheduleModel) -> cp_model.LinearExpr:
         model.add(time >= built.makespan).only_enforce_if(used)
         terms.append(power * time)
     return _sum(terms)
+
+
+def dynamic_energy_of(built: ScheduleModel, schedule: Schedule) -> int:
+    """Return what a schedule takes of `dynamic_energy`, in 1/1000 pJ."""
+    instance, tasks = built.instance, built.instance.problem.tasks
+    modes = sum(tasks[task].modes[schedule.modes[task]].energy_pj for task in built.chosen)
+    sent = sum(
+        transfer_energy(instance, v, source * instance.devices + device)
+        for v, source, device in built.sent
+        if (v, device) in schedule.sends and built.source(v, schedule) == source
+    )
+    return modes * ENERGY_SCALE + sent
 
 
 def _sum(terms: Sequence[cp_model.LinearExprT]) -> cp_model.LinearExpr:

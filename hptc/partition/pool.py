@@ -11,8 +11,8 @@ from ortools.sat.python import cp_model
 from hptc.partition.cpsat import run
 from hptc.partition.decode import Schedule
 from hptc.partition.exact import Proof
+from hptc.partition.goal import Objective
 from hptc.partition.instance import Instance
-from hptc.partition.problem import Objective
 from hptc.partition.search import Incumbent
 
 
@@ -22,7 +22,7 @@ def is_pool(instance: Instance, objective: Objective) -> bool:
     Tasks without length must be first or last: one in the midst needs a machine that is idle then,
     which a count of running tasks does not see.
     """
-    if objective is not Objective.LATENCY or not instance.is_complete:
+    if not objective.is_makespan or not instance.is_complete:
         return False
     devices = instance.problem.devices
     if instance.groups or any(

@@ -8,12 +8,7 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 
-
-class Objective(Enum):
-    """What a solution minimises."""
-
-    LATENCY = "latency"
-    ENERGY = "energy"
+from hptc.partition.goal import Objective
 
 
 class Status(Enum):
@@ -143,11 +138,11 @@ class Solution:
     assignment: Assignment
     objective: Objective
     value: float
-    """Of the objective: ns or pJ."""
+    """Of the objective: ns, pJ, ns pJ, or as weighted."""
     lower_bound: float
     """Proven bound on the objective, same unit."""
     lower_bound_ns: int
-    """Proven bound on the makespan, whatever the objective."""
+    """Proven bound on the makespan of what keeps the limits, whatever the objective."""
     status: Status
     wall_s: float
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from hptc.partition.instance import NO_LINK, Instance
 from hptc.partition.lp import Rows
-from hptc.partition.objective import ENERGY_SCALE, static_power, transfer_energy
+from hptc.partition.objective import ENERGY_SCALE, transfer_energy
 
 Pair = tuple[int, int]
 
@@ -41,14 +41,14 @@ class Relaxation:
         """Set the cost to the makespan in ns."""
         self.rows.cost[self.makespan] = 1
 
-    def minimise_energy(self, instance: Instance, powered: frozenset[int]) -> None:
-        """Set the cost to the energy in 1/1000 pJ with exactly these devices powered and used."""
+    def minimise_energy(self, instance: Instance, devices: frozenset[int], price: int) -> None:
+        """Set the cost in 1/1000 pJ: dynamic energy on these devices only, plus `price` per ns."""
         cost, upper = self.rows.cost, self.rows.upper
-        cost[self.makespan] = sum(static_power(instance, device) for device in powered)
+        cost[self.makespan] = price
         for task, lits in enumerate(self.chosen):
             for mode, lit in zip(instance.problem.tasks[task].modes, lits, strict=True):
                 cost[lit] += mode.energy_pj * ENERGY_SCALE
-                upper[lit] = int(mode.device in powered)
+                upper[lit] = int(mode.device in devices)
         for (v, pair), sent in self.sent.items():
             cost[sent] += transfer_energy(instance, v, pair)
 

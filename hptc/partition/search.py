@@ -6,16 +6,27 @@ from collections.abc import Callable
 from hptc.errors import TimeLimitError
 from hptc.partition.check import check, energy_pj
 from hptc.partition.decode import Schedule, to_assignment
+from hptc.partition.goal import Measure, Objective
 from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock, Progress
-from hptc.partition.problem import Objective, Solution, Status
+from hptc.partition.problem import Solution, Status
 
+COARSE = 1e-6
+"""Relative width beyond which rounded energies do not prove the best value."""
 ROUNDING = 1e-9
-"""Relative width within which two energies in pJ count as equal."""
+"""Relative width within which two values that hold energies count as equal."""
 
 
 class Incumbent:
-    """Keeps the best of what the solvers offer; values in ns or pJ, as the objective says."""
+    """Keeps the best of what the solvers offer, by the measure of the objective.
+
+    Args:
+        instance: The problem.
+        objective: What counts. A schedule beyond its limits only serves until one within comes.
+        clock: When to stop.
+        progress: Who is told.
+        enough: A value that need not be improved.
+    """
 
     def __init__(
         self,
@@ -23,12 +34,17 @@ class Incumbent:
         objective: Objective,
         clock: Clock,
         progress: Callable[[Progress], None] | None,
+        enough: float | None = None,
     ) -> None:
         self.instance = instance
         self.objective = objective
         self.clock = clock
+        self.enough = enough
         self.best: Schedule | None = None
-        self.value = float("inf")
+        self.value = math.inf
+        """Of the best schedule; infinite while it is beyond the limits."""
+        self.energy_pj = math.inf
+        """Of the best schedule."""
         self.bound = 0.0
         self.bound_ns = 0
         self._is_optimal = False
@@ -55,52 +71,53 @@ class Incumbent:
 
     @property
     def is_good_enough(self) -> bool:
-        """Whether the value is within the wanted gap of its bound."""
+        """Whether the value is within the wanted gap of its bound, or its target decided."""
         if self._is_optimal:
+            return True
+        if self.enough is not None and (self.value <= self.enough or self.bound > self.enough):
             return True
         return self.value <= self.bound * (1 + max(self.clock.limits.gap, 0.0))
 
-    def measure(self, schedule: Schedule) -> float:
-        """Return the objective of a schedule in ns or pJ."""
-        if self.objective is Objective.LATENCY:
-            return schedule.makespan
-        return energy_pj(self.instance.problem, to_assignment(self.instance, schedule))
+    def offer(self, schedule: Schedule, stage: str, *, take_equal: bool = False) -> bool:
+        """Take a schedule if it is better, and say so.
 
-    def offer(self, schedule: Schedule, stage: str) -> bool:
-        """Take a schedule if it is better, and say so."""
-        value = self.measure(schedule)
-        if value > self.value:
+        With `take_equal`, one of the same value becomes the place to search from.
+        """
+        if self.objective.is_makespan and schedule.makespan > self.value:
             return False
-        is_better = value < self.value
-        if is_better:
-            self.best, self.value, self._frugal = schedule, value, None
-            self.tell(stage)
-        self._spare(schedule)
-        return is_better
-
-    def replace(self, schedule: Schedule, stage: str) -> None:
-        """Take a schedule of the same value too: another place to search from."""
-        if not self.offer(schedule, stage) and self.measure(schedule) == self.value:
-            self.best = schedule
-
-    def _spare(self, schedule: Schedule) -> None:
-        """Remember a schedule of the best value if it takes less energy than the others."""
         energy = energy_pj(self.instance.problem, to_assignment(self.instance, schedule))
+        value = self._measure(schedule.makespan, energy)
+        if value > self.value or (self.best is not None and math.isinf(value)):
+            return False
+        is_better = value < self.value or self.best is None
+        if is_better or take_equal:
+            self.best, self.value, self.energy_pj = schedule, value, energy
+        if is_better:
+            self._frugal = None
+            self.tell(stage)
         if self._frugal is None or energy < self._frugal[0]:
             self._frugal = (energy, schedule)
+        return is_better
+
+    def _measure(self, time_ns: int, energy: float) -> float:
+        if not self.objective.admits(time_ns, energy):
+            return math.inf
+        if self.objective.measure is Measure.LATENCY:
+            return time_ns
+        return float(self.objective.value(time_ns, energy))
 
     def raise_bound(self, bound: float, bound_ns: int = 0) -> None:
         """Take proven bounds on the objective and on the makespan."""
         self.bound_ns = max(self.bound_ns, bound_ns)
-        if self.objective is Objective.LATENCY:
+        if self.objective.measure is Measure.LATENCY:
             self.bound_ns = max(self.bound_ns, math.ceil(bound))
             self.bound = float(self.bound_ns)
         else:
             self.bound = max(self.bound, bound)
 
     def close(self) -> None:
-        """Note that the incumbent is proven optimal."""
-        self._is_optimal = True
+        """Note that the incumbent is proven optimal, as far as units of energy are fine enough."""
+        self._is_optimal = self.value <= self.bound * (1 + COARSE)
 
     def tell(self, stage: str) -> None:
         """Report progress to the caller."""
@@ -108,8 +125,8 @@ class Incumbent:
             now = self.clock.elapsed_s
             self._progress(Progress(now, self.value, self.bound, stage))
 
-    def reporter(self, scale: int) -> Callable[[float, float], None] | None:
-        """Return what CP-SAT calls at each solution, given units per ns or pJ."""
+    def reporter(self, scale: float) -> Callable[[float, float], None] | None:
+        """Return what CP-SAT calls at each solution, given its units per unit of the value."""
         tell = self._progress
         if tell is None:
             return None
@@ -123,7 +140,7 @@ class Incumbent:
         assignment = to_assignment(self.instance, schedule)
         check(self.instance.problem, assignment)
         bound = min(self.bound, self.value)
-        if self.objective is Objective.LATENCY:
+        if self.objective.measure is Measure.LATENCY:
             proven = self._is_optimal or self.value <= bound
         else:
             proven = self._is_optimal or self.value <= bound * (1 + ROUNDING)

@@ -16,10 +16,11 @@ from itertools import pairwise
 from hptc.partition.bounds import path_bound, path_heads, path_tails
 from hptc.partition.chain import between, longest_chain, waists
 from hptc.partition.exact import prove
+from hptc.partition.goal import Objective
 from hptc.partition.heuristics import seeds
 from hptc.partition.instance import Instance, prepare
 from hptc.partition.limits import Clock
-from hptc.partition.problem import Matrix, Mode, Objective, Problem, Task, Value
+from hptc.partition.problem import Matrix, Mode, Problem, Task, Value
 from hptc.partition.search import Incumbent
 
 JOINED = 12

@@ -1,5 +1,6 @@
 """Solving a partition problem: the ladder from seeds to proof."""
 
+import math
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from itertools import chain
@@ -8,21 +9,23 @@ from hptc.errors import InfeasibleError
 from hptc.partition.bounds import path_bound
 from hptc.partition.check import check
 from hptc.partition.cuts import cut_choices
-from hptc.partition.decode import decode_by_rank
+from hptc.partition.decode import Schedule, decode_by_rank
 from hptc.partition.exact import Proof, prove
 from hptc.partition.feasible import find_modes
+from hptc.partition.goal import Objective
 from hptc.partition.heuristics import local_choices, seeds
 from hptc.partition.improve import improve
-from hptc.partition.instance import prepare
+from hptc.partition.instance import Instance, prepare
 from hptc.partition.limits import Clock, Limits, Progress
 from hptc.partition.objective import fits
 from hptc.partition.pool import is_pool, prove_pool, work_bound
-from hptc.partition.problem import Assignment, Objective, Problem, Solution
+from hptc.partition.problem import Assignment, Problem, Solution
 from hptc.partition.repeats import find_repeats, shrink
 from hptc.partition.replay import from_assignment
 from hptc.partition.rounding import Relaxing
 from hptc.partition.search import Incumbent
 from hptc.partition.segments import SegmentBound
+from hptc.partition.unreached import unreached
 
 SEED_SHARE = 0.25
 """Share of the time limit after which no further constructive seed is tried."""
@@ -57,7 +60,7 @@ def solve(
 
     Args:
         problem: tasks, devices, links and values.
-        objective: latency (ns) or energy (pJ).
+        objective: what is minimised, and the limits that are kept.
         limits: when to stop; the time covers the bound.
         start: an assignment to begin with; the answer is no worse.
         progress: called on every better solution.
@@ -67,22 +70,44 @@ def solve(
         A checked solution. After Ctrl-C, the best one known at that moment.
 
     Raises:
-        InfeasibleError: no choice of devices keeps the constraint it names.
+        InfeasibleError: no choice of devices, or no schedule, keeps the constraint it names.
         ProblemError: the problem contradicts itself.
-        TimeLimitError: the time passed before the first solution.
+        TimeLimitError: the time passed before the first solution within the limits.
         VerifyError: `start` breaks a rule of the problem.
     """
-    clock = Clock(limits, stop)
-    search = Incumbent(prepare(problem), objective, clock, progress)
+    clock, instance = Clock(limits, stop), prepare(problem)
+    known = None
     if start is not None:
         check(problem, start)
-        search.offer(from_assignment(search.instance, start), "start")
-    try:
-        _climb(search)
-    except KeyboardInterrupt:
-        if search.best is None:
-            raise
-    return search.solution()
+        known = from_assignment(instance, start)
+    return _reach(instance, objective, clock, progress, known).solution()
+
+
+def _reach(
+    instance: Instance,
+    objective: Objective,
+    clock: Clock,
+    progress: Callable[[Progress], None] | None,
+    known: Schedule | None,
+) -> Incumbent:
+    """Search stage by stage: first a schedule within the limits, then the best of them.
+
+    Raises InfeasibleError or TimeLimitError for a limit that is not reached.
+    """
+    for goal, limit in objective.stages():
+        limits = clock.limits if limit is None else replace(clock.limits, gap=0.0)
+        search = Incumbent(instance, goal, replace(clock, limits=limits), progress, limit)
+        if known is not None:
+            search.offer(known, "start")
+        try:
+            _climb(search)
+        except KeyboardInterrupt:
+            if search.best is None or search.value > (math.inf if limit is None else limit):
+                raise
+        if limit is not None and search.value > limit:
+            raise unreached(search, limit)
+        known = search.schedule
+    return search
 
 
 def restrict(problem: Problem, devices: Collection[int]) -> Problem:
@@ -171,8 +196,9 @@ def _plant_repeats(search: Incumbent) -> None:
         return
     part = prepare(smaller.problem)
     limits = replace(clock.limits, time_s=max(REPEATS_SHARE * clock.left_s, LEAST_S))
-    few = Incumbent(part, search.objective, Clock(limits, clock.is_over), None)
-    if fits(part, search.objective):
+    free = replace(search.objective, latency_limit_ns=None, energy_limit_pj=None)
+    few = Incumbent(part, free, Clock(limits, clock.is_over), None)
+    if fits(part, free):
         _plant(few)
         improve(few, limits.time_s, between=lambda: None)
         for modes in map(instance.settled, smaller.spread(few.schedule.modes)):

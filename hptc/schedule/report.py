@@ -59,7 +59,7 @@ def phase_report(
         "lower_bound_ns": solution.lower_bound_ns,
         "gap": _gap(schedule.latency_ns, solution.lower_bound_ns),
         "status": solution.status.value,
-        "objective": solution.objective.value,
+        **solution.objective.to_json(),
         "objective_gap": solution.gap if math.isfinite(solution.gap) else None,
         "solve_s": solution.wall_s,
         "transfers": sum(i.kind is InstructionKind.TRANSFER for i in schedule.step),

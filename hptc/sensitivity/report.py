@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from hptc.partition.limits import Clock, Limits
-from hptc.partition.problem import Objective
 from hptc.schedule.report import Json
 from hptc.sensitivity.model import Answer, Numbers, Outcome, ends
 from hptc.sensitivity.study import TYPICAL, Study
+from hptc.units import PJ_PER_NJ
 
 
 def sensitivity(answer: Answer, limits: Limits, stop: Callable[[], bool] | None = None) -> Json:
@@ -48,14 +48,15 @@ def sensitivity(answer: Answer, limits: Limits, stop: Callable[[], bool] | None 
 
 def _joint(study: Study, pick: Callable[..., Numbers]) -> Numbers:
     """The end of every range that `pick` takes by what is kept there."""
+    objective = study.answer.solution.objective
 
     def badness(numbers: Numbers) -> tuple[float, ...]:
         kept = study.outcomes[numbers].kept
         if kept is None:
             return (math.inf,)
         step = (kept.latency_ns, kept.energy_nj)
-        is_energy = study.answer.solution.objective is Objective.ENERGY
-        return (*(reversed(step) if is_energy else step), kept.program_ns, kept.program_nj)
+        value = float(objective.value(kept.latency_ns, kept.energy_nj * PJ_PER_NJ))
+        return (value, *step, kept.program_ns, kept.program_nj)
 
     return TYPICAL.union(*(pick(ends(item), key=badness) for item in study.answer.target.ranges))
 

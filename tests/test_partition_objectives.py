@@ -1,0 +1,147 @@
+"""Objectives and limits against a brute force; the bounds that frontiers prove."""
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hptc.errors import InfeasibleError, UsageError
+from hptc.partition.check import energy_pj
+from hptc.partition.frontier import Frontiers
+from hptc.partition.goal import Measure, Objective, parse_objective
+from hptc.partition.instance import Instance, prepare
+from hptc.partition.limits import Limits
+from hptc.partition.lp import Solving
+from hptc.partition.problem import Problem, Status
+from hptc.partition.relax import relaxation
+from hptc.partition.solve import solve
+from tests.partition_cases import brute_steps, chain_of_blocks, problems
+
+QUICK = Limits(time_s=10.0, workers=1)
+NEAR = 1e-6
+
+
+@st.composite
+def objectives(draw: st.DrawFn) -> Objective:
+    """Draw an objective whose limits may rule everything out."""
+    weights = st.sampled_from([0.25, 1.0, 3.0])
+    return Objective(
+        draw(st.sampled_from(list(Measure))),
+        draw(weights),
+        draw(weights),
+        draw(st.none() | st.integers(1, 30)),
+        draw(st.none() | st.integers(1, 250)),
+    )
+
+
+def least(problem: Problem, objective: Objective) -> float:
+    kept = [step for step in brute_steps(problem) if objective.admits(*step)]
+    return min((float(objective.value(*step)) for step in kept), default=math.inf)
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems(), objectives())
+def test_every_objective_is_solved_to_the_brute_force_optimum(
+    problem: Problem, objective: Objective
+) -> None:
+    optimum = least(problem, objective)
+    if math.isinf(optimum):
+        with pytest.raises(InfeasibleError):
+            solve(problem, objective=objective, limits=QUICK)
+        return
+    found = solve(problem, objective=objective, limits=QUICK)
+    assert found.value == pytest.approx(optimum, rel=NEAR)
+    assert found.status is Status.OPTIMAL
+    assert found.lower_bound <= optimum * (1 + 1e-9)
+    taken = (found.assignment.makespan_ns, energy_pj(problem, found.assignment))
+    assert objective.admits(*taken)
+    assert float(objective.value(*taken)) == pytest.approx(found.value)
+
+
+@settings(max_examples=40, deadline=None)
+@given(problems(), objectives())
+def test_frontiers_never_exclude_what_exists(problem: Problem, objective: Objective) -> None:
+    optimum = least(problem, objective)
+    if math.isinf(optimum):
+        return
+    for bound in frontier_bounds(prepare(problem), objective, 1000):
+        assert bound <= optimum * (1 + 1e-9)
+
+
+def frontier_bounds(instance: Instance, objective: Objective, horizon: int) -> Iterator[float]:
+    frontiers = Frontiers(instance, objective)
+    yield frontiers.bound(0)
+    while (query := frontiers.next_query(0)) is not None:
+        relaxed = relaxation(instance, horizon)
+        relaxed.minimise_energy(instance, query.powered, query.price)
+        solving = Solving(relaxed.rows, 10.0)
+        solving.wait(10.0)
+        optimum = solving.optimum()
+        if optimum is None:
+            frontiers.give_up(query)
+        else:
+            frontiers.learn(query, optimum.bound, optimum.values[relaxed.makespan] * optimum.scale)
+        yield frontiers.bound(0)
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        Objective.EDP,
+        Objective(Measure.WEIGHTED, 1.0, 1e-4),
+        Objective(Measure.LATENCY, energy_limit_pj=4e10),
+        Objective(Measure.ENERGY, latency_limit_ns=560_000),
+    ],
+)
+def test_steps_of_many_tasks_are_bounded_and_keep_their_limits(objective: Objective) -> None:
+    problem = chain_of_blocks(15)
+    found = solve(problem, objective=objective, limits=Limits(time_s=2.0))
+    energy = energy_pj(problem, found.assignment)
+    assert objective.admits(found.assignment.makespan_ns, energy)
+    assert 0 < found.lower_bound <= found.value
+    assert found.gap < 1.0
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"latency_limit_ns": 1000}, r"--latency-limit 1,000 ns: .* at least [\d,]+ ns"),
+        ({"energy_limit_pj": 1e6}, r"--energy-limit 1,000 nJ: .* at least [\d,.]+ nJ"),
+    ],
+)
+def test_limits_out_of_reach_are_named_with_what_is_possible(
+    limits: dict[str, int], message: str
+) -> None:
+    with pytest.raises(InfeasibleError, match=message):
+        solve(chain_of_blocks(2), objective=Objective(Measure.EDP, **limits), limits=QUICK)
+
+
+def test_an_objective_is_read_and_written() -> None:
+    found = parse_objective("weighted:latency=2,energy=0.5", latency_limit_ns=7)
+    assert found == Objective(Measure.WEIGHTED, 2.0, 0.5, latency_limit_ns=7)
+    assert found.value(4, Fraction(2000)) == 9
+    assert parse_objective(found.text, latency_limit_ns=7) == found
+    assert parse_objective("edp") == Objective.EDP
+    assert parse_objective("energy", energy_limit_nj=2.0).to_json() == {
+        "objective": "energy",
+        "latency_limit_ns": None,
+        "energy_limit_nj": 2.0,
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["speed", "latency:2", "weighted", "weighted:latency=1", "weighted:latency=x,energy=1"],
+)
+def test_what_is_no_objective_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--objective"):
+        parse_objective(text)
+
+
+@pytest.mark.parametrize("limits", [{"latency_limit_ns": 0}, {"energy_limit_nj": math.nan}])
+def test_limits_are_positive(limits: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match="-limit"):
+        parse_objective("latency", **limits)  # type: ignore[arg-type]
