@@ -17,7 +17,7 @@ from hptc.partition.check import energy_pj
 from hptc.partition.harder import is_harder
 from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock
-from hptc.partition.problem import Assignment, Objective, Status
+from hptc.partition.problem import Assignment, Status
 from hptc.partition.replay import replay
 from hptc.partition.solve import solve
 from hptc.schedule.build import build_schedule
@@ -151,10 +151,11 @@ class Study:
         solution, built = self.answer.solution, self.answer.posed.problem
         if case.kept is None or solution.status is not Status.OPTIMAL:
             return False
-        problem, value = case.posed.problem, float(case.kept.makespan_ns)
-        if solution.objective is Objective.ENERGY:
-            value = energy_pj(problem, case.kept)
-        return value <= solution.lower_bound and is_harder(problem, built)
+        problem, objective = case.posed.problem, solution.objective
+        step = (case.kept.makespan_ns, energy_pj(problem, case.kept))
+        if not objective.admits(*step) or objective.value(*step) > solution.lower_bound:
+            return False
+        return is_harder(problem, built)
 
     def _costs(self, target: Target) -> CostTable:
         """Price the devices that differ; the others are known."""
