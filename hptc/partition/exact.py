@@ -12,6 +12,7 @@ from hptc.partition.objective import (
     ENERGY_SCALE,
     chosen_static_energy,
     dynamic_energy,
+    headroom,
     longest,
     most_energy,
     priced_time,
@@ -19,6 +20,9 @@ from hptc.partition.objective import (
 from hptc.partition.scope import whole
 from hptc.partition.search import Incumbent
 from hptc.units import PJ_PER_NJ
+
+FINEST = 10**6
+"""Largest factor of a weighted sum against the rounding of its price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,10 @@ def _minimise(built: ScheduleModel, objective: Objective) -> float:
     if objective.measure is Measure.LATENCY:
         built.model.minimize(built.makespan)
         return 1
-    built.model.minimize(energy + priced_time(built, objective.price(1.0, 0.0)))
-    if objective.measure is Measure.WEIGHTED:
-        return ENERGY_SCALE * PJ_PER_NJ / objective.energy_weight
-    return ENERGY_SCALE
+    if objective.measure is Measure.ENERGY:
+        built.model.minimize(energy)
+        return ENERGY_SCALE
+    price = objective.price(1.0, 0.0)
+    finer = max(1, min(FINEST, headroom(built.instance, price)))
+    built.model.minimize(finer * energy + priced_time(built, finer * price))
+    return finer * ENERGY_SCALE * PJ_PER_NJ / objective.energy_weight

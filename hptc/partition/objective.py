@@ -1,5 +1,6 @@
 """Times and energies as CP-SAT has them: what it minimises and keeps, and in which units."""
 
+import math
 from collections.abc import Collection, Sequence
 from fractions import Fraction
 
@@ -65,7 +66,13 @@ def fits(instance: Instance, objective: Objective) -> bool:
     """Return whether CP-SAT's 64-bit integers hold every sum of times or energies."""
     if latest_end(instance) > LARGEST_NS:
         return False
-    return objective.is_makespan or objective.price(1.0, 0.0) <= largest_price(instance)
+    return objective.is_makespan or headroom(instance, objective.price(1.0, 0.0)) >= 1
+
+
+def headroom(instance: Instance, price: float) -> int:
+    """Return by which factor CP-SAT's integers hold energy and time at a price in pJ per ns."""
+    priced = math.ceil(ENERGY_SCALE * price * latest_end(instance))
+    return LARGEST_ENERGY // max(1, largest_energy(instance) + priced)
 
 
 def largest_price(instance: Instance) -> float:
