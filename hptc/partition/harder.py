@@ -7,9 +7,12 @@ def is_harder(problem: Problem, known: Problem) -> bool:
     """Return whether every answer to `problem` is one to `known` too, in no more time or energy.
 
     Then no answer to `problem` can beat the optimum of `known`. Only problems with the same values,
-    links and devices are compared; False says nothing.
+    groups, links and devices are compared; False says nothing.
     """
-    if problem.values != known.values or len(problem.links) != len(known.links):
+    sizes = len(problem.devices), len(problem.links), len(problem.tasks)
+    if sizes != (len(known.devices), len(known.links), len(known.tasks)):
+        return False
+    if (problem.values, problem.together) != (known.values, known.together):
         return False
     held = {(matrix.device, matrix.name): matrix.crossbars for matrix in known.matrices}
     return (
@@ -30,7 +33,11 @@ def _is_poorer(device: Device, known: Device) -> bool:
     if (device.capacity_crossbars is None) != (known.capacity_crossbars is None):
         return False
     fewer = (device.capacity_crossbars or 0) <= (known.capacity_crossbars or 0)
-    return fewer and device.static_power_pj_per_ns >= known.static_power_pj_per_ns
+    return (
+        fewer
+        and device.count <= known.count
+        and device.static_power_pj_per_ns >= known.static_power_pj_per_ns
+    )
 
 
 def _is_slower(link: Link, known: Link) -> bool:
