@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -15,10 +17,11 @@ from hptc.partition.goal import Measure, Objective, parse_objective
 from hptc.partition.instance import Instance, prepare
 from hptc.partition.limits import Limits
 from hptc.partition.lp import Solving
-from hptc.partition.problem import Problem, Status
+from hptc.partition.pareto import pareto
+from hptc.partition.problem import Mode, Problem, Status
 from hptc.partition.relax import relaxation
 from hptc.partition.solve import solve
-from tests.partition_cases import brute_steps, chain_of_blocks, problems
+from tests.partition_cases import brute_front, brute_steps, chain_of_blocks, problems
 
 QUICK = Limits(time_s=10.0, workers=1)
 NEAR = 1e-6
@@ -145,3 +148,45 @@ def test_what_is_no_objective_is_refused(text: str) -> None:
 def test_limits_are_positive(limits: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="-limit"):
         parse_objective("latency", **limits)  # type: ignore[arg-type]
+
+
+@settings(max_examples=25, deadline=None)
+@given(problems())
+def test_small_fronts_are_those_of_the_brute_force(problem: Problem) -> None:
+    wanted = brute_front(problem)
+    if not wanted:
+        with pytest.raises(InfeasibleError):
+            pareto(problem, 2, limits=QUICK)
+        return
+    found = pareto(problem, 99, limits=QUICK)
+    assert [point.latency_ns for point in found.points] == [time for time, _ in wanted]
+    for point, (_, energy) in zip(found.points, wanted, strict=True):
+        assert point.energy_pj == pytest.approx(energy)
+        assert point.energy_bound_pj == pytest.approx(energy)
+    assert found.is_complete
+
+
+def without_need_of_the_gpu(problem: Problem) -> Problem:
+    tasks = [
+        replace(task, modes=(*task.modes, Mode(1, 4 * task.modes[0].duration_ns, 10**5)))
+        if len(task.modes) == 1
+        else task
+        for task in problem.tasks
+    ]
+    return replace(problem, tasks=tuple(tasks))
+
+
+def test_points_of_a_larger_front_beat_one_another_in_one_thing_only() -> None:
+    problem = without_need_of_the_gpu(chain_of_blocks(10))
+    found = pareto(problem, 4, limits=Limits(time_s=4.0))
+    assert 2 <= len(found.points) <= 4
+    for fast, slow in pairwise(found.points):
+        assert fast.latency_ns < slow.latency_ns
+        assert fast.energy_pj > slow.energy_pj
+        assert fast.energy_bound_pj >= slow.energy_bound_pj
+    for point in found.points:
+        assert point.latency_ns >= found.latency_bound_ns
+        assert point.energy_bound_pj <= point.energy_pj
+        assert point.energy_pj == pytest.approx(energy_pj(problem, point.assignment))
+    with pytest.raises(UsageError, match="--pareto"):
+        pareto(problem, 1, limits=QUICK)

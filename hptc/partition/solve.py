@@ -100,7 +100,8 @@ def _reach(
         if known is not None:
             search.offer(known, "start")
         try:
-            _climb(search)
+            if not search.is_good_enough:
+                _climb(search)
         except KeyboardInterrupt:
             if search.best is None or search.value > (math.inf if limit is None else limit):
                 raise

@@ -1,0 +1,167 @@
+"""The front of latency and energy: schedules none of which beats another in both.
+
+Its ends are the fastest schedule and the most frugal one; between them energy is minimised under
+caps on the latency, where most of the front is still unknown.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from hptc.errors import UsageError
+from hptc.partition.check import energy_pj
+from hptc.partition.goal import Measure, Objective
+from hptc.partition.limits import Clock, Limits
+from hptc.partition.problem import Assignment, Problem, Solution, Status
+from hptc.partition.solve import solve
+
+LEAST_S = 0.05
+"""A point that has less time left is not searched for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A schedule of the front."""
+
+    assignment: Assignment
+    latency_ns: int
+    energy_pj: float
+    energy_bound_pj: float
+    """No schedule that is as fast takes less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """The points, the fastest first."""
+
+    points: tuple[Point, ...]
+    latency_bound_ns: int
+    """No schedule is faster."""
+    is_complete: bool
+    """Whether all other schedules are proven to be no better than one of the points."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cap:
+    """What a cap on the latency gave: the schedule of least energy found, and the bound on it."""
+
+    latency_ns: float
+    found: Point
+    is_optimal: bool
+
+
+def pareto(
+    problem: Problem,
+    points: int,
+    *,
+    within: Objective = Objective.LATENCY,
+    limits: Limits,
+    stop: Callable[[], bool] | None = None,
+) -> Front:
+    """Return up to `points` schedules of the front.
+
+    Args:
+        problem: Tasks, devices, links and values.
+        points: How many, at least two.
+        within: Its limits on latency and energy hold for all of them.
+        limits: The time is for all of them.
+        stop: Polled; True ends the search with what there is.
+
+    Raises:
+        InfeasibleError, ProblemError, TimeLimitError: As `hptc.partition.solve.solve`.
+        UsageError: Fewer than two points.
+    """
+    if points < 2:  # noqa: PLR2004
+        raise UsageError("--pareto", expected="at least 2 points", found=str(points))
+    search = _Search(problem, within, Clock(limits, stop))
+    search.find_ends(points)
+    while len(search.front()) < points and not search.clock.is_over():
+        cap_ns = search.next_cap()
+        if cap_ns is None or not search.refine(cap_ns, points):
+            break
+    return search.result()
+
+
+class _Search:
+    """The caps tried so far, the tightest first."""
+
+    def __init__(self, problem: Problem, within: Objective, clock: Clock) -> None:
+        self.clock = clock
+        self._problem = problem
+        self._within = within
+        self._caps: list[_Cap] = []
+        self._latency_bound_ns = 0
+
+    def find_ends(self, points: int) -> None:
+        """Find the fastest schedule, the most frugal one, and the most frugal of the fastest."""
+        fastest = self._solve(replace(self._within, measure=Measure.LATENCY), points + 1, None)
+        self._latency_bound_ns = fastest.lower_bound_ns
+        limit = self._within.latency_limit_ns
+        self._try(math.inf if limit is None else limit, points, fastest.assignment)
+        if self._caps[0].found.latency_ns > fastest.value:
+            self._try(fastest.assignment.makespan_ns, points - 1, fastest.assignment)
+
+    def next_cap(self) -> int | None:
+        """Return a cap in ns in the middle of the largest unknown part, None if all is known."""
+        parts = [
+            ((slow.found.latency_ns - fast.latency_ns) * _saving(fast, slow), fast, slow)
+            for fast, slow in pairwise(self._caps)
+            if slow.found.latency_ns - fast.latency_ns > 1 and _saving(fast, slow) > 0
+        ]
+        if not parts:
+            return None
+        _, fast, slow = max(parts, key=lambda part: part[0])
+        return int(fast.latency_ns + slow.found.latency_ns) // 2
+
+    def refine(self, cap_ns: int, points: int) -> bool:
+        """Search for the least energy under a cap; return whether there was time to."""
+        known = [cap.found for cap in self._caps if cap.found.latency_ns <= cap_ns]
+        start = min(known, key=lambda point: point.energy_pj).assignment
+        return self._try(cap_ns, points - len(self.front()), start)
+
+    def front(self) -> list[Point]:
+        """Return the points that no other beats in both, each with the best bound of all caps."""
+        kept: list[Point] = []
+        for point in sorted(
+            (cap.found for cap in self._caps), key=lambda p: (p.latency_ns, p.energy_pj)
+        ):
+            if not kept or point.energy_pj < kept[-1].energy_pj:
+                bounds = (
+                    cap.found.energy_bound_pj
+                    for cap in self._caps
+                    if cap.latency_ns >= point.latency_ns
+                )
+                kept.append(replace(point, energy_bound_pj=min(max(bounds), point.energy_pj)))
+        return kept
+
+    def result(self) -> Front:
+        """Return the front; complete where no part is unknown and every cap is proven."""
+        points = self.front()
+        is_complete = self.next_cap() is None and all(cap.is_optimal for cap in self._caps)
+        reached = points[0].latency_ns <= self._latency_bound_ns
+        return Front(tuple(points), self._latency_bound_ns, is_complete and reached)
+
+    def _try(self, cap_ns: float, shares: int, start: Assignment) -> bool:
+        cap = None if math.isinf(cap_ns) else int(cap_ns)
+        goal = replace(self._within, measure=Measure.ENERGY, latency_limit_ns=cap)
+        if self._caps and self.clock.left_s < LEAST_S:
+            return False
+        found = self._solve(goal, shares, start)
+        energy = energy_pj(self._problem, found.assignment)
+        point = Point(found.assignment, found.assignment.makespan_ns, energy, found.lower_bound)
+        self._caps.append(_Cap(cap_ns, point, found.status is Status.OPTIMAL))
+        self._caps.sort(key=lambda cap: cap.latency_ns)
+        return True
+
+    def _solve(self, goal: Objective, shares: int, start: Assignment | None) -> Solution:
+        time_s = max(self.clock.left_s / max(1, shares), LEAST_S)
+        limits = replace(self.clock.limits, time_s=time_s)
+        return solve(
+            self._problem, objective=goal, limits=limits, start=start, stop=self.clock.stop
+        )
+
+
+def _saving(fast: _Cap, slow: _Cap) -> float:
+    """Return what the slower cap may at most save, in pJ."""
+    return fast.found.energy_pj - slow.found.energy_bound_pj
