@@ -22,7 +22,8 @@ def solve_problem(
     as_json: AsJson = False,
 ) -> None:
     """Place and order the tasks of a bare graph for the least makespan, with a proven bound."""
-    from hptc.partition.files import read_problem, solution_json
+    from hptc.partition.file_problem import solution_json
+    from hptc.partition.files import read_problem
     from hptc.partition.limits import Limits
     from hptc.partition.solve import solve
 

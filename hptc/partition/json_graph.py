@@ -1,105 +1,174 @@
-"""The pieces of a JSON task graph, checked one by one."""
+"""The JSON form of a problem, piece by piece; `docs/problem.md` describes it."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
 
-from hptc.errors import ProblemError
-from hptc.partition.problem import Link, Mode, Task, Value
+from hptc.errors import InfeasibleError
+from hptc.partition.file_problem import FileProblem, Id
+from hptc.partition.json_reader import Reader
+from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Task, Value
 
-LARGEST = 10**18
-"""Largest time or size accepted, in ns or bytes: beyond it is a mistake of units."""
-
-LONGEST_QUOTE = 200
-"""Characters of a malformed piece that an error repeats."""
-
-
-def malformed(where: object, expected: str, found: object) -> ProblemError:
-    """Return the error for a malformed piece of a file."""
-    shown = str(found)
-    if len(shown) > LONGEST_QUOTE:
-        shown = f"{shown[:LONGEST_QUOTE]}…"
-    return ProblemError(str(where), expected=expected, found=shown)
+Piece = TypeVar("Piece")
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Reads the pieces of one file; every complaint names file and place."""
+@dataclass(slots=True)
+class Names:
+    """What the pieces read so far are called, with their positions."""
 
-    path: str
+    devices: dict[str, int] = field(default_factory=dict)
+    matrices: dict[str, int] = field(default_factory=dict)
+    tasks: dict[Id, int] = field(default_factory=dict)
 
-    def record(self, where: str, raw: object, keys: tuple[str, ...]) -> dict[str, Any]:
-        """Return an object that has the given keys."""
-        if not isinstance(raw, dict):
-            raise malformed(f"{self.path}: {where}", "an object", repr(raw))
-        missing = ", ".join(key for key in keys if key not in raw)
-        if missing:
-            wanted = f"an object with the keys {', '.join(keys)}"
-            raise malformed(f"{self.path}: {where}", wanted, f"one without {missing}")
-        return raw
 
-    def array(self, where: str, raw: object) -> list[Any]:
-        """Return a list."""
-        if not isinstance(raw, list):
-            raise malformed(f"{self.path}: {where}", "a list", repr(raw))
-        return raw
+def read_device(reader: Reader, index: int, raw: object, names: Names) -> Device:
+    """Return a device, and note its name; a bare name is one unit without limits."""
+    where = f"device {index}"
+    record = {"name": raw} if isinstance(raw, str) else raw
+    optional = ("count", "capacity_crossbars", "memory_bytes", "static_power_pj_per_ns")
+    found = reader.record(where, record, ("name",), optional)
+    name = reader.text(f"{where}: name", found["name"])
+    reader.note(where, name, names.devices)
+    power = reader.number(f"{where}: static power", found.get("static_power_pj_per_ns", 0))
+    return Device(
+        name,
+        reader.optional_whole(f"{where}: capacity_crossbars", found.get("capacity_crossbars")),
+        power,
+        reader.whole(f"{where}: count", found.get("count", 1)),
+    )
 
-    def whole(self, where: str, raw: object) -> int:
-        """Return an integer from 0 to `LARGEST`; 5.0 counts as 5."""
-        number = raw if isinstance(raw, int | float) and not isinstance(raw, bool) else -1
-        if not 0 <= number <= LARGEST or number != int(number):
-            wanted = f"an integer from 0 to {LARGEST:.0e}"
-            raise malformed(f"{self.path}: {where}", wanted, repr(raw))
-        return int(number)
 
-    def position(self, where: str, raw: object, count: int) -> int:
-        """Return the position of a device."""
-        if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw < count:
-            wanted = f"a device from 0 to {count - 1}"
-            raise malformed(f"{self.path}: {where}", wanted, repr(raw))
-        return raw
+def read_link(reader: Reader, index: int, raw: object, names: Names) -> Link:
+    """Return a link between two devices, which go by name or position."""
+    where = f"link {index}"
+    record = reader.record(where, raw, ("src", "dst", "bw_bytes_per_ns", "latency_ns"))
+    return Link(
+        reader.member(f"{where}: src", record["src"], names.devices),
+        reader.member(f"{where}: dst", record["dst"], names.devices),
+        reader.rate(f"{where}: bw_bytes_per_ns", record["bw_bytes_per_ns"]),
+        reader.whole(f"{where}: latency_ns", record["latency_ns"]),
+        reader.number(f"{where}: energy_pj_per_byte", record.get("energy_pj_per_byte", 0)),
+    )
 
-    def link(self, index: int, raw: object, devices: int) -> Link:
-        """Return a link."""
-        where = f"link {index}"
-        record = self.record(where, raw, ("src", "dst", "bw_bytes_per_ns", "latency_ns"))
-        speed = record["bw_bytes_per_ns"]
-        is_number = isinstance(speed, int | float) and not isinstance(speed, bool)
-        if not is_number or not 1 / LARGEST <= speed <= LARGEST:
-            wanted = "a bw_bytes_per_ns above 0"
-            raise malformed(f"{self.path}: {where}", wanted, repr(speed))
-        return Link(
-            self.position(f"{where}: src", record["src"], devices),
-            self.position(f"{where}: dst", record["dst"], devices),
-            float(speed),
-            self.whole(f"{where}: latency_ns", record["latency_ns"]),
-        )
 
-    def task(self, index: int, raw: object, devices: int, ids: dict[int | str, int]) -> Task:
-        """Return a task, and note its id in `ids`."""
-        record = self.record(f"task {index}", raw, ("id", "cost"))
-        task_id = record["id"]
-        if not isinstance(task_id, int | str) or isinstance(task_id, bool):
-            wanted = "an id (integer or string)"
-            raise malformed(f"{self.path}: task {index}", wanted, repr(task_id))
-        if task_id in ids:
-            raise malformed(f"{self.path}: task {index}", "ids used once", f"{task_id!r} again")
-        ids[task_id] = index
-        costs = self.array(f"task {task_id!r}: cost", record["cost"])
-        if len(costs) != devices:
-            wanted = f"one cost per device ({devices})"
-            raise malformed(f"{self.path}: task {task_id!r}", wanted, f"{len(costs)} costs")
-        modes = tuple(
-            Mode(device, self.whole(f"task {task_id!r}: cost", cost))
-            for device, cost in enumerate(costs)
-            if cost is not None
-        )
-        return Task(str(record.get("name", task_id)), modes)
+def read_matrix(reader: Reader, index: int, raw: object, names: Names) -> Matrix:
+    """Return a matrix, and note its name."""
+    where = f"matrix {index}"
+    record = reader.record(where, raw, ("name", "device", "crossbars"), ())
+    name = reader.text(f"{where}: name", record["name"])
+    reader.note(where, name, names.matrices)
+    return Matrix(
+        name,
+        reader.member(f"{where}: device", record["device"], names.devices),
+        reader.whole(f"{where}: crossbars", record["crossbars"]),
+    )
 
-    def edge(self, index: int, raw: object, ids: dict[int | str, int]) -> Value:
-        """Return an edge as a value with one reader."""
-        record = self.record(f"edge {index}", raw, ("src", "dst", "bytes"))
-        for end in (record["src"], record["dst"]):
-            if not isinstance(end, int | str) or isinstance(end, bool) or end not in ids:
-                raise malformed(f"{self.path}: edge {index}", "the ids of two tasks", repr(end))
-        size = self.whole(f"edge {index}: bytes", record["bytes"])
-        return Value(ids[record["src"]], (ids[record["dst"]],), size)
+
+def read_task(reader: Reader, index: int, raw: object, names: Names) -> Task:
+    """Return a task without the modes that it forbids, and note its id."""
+    record = reader.record(f"task {index}", raw, ("id",))
+    task_id = reader.identifier(f"task {index}", record["id"])
+    where = f"task {task_id!r}"
+    reader.note(where, task_id, names.tasks)
+    if "modes" in record:
+        rows = reader.array(f"{where}: modes", record["modes"])
+        modes = [_mode(reader, f"{where}: mode {i}", row, names) for i, row in enumerate(rows)]
+    else:
+        cost = reader.record(where, record, ("cost",))["cost"]
+        modes = _costed(reader, f"{where}: cost", cost, names.devices)
+    places = reader.array(f"{where}: forbid", record.get("forbid", []))
+    forbidden = {reader.member(f"{where}: forbid", place, names.devices) for place in places}
+    return Task(
+        str(record.get("name", task_id)),
+        tuple(mode for mode in modes if mode.device not in forbidden),
+    )
+
+
+def _mode(reader: Reader, where: str, raw: object, names: Names) -> Mode:
+    record = reader.record(where, raw, ("device", "duration_ns"), ("energy_pj", "matrix"))
+    matrix = record.get("matrix")
+    return Mode(
+        reader.member(f"{where}: device", record["device"], names.devices),
+        reader.whole(f"{where}: duration_ns", record["duration_ns"]),
+        reader.whole(f"{where}: energy_pj", record.get("energy_pj", 0)),
+        None if matrix is None else reader.member(f"{where}: matrix", matrix, names.matrices),
+    )
+
+
+def _costed(reader: Reader, where: str, raw: object, devices: Mapping[str, int]) -> list[Mode]:
+    """Return one mode for each cost, given as a list over all devices or by name."""
+    if isinstance(raw, dict):
+        pairs = [(reader.member(where, name, devices), cost) for name, cost in raw.items()]
+    else:
+        costs = reader.array(where, raw)
+        if len(costs) != len(devices):
+            found = f"{len(costs)} costs"
+            raise reader.malformed(where, f"one cost per device ({len(devices)})", found)
+        pairs = list(enumerate(costs))
+    return [Mode(d, reader.whole(where, cost)) for d, cost in sorted(pairs) if cost is not None]
+
+
+def read_edge(reader: Reader, index: int, raw: object, names: Names) -> Value:
+    """Return an edge as a value with one reader."""
+    where = f"edge {index}"
+    record = reader.record(where, raw, ("src", "dst", "bytes"))
+    src, dst = (reader.task(where, record[end], names.tasks) for end in ("src", "dst"))
+    return Value(src, (dst,), reader.whole(f"{where}: bytes", record["bytes"]))
+
+
+def read_value(reader: Reader, index: int, raw: object, names: Names) -> Value:
+    """Return a value that is sent once to each device, however many readers it has there."""
+    where = f"value {index}"
+    record = reader.record(where, raw, ("src", "readers", "bytes"), ("carried",))
+    carried = record.get("carried", False)
+    if not isinstance(carried, bool):
+        raise reader.malformed(f"{where}: carried", "true or false", repr(carried))
+    return Value(
+        reader.task(where, record["src"], names.tasks),
+        read_group(reader, f"{where}: readers", record["readers"], names.tasks),
+        reader.whole(f"{where}: bytes", record["bytes"]),
+        carried,
+    )
+
+
+def read_group(reader: Reader, where: str, raw: object, tasks: Mapping[Id, int]) -> tuple[int, ...]:
+    """Return the positions of distinct tasks."""
+    members = reader.array(where, raw)
+    return tuple(dict.fromkeys(reader.task(where, member, tasks) for member in members))
+
+
+def json_problem(reader: Reader, data: object) -> FileProblem:
+    """Return the problem that a JSON object describes.
+
+    Raises:
+        ProblemError: a piece is missing, malformed or named twice.
+        InfeasibleError: a task has no device.
+    """
+    needed = ("devices", "links", "tasks")
+    top = reader.record("the file", data, needed)
+    if "values" not in top:
+        reader.record("the file", data, (*needed, "edges"))
+    names = Names()
+
+    def read(key: str, piece: Callable[[Reader, int, object, Names], Piece]) -> tuple[Piece, ...]:
+        rows = reader.array(key, top.get(key, []))
+        return tuple(piece(reader, index, raw, names) for index, raw in enumerate(rows))
+
+    devices, links = read("devices", read_device), read("links", read_link)
+    matrices, tasks = read("matrices", read_matrix), read("tasks", read_task)
+    edges, values = read("edges", read_edge), read("values", read_value)
+    groups = reader.array("together", top.get("together", []))
+    for task, task_id in zip(tasks, names.tasks, strict=True):
+        if not task.modes:
+            raise InfeasibleError(
+                f"{reader.path}: task {task_id!r} ({task.name})",
+                expected="a placement: a cost on at least one device that it does not forbid",
+                found="none",
+            )
+    kept = tuple(i for i, link in enumerate(links) if link.src != link.dst)
+    together = tuple(
+        read_group(reader, f"together {i}", raw, names.tasks) for i, raw in enumerate(groups)
+    )
+    used = tuple(links[i] for i in kept)
+    problem = Problem(devices, used, tasks, (*edges, *values), matrices, together)
+    return FileProblem(problem, tuple(names.tasks), kept, len(edges))

@@ -3,7 +3,7 @@
 from itertools import permutations
 from pathlib import Path
 
-from hptc.partition.json_graph import LARGEST, malformed
+from hptc.partition.json_reader import LARGEST, malformed
 from hptc.partition.problem import Device, Link, Mode, Problem, Task, Value
 
 HEADER = 3

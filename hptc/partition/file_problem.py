@@ -1,0 +1,75 @@
+"""A problem under the names of its file, and its answers as JSON."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from hptc.partition.problem import Problem, Solution, Transfer, relative_gap
+
+Id = int | str
+
+
+@dataclass(frozen=True, slots=True)
+class FileProblem:
+    """A problem with the names its file uses."""
+
+    problem: Problem
+    task_ids: tuple[Id, ...]
+    link_indices: tuple[int, ...] | None
+    """Position in the file of each link; None where the file has no links."""
+    edges: int
+    """So many values, the first ones, are edges of the file; the rest are its values."""
+
+    def transfer_key(self, value: int) -> tuple[str, int]:
+        """Return "edge" or "value", and the position of a value among those of the file."""
+        return ("edge", value) if value < self.edges else ("value", value - self.edges)
+
+
+def solution_json(file_problem: FileProblem, solution: Solution) -> dict[str, Any]:
+    """Return the object that `hptc solve --json` prints; times in ns, wall time in s."""
+    problem, ids = file_problem.problem, file_problem.task_ids
+    makespan, bound = solution.assignment.makespan_ns, solution.lower_bound_ns
+    gap = relative_gap(makespan, bound)
+    assignment = []
+    for t, placement in enumerate(solution.assignment.placements):
+        mode = problem.tasks[t].modes[placement.mode]
+        row: dict[str, Any] = {
+            "task": ids[t],
+            "device": problem.devices[mode.device].name,
+            "start_ns": placement.start_ns,
+            "end_ns": placement.end_ns,
+        }
+        if mode.matrix is not None:
+            row["matrix"] = problem.matrices[mode.matrix].name
+        assignment.append(row)
+    sent = solution.assignment.transfers if file_problem.link_indices is not None else ()
+    return {
+        "makespan_ns": makespan,
+        "lower_bound_ns": bound,
+        "gap": gap if math.isfinite(gap) else None,
+        "status": solution.status.value,
+        "wall_s": solution.wall_s,
+        "assignment": assignment,
+        "transfers": [_transfer(file_problem, solution, transfer) for transfer in sent],
+    }
+
+
+def _transfer(file_problem: FileProblem, solution: Solution, sent: Transfer) -> dict[str, Any]:
+    """Return one transfer; `dst` is the first of the readers on the device it goes to."""
+    problem, ids, links = file_problem.problem, file_problem.task_ids, file_problem.link_indices
+    value, target = problem.values[sent.value], problem.links[sent.link].dst
+    placements = solution.assignment.placements
+    there = (
+        reader
+        for reader in value.readers
+        if problem.tasks[reader].modes[placements[reader].mode].device == target
+    )
+    kind, position = file_problem.transfer_key(sent.value)
+    return {
+        "src": ids[value.src],
+        "dst": ids[next(there)],
+        kind: position,
+        "link": sent.link if links is None else links[sent.link],
+        "start_ns": sent.start_ns,
+        "end_ns": sent.end_ns,
+    }
