@@ -3,7 +3,7 @@
 What a graph holds becomes the JSON form: attributes of the graph are its keys (`devices`, `links`,
 ...), those of a node the keys of a task (`cost`, `name`, ..., or `cost_DEVICE` for one device) and
 those of an edge the keys of an edge (`bytes`, 0 where it is missing). An attribute that is text and
-reads as JSON is taken as that.
+reads as JSON is taken as that. GraphML keeps defaults of nodes as `node_default`, DOT as `node`.
 """
 
 import json
@@ -32,10 +32,12 @@ def graph_data(path: Path, text: str) -> dict[str, Any]:
     graph = _graphml(path, text) if path.suffix.lower() == ".graphml" else _dot(path, text)
     if not graph.is_directed():
         raise malformed(path, "a directed graph", "an undirected one")
-    top = {key: _plain(value) for key, value in graph.graph.items()}
-    tasks = [_task(node, found) for node, found in graph.nodes(data=True)]
+    own = graph.graph
+    top = {key: _plain(value) for key, value in {**own, **own.get("graph", {})}.items()}
+    nodes, lines = ({**own.get(f"{of}_default", {}), **own.get(of, {})} for of in ("node", "edge"))
+    tasks = [_task(node, {**nodes, **found}) for node, found in graph.nodes(data=True)]
     named = dict.fromkeys(name for task in tasks for name in task["cost"])
-    edges = [_edge(src, dst, found) for src, dst, found in graph.edges(data=True)]
+    edges = [_edge(src, dst, {**lines, **found}) for src, dst, found in graph.edges(data=True)]
     defaults = {"devices": list(named), "links": []}
     return defaults | top | {"tasks": tasks, "edges": edges}
 
