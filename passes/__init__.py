@@ -14,8 +14,9 @@ from passes.fuse_chains import FuseChains
 from passes.sink_views import SinkViews
 from passes.tag_operands import TagOperands
 from passes.tag_residency import TagResidency
+from passes.tile_rows import TileRows
 
-__all__ = ["PIPELINE", "Observer", "Pass", "run_passes"]
+__all__ = ["PIPELINE", "Observer", "Pass", "TileRows", "run_passes", "tile"]
 
 
 class Pass(Protocol):
@@ -45,6 +46,11 @@ PIPELINE: tuple[Pass, ...] = (
     FuseChains(),
 )
 """Every pass, in the order in which the compiler runs them."""
+
+
+def tile(graph: Graph, tiling: TileRows) -> Graph:
+    """Return a graph that went through the pipeline in chunks of rows, tagged and with tasks."""
+    return run_passes(graph, (tiling, TagResidency(), TagOperands(), FuseChains()))
 
 
 def run_passes(graph: Graph, passes: Sequence[Pass], observe: Observer | None = None) -> Graph:

@@ -24,7 +24,7 @@ class FuseChains:
        alone for several parameters (bias corrections).
     2. A contraction is a task with the views it reads.
     3. Any other operation joins its readers' task if all of them are in one task of the same role
-       that holds no contraction.
+       and of the same rows that holds no contraction.
     4. A view left over joins the task of what it looks at.
 
     Merging into the only successor, or a view into its only predecessor, cannot close a cycle.

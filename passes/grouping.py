@@ -78,7 +78,8 @@ def _join_readers(
 ) -> None:
     """Let operations join the one group that reads them, from the last to the first.
 
-    A view joins any group; a contraction neither joins nor is joined.
+    A view joins any group; a contraction neither joins nor is joined; what works on one chunk of
+    rows stays apart from what works on another.
     """
     for op in reversed(live):
         if op.name in lead:
@@ -87,6 +88,7 @@ def _join_readers(
         first = graph.op_by_name[after.pop()] if len(after) == 1 else op
         joins = op.name in views or (
             first.role is op.role
+            and first.rows == op.rows
             and first.name not in views
             and contraction(graph, op) is None
             and contraction(graph, first) is None

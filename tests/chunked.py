@@ -5,20 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from hptc.ir.axes import Accumulate, Loop, Rows, loop
+from hptc.ir.axes import Accumulate, Loop, Rows, loop, resized
 from hptc.ir.graph import Arg, DType, Graph, Named, Op, Phase, Ref, Value, ValueKind
 from tests.evaluate import results
-
-_SIZES = {
-    "reshape": 1,
-    "expand": 1,
-    "slice_backward": 1,
-    "select_backward": 1,
-    "upsample_nearest2d_backward": 2,
-    "native_group_norm": 3,
-    "native_group_norm_backward": 5,
-}
-"""Position of the argument that repeats a shape (or, in group norms, its first extent)."""
 
 
 class Float(tuple[int, ...]):
@@ -126,12 +115,8 @@ def _entries(at: Rows, rows: range, count: int, tensor: Tensor) -> Tensor:
 def _resized(op: Op, places: Mapping[str, Tensor], shape: tuple[int, ...]) -> Op:
     """Return the operation on a chunk: arguments that repeat a shape say that of the chunk."""
     fresh = iter(places)
-    args = [_renamed(arg, fresh) for arg in op.args]
-    name = op.kind.split(".")[1]
-    position = _SIZES.get(name)
-    if position is not None:
-        args[position] = shape[0] if "group_norm" in name else shape
-    return Op(op.name, op.kind, tuple(args), op.outputs, op.kwargs)
+    args = tuple(_renamed(arg, fresh) for arg in op.args)
+    return resized(Op(op.name, op.kind, args, op.outputs, op.kwargs), shape)
 
 
 def _renamed(arg: Arg, fresh: Iterator[str]) -> Arg:

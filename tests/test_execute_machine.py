@@ -174,10 +174,12 @@ def test_wrong_state_is_named() -> None:
         machine.step(batch(0), watch=("ghost",))
 
 
-def test_tiled_instructions_are_refused() -> None:
+def test_rows_that_no_operation_works_on_are_refused() -> None:
     schedule = ex.scheduled(ex.HYBRID)
     tiled = tuple(replace(i, rows=(0, 2)) if i.task == "loss" else i for i in schedule.step)
-    with pytest.raises(VerifyError, match=r"EXEC loss .* expected all rows at once"):
+    with pytest.raises(
+        VerifyError, match=r"EXEC loss .* expected all rows, found an EXEC of rows 0 to 1"
+    ):
         Machine(ex.STEP, replace(schedule, step=tiled))
 
 

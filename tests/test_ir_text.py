@@ -82,6 +82,8 @@ def graphs(draw: st.DrawFn) -> Graph:
             tag=draw(st.none() | st.sampled_from(OperandTag)),
             task=draw(st.none() | st.text(max_size=4)),
             source=draw(st.text(max_size=4)),
+            rows=(rows := draw(st.none() | st.tuples(st.integers(0, 9), st.integers(0, 9)))),
+            accumulates=rows is not None and draw(st.booleans()),
         )
         ops.append(op)
     pairs = st.lists(st.tuples(WORDS, WORDS), max_size=2)
@@ -128,7 +130,7 @@ def test_special_floats() -> None:
         ("%in_0, %w_t)", "%in_0, %w_t", r"line 6: expected `,`, found '\{'"),
         ("[1, 0]", "[1, zero]", r"line 5: expected an argument, found 'zero'"),
         ("keepdim=false", "false", r"line 7: expected `NAME=`"),
-        ("static, task=", "static, tusk=", r"line 6: expected name=, task= or source="),
+        ("static, task=", "static, tusk=", r"line 6: expected name=, task=, source= or rows="),
         ("{optimizer, dynamic}", "{optimizer, frozen}", r"line 8: .*found 'frozen'"),
         ('"w" = %y', "w = %y", r"line 10: expected a quoted string"),
         ('"loss" = %z', '"loss" = %z %z', r"line 11: expected the end of the line"),

@@ -173,6 +173,10 @@ class Op:
     """The task that the operation belongs to; None until the pass `fuse-chains` has run."""
     source: str = ""
     """Provenance: module path, ONNX node or optimizer parameter."""
+    rows: tuple[int, int] | None = None
+    """First row and the one after the last, of one chunk; None: all rows at once."""
+    accumulates: bool = False
+    """Adds the part of its rows to what the chunks before it made."""
 
     @property
     def inputs(self) -> tuple[str, ...]:

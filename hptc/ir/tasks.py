@@ -23,6 +23,17 @@ class Task:
     outputs: tuple[str, ...]
     """Values that another task reads, or that outlive the step."""
 
+    @property
+    def rows(self) -> tuple[int, int] | None:
+        """The rows of the chunk that all operations work on; None if they work on others too."""
+        found = {op.rows for op in self.ops}
+        return found.pop() if len(found) == 1 else None
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether it adds to what the tasks of the chunks before it made."""
+        return any(op.accumulates for op in self.ops)
+
 
 def tasks_of(graph: Graph) -> tuple[Task, ...]:
     """Return the tasks of a fused graph, in topological order of their first operations.

@@ -11,7 +11,8 @@
 
 Names with other characters than letters, digits and `_./^-` are quoted as in JSON. A list of
 arguments is in brackets, an element type is a bare word. `{...}` holds the role, the tag, and
-`name` (only if it is not the first output), `task` and `source`.
+`name` (only if it is not the first output), `task`, `source` and the `rows` of a chunk, first and
+stop, with `+` where it accumulates: `rows="0:32+"`.
 """
 
 import json
@@ -57,6 +58,8 @@ def _op(graph: Graph, op: Op) -> str:
         facts.append(f"name={json.dumps(op.name)}")
     if op.task is not None:
         facts.append(f"task={json.dumps(op.task)}")
+    if op.rows is not None:
+        facts.append(f'rows="{op.rows[0]}:{op.rows[1]}{"+" * op.accumulates}"')
     if op.source:
         facts.append(f"source={json.dumps(op.source)}")
     return f"{outputs} = {_plain(op.kind)}({', '.join(args)}) {{{', '.join(facts)}}}"

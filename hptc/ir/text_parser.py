@@ -1,5 +1,6 @@
 """The reader of the text form of a graph (see `hptc.ir.text` for the grammar)."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -129,12 +130,22 @@ def _fact(line: Line) -> Callable[[Op], Op]:
                 return lambda op: replace(op, task=text)
             case "source":
                 return lambda op: replace(op, source=text)
-        line.fail("name=, task= or source=", token)
+            case "rows":
+                rows, accumulates = _rows(line, text)
+                return lambda op: replace(op, rows=rows, accumulates=accumulates)
+        line.fail("name=, task=, source= or rows=", token)
     if token in _ROLES:
         line.take()
         return lambda op: replace(op, role=_ROLES[token])
     tag = line.choice(OperandTag)
     return lambda op: replace(op, tag=tag)
+
+
+def _rows(line: Line, text: str) -> tuple[tuple[int, int], bool]:
+    found = re.fullmatch(r"(\d+):(\d+)(\+?)", text)
+    if found is None:
+        line.fail('rows as "FIRST:STOP" or "FIRST:STOP+"', text)
+    return (int(found[1]), int(found[2])), bool(found[3])
 
 
 _ROLES = {role.value: role for role in Role}

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from hptc.errors import VerifyError
 from hptc.ir.graph import Graph
-from hptc.ir.tasks import task_from
+from hptc.ir.tasks import Task, task_from
 from hptc.runtime.kernels import Kernel, Memory, Numerics, compile_kernel
 from hptc.schedule.model import Instruction, InstructionKind
 
@@ -56,15 +56,13 @@ def compile_instruction(
 
 
 def _compile_run(graph: Graph, instruction: Instruction, numerics: Numerics | None) -> "_Run":
-    if instruction.rows is not None or instruction.accumulate:
-        raise VerifyError(
-            instruction.label, expected="all rows at once", found=f"rows {instruction.rows}"
-        )
     unknown = [name for name in instruction.ops if name not in graph.op_by_name]
     if unknown:
         raise VerifyError(instruction.label, expected="operations of the graph", found=unknown[0])
     ops = [graph.op_by_name[name] for name in instruction.ops]
     task = task_from(graph, instruction.task, ops)
+    if instruction.kind is InstructionKind.EXEC:
+        _check_rows(instruction, task)
     return _Run(
         instruction,
         kernels=tuple(
@@ -73,6 +71,19 @@ def _compile_run(graph: Graph, instruction: Instruction, numerics: Numerics | No
         inputs=task.inputs,
         leaves=task.outputs,
     )
+
+
+def _check_rows(instruction: Instruction, task: Task) -> None:
+    said, done = (instruction.rows, instruction.accumulate), (task.rows, task.accumulates)
+    if said != done:
+        raise VerifyError(
+            instruction.label, expected=_chunk(*done), found=f"an EXEC of {_chunk(*said)}"
+        )
+
+
+def _chunk(rows: tuple[int, int] | None, accumulates: bool) -> str:
+    place = "all rows" if rows is None else f"rows {rows[0]} to {rows[1] - 1}"
+    return f"{place}, accumulated" if accumulates else place
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,8 @@ def _execs(
             task=task.name,
             ops=tuple(op.name for op in task.ops),
             resource=device + matrix,
+            rows=task.rows,
+            accumulate=task.accumulates,
             cells=_rewritten_cells(costs.device(device).tasks[task.name]),
         )
         reads = tuple((device, name) for name in task.inputs)

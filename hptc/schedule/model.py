@@ -54,9 +54,9 @@ class Instruction:
     resource: str = ""
     """What is occupied: the device, `device/matrix` on a spatial one, or `source->device`."""
     rows: tuple[int, int] | None = None
-    """Row range of a tiled EXEC; None runs all rows."""
+    """Rows of the chunk that an EXEC of a tiled step works on; None: all rows."""
     accumulate: bool = False
-    """A tiled EXEC that adds to its outputs."""
+    """An EXEC that adds its chunk to what those before it made."""
     cells: int = 0
     """ReRAM cells written: by a PROGRAM once, by an EXEC (a trained operand) in every step."""
 

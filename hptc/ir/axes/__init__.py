@@ -4,12 +4,13 @@ Each kind declares a letter for every axis of its operands and outputs, as an ei
 `aten.mm` `mk,kn->mn`. An axis whose letter the outputs share is `map`, one they lack is `reduce`,
 and one without a letter is `all`, as is every axis of a kind without a rule. `loop` follows one
 operand's rows through an operation, `stream` those of several, `streams` through a whole step, and
-`row_flows` counts how much of a step streams.
+`row_flows` counts how much of a step streams. `resized` fits an operation to the shape of a chunk.
 """
 
 from hptc.ir.axes.loops import Loop, Rows, labels, loop
 from hptc.ir.axes.model import Accumulate, Labels
 from hptc.ir.axes.report import RowFlow, row_flows
+from hptc.ir.axes.shapes import resized
 from hptc.ir.axes.streams import Flow, Stream, stream, streams
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Stream",
     "labels",
     "loop",
+    "resized",
     "row_flows",
     "stream",
     "streams",

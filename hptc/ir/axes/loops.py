@@ -32,7 +32,8 @@ class Rows:
 class Loop:
     """A way to execute an operation chunk by chunk of rows.
 
-    Arguments that repeat a shape, as those of a reshape do, have to say that of the chunk.
+    Arguments that repeat a shape, as those of a reshape do, have to say that of the chunk: see
+    `hptc.ir.axes.shapes.resized`.
     """
 
     reads: tuple[Rows | None, ...]
@@ -122,7 +123,7 @@ def _reshaped(site: Site, rows: Rows) -> Loop | None:
     return None
 
 
-_RESHAPES = frozenset({"reshape", "view", "view_copy", "_unsafe_view", "_reshape_alias"})
+_RESHAPES = frozenset({"reshape", "view", "view_copy", "_unsafe_view"})
 
 _RULES: dict[str, Callable[[Site], Labels | None]] = {
     **contractions.RULES,
