@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 from ortools.sat.python import cp_model
 
-from hptc.partition.limits import Clock
+from hptc.partition.limits import LEAST_S, Clock
 
 POLL_S = 0.02
+EFFORT_PER_S = 0.25
+"""CP-SAT's deterministic time per s of wall time (measured on windows)."""
+MODEL_S = 2e-5
+"""Work in s of taking in a model, per constraint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ def run(
     time_s: float,
     *,
     workers: int = 1,
-    effort: float | None = None,
+    work_s: float | None = None,
     report: Callable[[float, float], None] | None = None,
 ) -> Run:
     """Solve `model` in a thread, so that the caller can stop it and Ctrl-C is seen at once.
@@ -49,10 +53,10 @@ def run(
         clock: says when the whole solve is over, and gives the seed.
         time_s: limit of this run in s.
         workers: threads; one is deterministic.
-        effort: limit in CP-SAT's deterministic time.
+        work_s: limit in s as it would take on an idle machine: by CP-SAT's deterministic time.
         report: called in the calling thread with (objective, bound) at each solution.
     """
-    solver = _configured(clock, time_s, workers, effort)
+    solver = _configured(clock, time_s, workers, work_s)
     watch, outcome = _Watch(), list[cp_model.CpSolverStatus]()
     finished = threading.Event()
 
@@ -67,6 +71,8 @@ def run(
     if not outcome:
         raise RuntimeError("CP-SAT ended without a status")
     status = outcome[0]
+    clock.work.add(solver.response_proto.deterministic_time / EFFORT_PER_S)
+    clock.work.add(MODEL_S * len(model.proto.constraints))
     return Run(
         solver,
         found=status in (cp_model.OPTIMAL, cp_model.FEASIBLE),
@@ -76,16 +82,22 @@ def run(
 
 
 def _configured(
-    clock: Clock, time_s: float, workers: int, effort: float | None
+    clock: Clock, time_s: float, workers: int, work_s: float | None
 ) -> cp_model.CpSolver:
+    """Return a solver with its limits; where work is limited, its workers take turns."""
     solver = cp_model.CpSolver()
-    solver.parameters.max_time_in_seconds = max(0.01, min(time_s, clock.left_s))
+    longest_s = max(LEAST_S, min(time_s, clock.left_s))
+    if clock.counts_work:
+        work_s = longest_s if work_s is None else min(work_s, longest_s)
+        solver.parameters.interleave_search = workers > 1
+    else:
+        solver.parameters.max_time_in_seconds = longest_s
     solver.parameters.num_workers = workers
     solver.parameters.random_seed = clock.limits.seed
     solver.parameters.relative_gap_limit = max(clock.limits.gap, 0.0)
     solver.parameters.catch_sigint_signal = False
-    if effort is not None:
-        solver.parameters.max_deterministic_time = effort
+    if work_s is not None:
+        solver.parameters.max_deterministic_time = EFFORT_PER_S * work_s
     return solver
 
 

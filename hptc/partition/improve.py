@@ -30,8 +30,6 @@ FIRST_S, LONGEST_S = 0.05, 2.0
 """Limits in s of the search of one window, as it should take on an idle machine."""
 PROGRESS = 0.005
 """Relative gain of a sweep below which its windows had too little time."""
-EFFORT_PER_S = 0.25
-"""CP-SAT's deterministic time, which ends a window, per s of wall time (measured on windows)."""
 SLACK = 2
 """How much longer than meant a window may take by the clock."""
 
@@ -85,6 +83,7 @@ def _improve_window(
 ) -> bool | None:
     """Search one window; return whether CP-SAT finished it, None if it cannot help."""
     instance, schedule = search.instance, search.schedule
+    search.charge()
     order = sorted(
         range(instance.tasks),
         key=lambda t: (schedule.start[t], schedule.end[t], instance.rank[t]),
@@ -99,8 +98,7 @@ def _improve_window(
     _minimise(search, built)
     built.hint(schedule)
     left_s = until_s - search.clock.elapsed_s
-    effort = EFFORT_PER_S * time_s
-    done = run(built.model, search.clock, min(SLACK * time_s, left_s), effort=effort)
+    done = run(built.model, search.clock, min(SLACK * time_s, left_s), work_s=time_s)
     if done.found:
         better = _merge(instance, schedule, parts, scope, built.read(done.solver))
         search.offer(better, "window", take_equal=True)

@@ -3,10 +3,13 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from hptc.errors import UsageError
 
+LEAST_S = 0.01
+"""Shortest limit in s that a solver is given."""
 MAX_SEED = 2**31 - 1
 """Largest seed that CP-SAT takes."""
 
@@ -21,6 +24,8 @@ class Limits:
         seed: of every random choice.
         workers: threads of CP-SAT where one could not prove the answer; answers found by one are
             the same each time, as far as the time limit allows.
+        work_s: work that may be done instead, whatever time it takes: in s of the machine on which
+            it was measured. The answer is then the same each time, on any machine.
 
     Raises:
         UsageError: one of them is out of range.
@@ -30,6 +35,7 @@ class Limits:
     gap: float = 0.0
     seed: int = 0
     workers: int = 2
+    work_s: float | None = None
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -39,6 +45,19 @@ class Limits:
             raise _out_of_range("--gap", "a number of at least 0", self.gap)
         if not 0 <= self.seed <= MAX_SEED:
             raise _out_of_range("--seed", f"a number from 0 to {MAX_SEED}", self.seed)
+        if self.work_s is not None and not (math.isfinite(self.work_s) and self.work_s > 0):
+            raise _out_of_range("--work-limit", "a positive number", self.work_s)
+
+    @property
+    def span_s(self) -> float:
+        """What is limited: the work in s if it is, else the time in s."""
+        return self.time_s if self.work_s is None else self.work_s
+
+    def within(self, span_s: float) -> Self:
+        """Return the same limits with another span in s."""
+        if self.work_s is None:
+            return replace(self, time_s=span_s)
+        return replace(self, work_s=span_s)
 
 
 def _out_of_range(option: str, expected: str, found: float) -> UsageError:
@@ -50,28 +69,62 @@ class Progress:
     """State of a running solve, in the unit of the objective (ns or pJ)."""
 
     elapsed_s: float
+    """Of the wall."""
     value: float
     lower_bound: float
     stage: str
 
 
+class Work:
+    """Work done so far in s, alone or as part of a larger piece."""
+
+    def __init__(self, part_of: "Work | None" = None) -> None:
+        self.done_s = 0.0
+        self._part_of = part_of
+
+    def add(self, time_s: float) -> None:
+        """Count some more work."""
+        self.done_s += time_s
+        if self._part_of is not None:
+            self._part_of.add(time_s)
+
+
 @dataclass(frozen=True)
 class Clock:
-    """Wall time of one solve; `stop` lets the caller end it early."""
+    """Time of one solve; `stop` lets the caller end it early.
+
+    It is the time of the wall or, where work is limited, of the work charged. The latter passes in
+    the same way each time, so that what is decided by this clock is always decided alike.
+    """
 
     limits: Limits
     stop: Callable[[], bool] | None = None
     started: float = field(default_factory=time.monotonic)
+    work: Work = field(default_factory=Work)
 
     @property
-    def elapsed_s(self) -> float:
+    def counts_work(self) -> bool:
+        """Whether work is limited, not time."""
+        return self.limits.work_s is not None
+
+    @property
+    def wall_s(self) -> float:
         """Wall time since the start in s."""
         return time.monotonic() - self.started
 
     @property
+    def elapsed_s(self) -> float:
+        """Time since the start in s."""
+        return self.work.done_s if self.counts_work else self.wall_s
+
+    @property
     def left_s(self) -> float:
-        """Wall time left in s, never negative."""
-        return max(0.0, self.limits.time_s - self.elapsed_s)
+        """Time left in s, never negative."""
+        return max(0.0, self.limits.span_s - self.elapsed_s)
+
+    def part(self, span_s: float) -> "Clock":
+        """Return a clock of the next `span_s` s; it is over with this one at the latest."""
+        return Clock(self.limits.within(span_s), self.is_over, work=Work(self.work))
 
     def is_over(self) -> bool:
         """Return whether the time has passed or the caller wants an end."""

@@ -8,6 +8,10 @@ from datetime import timedelta
 from ortools.math_opt import model_pb2
 from ortools.math_opt.python import mathopt
 
+from hptc.partition.limits import LEAST_S
+
+ENTRIES, ENTRIES_S, GROWTH = 190_000, 13.0, 1.75
+"""A program of so many entries takes so many s (measured), others by this power of their number."""
 DUAL_BITS = 40
 """Dual values are rounded to multiples of 2^-40."""
 
@@ -46,6 +50,12 @@ class Rows:
         self.low.append(low)
         self.is_equal.append(is_equal)
 
+    @property
+    def work_s(self) -> float:
+        """About how long solving takes in s."""
+        entries = sum(map(len, self.terms))
+        return float(ENTRIES_S * (entries / ENTRIES) ** GROWTH)
+
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
@@ -60,23 +70,24 @@ class Optimum:
 class Solving:
     """A linear program that HiGHS solves in a thread of its own.
 
-    HiGHS cannot be cancelled, only limited in time. The thread is no daemon: ending the process
-    waits for it, since killing a thread inside HiGHS aborts the interpreter.
+    HiGHS cannot be cancelled, only limited in time (None: not at all). The thread is no daemon:
+    ending the process waits for it, since killing a thread inside HiGHS aborts the interpreter.
     """
 
-    def __init__(self, rows: Rows, time_s: float) -> None:
+    def __init__(self, rows: Rows, time_s: float | None) -> None:
         self._rows = rows
         self._scale = max((rows.upper[v] for v in rows.time_variables), default=0) or 1
         self._unit = _cost_unit(rows, self._scale)
         self._found: list[mathopt.SolveResult] = []
         model = mathopt.Model.from_model_proto(_proto(rows, self._scale, self._unit))
-        limit = mathopt.SolveParameters(time_limit=timedelta(seconds=max(time_s, 0.01)))
+        limit = None if time_s is None else timedelta(seconds=max(time_s, LEAST_S))
+        parameters = mathopt.SolveParameters(time_limit=limit)
         self._finished = threading.Event()
-        threading.Thread(target=self._run, args=(model, limit)).start()
+        threading.Thread(target=self._run, args=(model, parameters)).start()
 
-    def _run(self, model: mathopt.Model, limit: mathopt.SolveParameters) -> None:
+    def _run(self, model: mathopt.Model, parameters: mathopt.SolveParameters) -> None:
         try:
-            self._found.append(mathopt.solve(model, mathopt.SolverType.HIGHS, params=limit))
+            self._found.append(mathopt.solve(model, mathopt.SolverType.HIGHS, params=parameters))
         finally:
             self._finished.set()
 

@@ -14,6 +14,8 @@ from hptc.partition.search import Incumbent
 FLOOR = 0.02
 """A mode with a smaller share in the relaxation is not considered."""
 POLL_S = 0.02
+WORK_SHARE = 0.5
+"""Where work is limited, the share of what was done that relaxations may have beyond their time."""
 LONGEST_S = 30.0
 """Longest solve of one relaxation in s: it cannot be cancelled when the search ends early."""
 
@@ -29,6 +31,7 @@ class Relaxing:
         self._search = search
         self._waiting = [False, True]
         """For the makespan: whether to count the values."""
+        self._work_s = 0.0
         self._query: Query | None = None
         self._frontiers: Frontiers | None = None
         if not search.objective.is_makespan:
@@ -40,12 +43,21 @@ class Relaxing:
         until_s = self._search.clock.elapsed_s + time_s
         self._raise_bound()
         while self._solving is not None and not self._search.is_done:
-            if not self._solving.is_running:
-                self._take(self._solving)
-            elif self._search.clock.elapsed_s >= until_s:
+            if not self._is_due(self._solving, until_s):
                 return
-            else:
+            if self._solving.is_running:
                 self._solving.wait(POLL_S)
+            else:
+                self._take(self._solving)
+
+    def _is_due(self, solving: Solving, until_s: float) -> bool:
+        """Whether to wait for a result or take it; where work is limited, however long it takes."""
+        clock = self._search.clock
+        if clock.elapsed_s < until_s:
+            return True
+        if clock.counts_work:
+            return self._work_s < WORK_SHARE * clock.elapsed_s
+        return not solving.is_running
 
     def _start_next(self) -> None:
         self._solving: Solving | None = None
@@ -64,10 +76,17 @@ class Relaxing:
             self._relaxed.minimise_makespan()
         else:
             self._relaxed.minimise_energy(search.instance, self._query.powered, self._query.price)
-        self._solving = Solving(self._relaxed.rows, min(search.clock.left_s, LONGEST_S))
+        longest_s = min(search.clock.left_s, LONGEST_S)
+        if not search.clock.counts_work:
+            self._solving = Solving(self._relaxed.rows, longest_s)
+        elif self._relaxed.rows.work_s <= longest_s:
+            self._solving = Solving(self._relaxed.rows, None)
 
     def _take(self, solving: Solving) -> None:
         search, optimum = self._search, solving.optimum()
+        work_s = self._relaxed.rows.work_s
+        self._work_s += work_s
+        search.clock.work.add(work_s)
         if optimum is None and self._query is None:
             self._waiting, self._solving, self._frontiers = [], None, None
             return

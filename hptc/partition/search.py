@@ -13,6 +13,8 @@ from hptc.partition.problem import Solution, Status
 
 COARSE = 1e-6
 """Relative width beyond which rounded energies do not prove the best value."""
+PASS_S = 1e-5
+"""Work of a pass over the problem in s, per task and value (measured)."""
 ROUNDING = 1e-9
 """Relative width within which two values that hold energies count as equal."""
 
@@ -58,7 +60,7 @@ class Incumbent:
         if self.best is None:
             raise TimeLimitError(
                 "partitioner",
-                expected=f"a first solution within {self.clock.limits.time_s:g} s",
+                expected=f"a first solution within {self.clock.limits.span_s:g} s",
                 found="none",
                 hint="Raise the time limit.",
             )
@@ -83,6 +85,7 @@ class Incumbent:
 
         With `take_equal`, one of the same value becomes the place to search from.
         """
+        self.charge()
         if self.objective.is_makespan and schedule.makespan > self.value:
             return False
         energy = energy_pj(self.instance.problem, to_assignment(self.instance, schedule))
@@ -115,6 +118,11 @@ class Incumbent:
         else:
             self.bound = max(self.bound, bound)
 
+    def charge(self) -> None:
+        """Count the work of a pass over the problem, as a schedule or a window takes it."""
+        values = len(self.instance.problem.values)
+        self.clock.work.add(PASS_S * (1 + self.instance.tasks + values))
+
     def close(self) -> None:
         """Note that the incumbent is proven optimal, as far as units of energy are fine enough."""
         self._is_optimal = self.value <= self.bound * (1 + COARSE)
@@ -122,7 +130,7 @@ class Incumbent:
     def tell(self, stage: str) -> None:
         """Report progress to the caller."""
         if self._progress is not None:
-            now = self.clock.elapsed_s
+            now = self.clock.wall_s
             self._progress(Progress(now, self.value, self.bound, stage))
 
     def reporter(self, scale: float) -> Callable[[float, float], None] | None:
@@ -131,7 +139,7 @@ class Incumbent:
         if tell is None:
             return None
         return lambda value, bound: tell(
-            Progress(self.clock.elapsed_s, value / scale, bound / scale, "exact")
+            Progress(self.clock.wall_s, value / scale, bound / scale, "exact")
         )
 
     def solution(self) -> Solution:
@@ -151,5 +159,5 @@ class Incumbent:
             lower_bound=bound,
             lower_bound_ns=min(self.bound_ns, assignment.makespan_ns),
             status=Status.OPTIMAL if proven else Status.FEASIBLE,
-            wall_s=self.clock.elapsed_s,
+            wall_s=self.clock.wall_s,
         )

@@ -32,11 +32,15 @@ LONGEST_S = 5.0
 
 
 class SegmentBound:
-    """`segment_bound` computed in a thread beside the search."""
+    """`segment_bound` computed in a thread beside the search; before it where work is limited."""
 
     def __init__(self, instance: Instance, clock: Clock, time_s: float) -> None:
         self._ended = threading.Event()
         self._found: list[int] = []
+        self._thread: threading.Thread | None = None
+        if clock.counts_work:
+            self._found.append(segment_bound(instance, clock, time_s))
+            return
         own = replace(clock, stop=lambda: self._ended.is_set() or clock.is_over())
         self._thread = threading.Thread(
             target=lambda: self._found.append(segment_bound(instance, own, time_s))
@@ -51,7 +55,8 @@ class SegmentBound:
     def end(self) -> None:
         """Stop the search of the segment at hand and wait for what is proven by then."""
         self._ended.set()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
 
 def segment_bound(instance: Instance, clock: Clock, time_s: float) -> int:

@@ -16,7 +16,7 @@ from hptc.partition.goal import Objective
 from hptc.partition.heuristics import local_choices, seeds
 from hptc.partition.improve import improve
 from hptc.partition.instance import Instance, prepare
-from hptc.partition.limits import Clock, Limits, Progress
+from hptc.partition.limits import LEAST_S, Clock, Limits, Progress
 from hptc.partition.objective import fits
 from hptc.partition.pool import is_pool, prove_pool, work_bound
 from hptc.partition.problem import Assignment, Problem, Solution
@@ -40,7 +40,6 @@ REPEATS_SHARE = 0.2
 """Share of the time left for the problem with few of its repeated blocks."""
 REPEATS_PART = 0.5
 """Where it is larger than this part of the whole, it is not worth solving."""
-LEAST_S = 0.01
 EXACT_TASKS = 80
 """Up to here the whole problem goes to CP-SAT at once."""
 
@@ -149,7 +148,7 @@ def _climb(search: Incumbent) -> None:
     if not is_small:
         relaxed.collect(search.clock.left_s)
         return
-    relaxed.collect(LP_SHARE * search.clock.limits.time_s - search.clock.elapsed_s)
+    relaxed.collect(LP_SHARE * search.clock.limits.span_s - search.clock.elapsed_s)
     if search.is_done:
         return
     if instance.tasks <= EXACT_TASKS:
@@ -168,7 +167,7 @@ def _improve(search: Incumbent, relaxed: Relaxing) -> None:
         search.raise_bound(0, parts.bound_ns)
 
     try:
-        improve(search, clock.limits.time_s, between=collect)
+        improve(search, clock.limits.span_s, between=collect)
     finally:
         parts.end()
         collect()
@@ -179,7 +178,7 @@ def _plant(search: Incumbent) -> None:
     instance, clock = search.instance, search.clock
     for schedule in seeds(instance):
         search.offer(schedule, "seed")
-        if clock.elapsed_s > SEED_SHARE * clock.limits.time_s or search.is_good_enough:
+        if clock.elapsed_s > SEED_SHARE * clock.limits.span_s or search.is_good_enough:
             break
     for modes in chain(local_choices(instance), cut_choices(instance)):
         if instance.admits(modes):
@@ -196,12 +195,12 @@ def _plant_repeats(search: Incumbent) -> None:
     if instance.tasks <= EXACT_TASKS or len(smaller.position) > REPEATS_PART * instance.tasks:
         return
     part = prepare(smaller.problem)
-    limits = replace(clock.limits, time_s=max(REPEATS_SHARE * clock.left_s, LEAST_S))
+    span_s = max(REPEATS_SHARE * clock.left_s, LEAST_S)
     free = replace(search.objective, latency_limit_ns=None, energy_limit_pj=None)
-    few = Incumbent(part, free, Clock(limits, clock.is_over), None)
+    few = Incumbent(part, free, clock.part(span_s), None)
     if fits(part, free):
         _plant(few)
-        improve(few, limits.time_s, between=lambda: None)
+        improve(few, span_s, between=lambda: None)
         for modes in map(instance.settled, smaller.spread(few.schedule.modes)):
             if instance.admits(modes):
                 search.offer(decode_by_rank(instance, modes), "repeats")
