@@ -52,7 +52,7 @@ def improve(search: Incumbent, until_s: float, between: Callable[[], None]) -> N
             between()
             known, value = search.schedule, search.value
             outcome = _improve_window(search, first, int(size), time_s, until_s)
-            if search.value < value:
+            if search.value < value and search.clock.limits.parts.echo:
                 _echo(search, repeats, known)
             if outcome is not None:
                 size *= GROWTH if outcome else 1 / GROWTH

@@ -15,8 +15,26 @@ MAX_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """Parts of the search that can be left out, to measure what each is worth."""
+
+    cuts: bool = True
+    """Seeds from minimum cuts."""
+    repeats: bool = True
+    """The problem with few of its repeated blocks first."""
+    echo: bool = True
+    """What helps one block is tried in all that are alike."""
+    rounding: bool = True
+    """Seeds from the relaxation; its bound stays."""
+    windows: bool = True
+    """Improvement of windows by CP-SAT."""
+    segments: bool = True
+    """The bound from segments of a long path."""
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
-    """When a solve may stop.
+    """When a solve may stop, and what it may use.
 
     Args:
         time_s: wall time in s for everything, the bound included.
@@ -26,6 +44,7 @@ class Limits:
             the same each time, as far as the time limit allows.
         work_s: work that may be done instead, whatever time it takes: in s of the machine on which
             it was measured. The answer is then the same each time, on any machine.
+        parts: what the search may use.
 
     Raises:
         UsageError: one of them is out of range.
@@ -36,6 +55,7 @@ class Limits:
     seed: int = 0
     workers: int = 2
     work_s: float | None = None
+    parts: Parts = Parts()
 
     def __post_init__(self) -> None:
         """Check the ranges."""

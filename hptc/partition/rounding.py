@@ -90,7 +90,8 @@ class Relaxing:
         if optimum is None and self._query is None:
             self._waiting, self._solving, self._frontiers = [], None, None
             return
-        if optimum is not None and self._has_values:
+        is_seed = self._has_values and search.clock.limits.parts.rounding
+        if optimum is not None and is_seed:
             for schedule in rounded(search.instance, self._relaxed, optimum.values):
                 search.offer(schedule, "relaxation")
         if self._frontiers is not None and self._query is not None:

@@ -52,11 +52,15 @@ class SegmentBound:
         """The bound, 0 until it is there."""
         return self._found[0] if self._found else 0
 
+    def wait(self) -> None:
+        """Wait for the bound."""
+        if self._thread is not None:
+            self._thread.join()
+
     def end(self) -> None:
         """Stop the search of the segment at hand and wait for what is proven by then."""
         self._ended.set()
-        if self._thread is not None:
-            self._thread.join()
+        self.wait()
 
 
 def segment_bound(instance: Instance, clock: Clock, time_s: float) -> int:

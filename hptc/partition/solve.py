@@ -159,17 +159,22 @@ def _climb(search: Incumbent) -> None:
 
 def _improve(search: Incumbent, relaxed: Relaxing) -> None:
     """Improve windows of the incumbent while the bounds are computed beside."""
-    clock = search.clock
-    parts = SegmentBound(search.instance, clock, SEGMENTS_SHARE * clock.left_s)
+    clock, parts = search.clock, search.clock.limits.parts
+    share = SEGMENTS_SHARE if parts.segments else 0.0
+    segments = SegmentBound(search.instance, clock, share * clock.left_s)
 
     def collect() -> None:
         relaxed.collect(0.0)
-        search.raise_bound(0, parts.bound_ns)
+        search.raise_bound(0, segments.bound_ns)
 
     try:
-        improve(search, clock.limits.span_s, between=collect)
+        if parts.windows:
+            improve(search, clock.limits.span_s, between=collect)
+        else:
+            relaxed.collect(clock.left_s)
+            segments.wait()
     finally:
-        parts.end()
+        segments.end()
         collect()
 
 
@@ -180,7 +185,8 @@ def _plant(search: Incumbent) -> None:
         search.offer(schedule, "seed")
         if clock.elapsed_s > SEED_SHARE * clock.limits.span_s or search.is_good_enough:
             break
-    for modes in chain(local_choices(instance), cut_choices(instance)):
+    cuts = cut_choices(instance) if clock.limits.parts.cuts else ()
+    for modes in chain(local_choices(instance), cuts):
         if instance.admits(modes):
             search.offer(decode_by_rank(instance, modes), "seed")
     if search.best is None:
@@ -191,8 +197,10 @@ def _plant(search: Incumbent) -> None:
 def _plant_repeats(search: Incumbent) -> None:
     """Solve the problem with few of its repeated blocks, and do the same in all of them."""
     instance, clock = search.instance, search.clock
+    if instance.tasks <= EXACT_TASKS or not clock.limits.parts.repeats:
+        return
     smaller = shrink(instance, find_repeats(instance))
-    if instance.tasks <= EXACT_TASKS or len(smaller.position) > REPEATS_PART * instance.tasks:
+    if len(smaller.position) > REPEATS_PART * instance.tasks:
         return
     part = prepare(smaller.problem)
     span_s = max(REPEATS_SHARE * clock.left_s, LEAST_S)
