@@ -137,15 +137,22 @@ def test_an_objective_is_read_and_written() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["speed", "latency:2", "weighted", "weighted:latency=1", "weighted:latency=x,energy=1"],
+    [
+        "speed",
+        "latency:2",
+        "weighted",
+        "weighted:latency=1",
+        "weighted:latency=x,energy=1",
+        "weighted:latency=0,energy=1",
+    ],
 )
 def test_what_is_no_objective_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--objective"):
         parse_objective(text)
 
 
-@pytest.mark.parametrize("limits", [{"latency_limit_ns": 0}, {"energy_limit_nj": math.nan}])
-def test_limits_are_positive(limits: dict[str, float]) -> None:
+@pytest.mark.parametrize("limits", [{"latency_limit_ns": -1}, {"energy_limit_nj": math.nan}])
+def test_limits_are_numbers_from_0(limits: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="-limit"):
         parse_objective("latency", **limits)  # type: ignore[arg-type]
 

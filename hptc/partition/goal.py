@@ -38,7 +38,7 @@ class Objective:
         energy_limit_pj: No schedule may take more.
 
     Raises:
-        UsageError: A weight or a limit is not a positive number.
+        UsageError: A weight is not positive, or a limit negative.
     """
 
     LATENCY: ClassVar["Objective"]
@@ -53,14 +53,16 @@ class Objective:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        for option, number in (
-            ("--objective weighted", self.latency_weight),
-            ("--objective weighted", self.energy_weight),
+        for weight in (self.latency_weight, self.energy_weight):
+            if not 0 < weight < math.inf:
+                where = "--objective weighted"
+                raise UsageError(where, expected="positive weights", found=str(weight))
+        for option, limit in (
             ("--latency-limit", self.latency_limit_ns),
             ("--energy-limit", self.energy_limit_pj),
         ):
-            if number is not None and not (math.isfinite(number) and number > 0):
-                raise UsageError(option, expected="a positive number", found=str(number))
+            if limit is not None and not 0 <= limit < math.inf:
+                raise UsageError(option, expected="a number of at least 0", found=str(limit))
 
     @property
     def is_makespan(self) -> bool:
@@ -141,7 +143,7 @@ def parse_objective(
     """Return the objective that `--objective` names, with limits in ns and nJ.
 
     Raises:
-        UsageError: The name or a weight is unknown, or a number is not positive.
+        UsageError: The name or a weight is unknown, or a number is out of range.
     """
     name, _, weights = text.partition(":")
     found = {measure.value: measure for measure in Measure}.get(name)
