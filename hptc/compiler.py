@@ -2,9 +2,9 @@
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -22,14 +22,17 @@ from hptc.frontend.torch import Model
 from hptc.ir.graph import Graph, Phase
 from hptc.ir.tasks import tasks_of
 from hptc.options import Options, make_options
+from hptc.partition.figures import front_json
 from hptc.partition.limits import Limits, Progress
+from hptc.partition.pareto import LEAST_POINTS, pareto
 from hptc.partition.solve import solve
 from hptc.program import Program
 from hptc.schedule.build import build_schedule
 from hptc.schedule.check import check_schedule
-from hptc.schedule.model import Bundle, CompiledPhase, Reference
+from hptc.schedule.model import Bundle, CompiledPhase, Reference, Transition
 from hptc.schedule.pose import Posed, pose
 from hptc.schedule.report import Json, phase_report, single_device_baselines
+from hptc.schedule.training import all_gpu_training, training_cost
 from hptc.schedule.transitions import transitions
 from hptc.sensitivity.model import Answer
 from hptc.sensitivity.report import sensitivity
@@ -39,8 +42,6 @@ from passes import PIPELINE, run_passes
 REPORT_SCHEMA = 1
 DEFAULT_STEPS = 10_000
 """Steps of a phase where --steps does not say; they count against endurance."""
-PLACE_SHARE = 0.5
-"""Share of a phase's time in which it is placed where sensitivity takes the rest."""
 LEAST_SOLVE_S = 1.0
 """Solver time of a phase even where capture has used up the limit."""
 
@@ -116,14 +117,15 @@ def compile_source(
                 captured.graphs[phase], targets[phase], options, hooks, share_s
             )
     graphs = {phase: item.compiled.graph for phase, item in compiled.items()}
+    crossings = transitions(graphs, captured.adapters, captured.merge, options.seed)
     times = {"capture_s": capture_s, "solve_s": time.monotonic() - started - capture_s}
     bundle = Bundle(
         name=source.name,
         options=_record(options, source),
         phases={phase: item.compiled for phase, item in compiled.items()},
-        transitions=transitions(graphs, captured.adapters, captured.merge, options.seed),
+        transitions=crossings,
         weights=captured.weights,
-        report=_report(compiled, targets) | times,
+        report=_report(compiled, targets) | _training(compiled, crossings, options) | times,
         reference=Reference(source.format, source.data, source.files),
         loss=recipe.loss.to_bytes() if isinstance(recipe.loss, RecordedLoss) else None,
         versions=_versions(),
@@ -151,17 +153,34 @@ def _compile_phase(
     graph: Graph, target: Target, options: Options, hooks: Hooks, time_s: float
 ) -> _Phase:
     started = time.monotonic()
-    place_s = time_s * PLACE_SHARE if options.sensitivity else time_s
-    compiled, answer = _place(graph, target, options, hooks, place_s)
+    studies = _studies(options, hooks)
+    compiled, answer = _place(graph, target, options, hooks, time_s / (1 + len(studies)))
     report = phase_report(
         compiled.graph, answer.posed, answer.solution, compiled.schedule, answer.costs
     )
     report |= _baselines(compiled.graph, answer.posed, target, answer.steps)
-    if options.sensitivity:
-        left_s = max(LEAST_SOLVE_S, time_s - (time.monotonic() - started))
-        limits = Limits(time_s=left_s, gap=options.gap, seed=options.seed)
-        report["sensitivity"] = sensitivity(answer, limits, hooks.stop)
+    for position, (name, study) in enumerate(studies.items()):
+        left_s = (time_s - (time.monotonic() - started)) / (len(studies) - position)
+        limits = Limits(time_s=max(LEAST_SOLVE_S, left_s), gap=options.gap, seed=options.seed)
+        report[name] = study(answer, limits)
     return _Phase(compiled, report)
+
+
+def _studies(options: Options, hooks: Hooks) -> dict[str, Callable[[Answer, Limits], Json]]:
+    """Return what is asked of each phase beside its schedule, by key of the report."""
+    found: dict[str, Callable[[Answer, Limits], Json]] = {}
+    if options.pareto is not None:
+        found["pareto"] = lambda answer, limits: _front(answer, limits, options, hooks)
+    if options.sensitivity:
+        found["sensitivity"] = lambda answer, limits: sensitivity(answer, limits, hooks.stop)
+    return found
+
+
+def _front(answer: Answer, limits: Limits, options: Options, hooks: Hooks) -> Json:
+    problem, start = answer.posed.problem, answer.solution.assignment
+    points, within = options.pareto or LEAST_POINTS, options.objective
+    front = pareto(problem, points, within=within, limits=limits, start=start, stop=hooks.stop)
+    return front_json(problem, front)
 
 
 def _place(
@@ -212,6 +231,18 @@ def _report(compiled: Mapping[Phase, _Phase], targets: Mapping[Phase, Target]) -
         "trained": {p.value: list(item.compiled.graph.trained) for p, item in compiled.items()},
         "phases": {phase.value: item.report for phase, item in compiled.items()},
     }
+
+
+def _training(
+    compiled: Mapping[Phase, _Phase], crossings: Sequence[Transition], options: Options
+) -> Json:
+    """Return what the training of `--steps` takes, here and on the GPU alone."""
+    if not options.steps:
+        return {}
+    phases = {phase: item.compiled for phase, item in compiled.items()}
+    cost = training_cost(phases, crossings, options.steps)
+    reports = {phase.value: item.report for phase, item in compiled.items()}
+    return {"training": asdict(cost) | {"all_gpu": all_gpu_training(cost, reports)}}
 
 
 @contextmanager

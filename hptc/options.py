@@ -18,6 +18,7 @@ from hptc.frontend.optimizers import Optimizer, optimizer_text, parse_optimizer
 from hptc.ir.graph import Phase
 from hptc.partition.goal import Objective, parse_objective
 from hptc.partition.limits import Limits
+from hptc.partition.pareto import check_points
 
 Choice = TypeVar("Choice", bound=Enum)
 
@@ -43,6 +44,8 @@ class Options:
     seed: int
     steps: Mapping[Phase, int]
     lr: float
+    pareto: int | None
+    """Points of the front of latency and energy to report."""
     sensitivity: bool
     """Also report how the answer moves over the ranges of the targets."""
 
@@ -67,6 +70,7 @@ class Options:
             "seed": self.seed,
             "steps": {phase.value: count for phase, count in self.steps.items()},
             "lr": self.lr,
+            "pareto": self.pareto,
             "sensitivity": self.sensitivity,
         }
 
@@ -94,6 +98,7 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
     steps: Mapping[str, int] | None = None,
     overrides: Sequence[str] = (),
     lr: float = 1e-3,
+    pareto: int | None = None,
     sensitivity: bool = False,
 ) -> Options:
     """Return checked options, by default those of the command line.
@@ -127,6 +132,7 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
         seed=limits.seed,
         steps={_choice("--steps", Phase, key): count for key, count in (steps or {}).items()},
         lr=lr,
+        pareto=None if pareto is None else check_points(pareto),
         sensitivity=sensitivity,
     )
 

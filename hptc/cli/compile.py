@@ -11,6 +11,17 @@ import typer
 
 from hptc.cli.arguments import AsJson, Force, Overrides, parse_counts, parse_names
 from hptc.cli.guard import guarded, warn
+from hptc.cli.objective import (
+    EnergyLimit,
+    LatencyLimit,
+    Objective,
+    Pareto,
+    parse_energy,
+    parse_time,
+    print_front,
+    say_objective,
+    say_training,
+)
 from hptc.cli.output import (
     human_count,
     human_energy,
@@ -56,7 +67,10 @@ def compile_model(
     accumulate: Annotated[
         int, typer.Option(help="Micro-batches, each like the example, in a step.")
     ] = 1,
-    objective: Annotated[str, typer.Option(help="latency or energy.")] = "latency",
+    objective: Objective = "latency",
+    latency_limit: LatencyLimit = None,
+    energy_limit: EnergyLimit = None,
+    pareto: Pareto = None,
     time_limit: Annotated[float, typer.Option(help="Of the whole command, in s.")] = 10.0,
     gap: Annotated[float, typer.Option(help="Relative gap at which to stop.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
@@ -71,7 +85,8 @@ def compile_model(
         list[str] | None, typer.Option(help="Value of a dynamic dimension: batch=8,seq=64.")
     ] = None,
     steps: Annotated[
-        str | None, typer.Option(help="Steps per phase, against endurance: full=N,low=M.")
+        str | None,
+        typer.Option(help="Steps per phase, priced and held against endurance: full=N,low=M."),
     ] = None,
     lr: Annotated[float, typer.Option(help="Learning rate that run uses.")] = 1e-3,
     overrides: Overrides = None,
@@ -110,6 +125,9 @@ def compile_model(
         frozen=frozen,
         shape=parse_counts("--shape", shape or []),
         objective=objective,
+        latency_limit_ns=parse_time("--latency-limit", latency_limit),
+        energy_limit_nj=parse_energy("--energy-limit", energy_limit),
+        pareto=pareto,
         time_limit_s=time_limit,
         gap=gap,
         seed=seed,
@@ -195,9 +213,16 @@ def _report(program: Program, path: Path, emitted: Mapping[str, Path], *, as_jso
             f"{_wear(figures)}{_waiting(figures['sequences'])}"
         )
         if figures["status"] != "optimal":
-            warn(f"{name}: best found in the time given, {figures['gap']:.1%} above the bound")
+            gap = figures["objective_gap"]
+            above = "nothing proven" if gap is None else f"{gap:.1%} above the bound"
+            warn(f"{name}: best found in the time given, {above}")
+        say_objective(name, figures)
+        if "pareto" in figures:
+            print_front(name, figures["pareto"])
         if "sensitivity" in figures:
             print_sensitivity(name, figures["sensitivity"])
+    if "training" in report:
+        say_training(report["training"])
     say(f"wrote {', '.join(str(file) for file in (path, *emitted.values()))}")
 
 

@@ -15,8 +15,10 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-_TIMES = ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (1.0, "ns"))
-_ENERGIES = ((1e9, "J"), (1e6, "mJ"), (1e3, "uJ"), (1.0, "nJ"))
+Units = tuple[tuple[float, str], ...]
+
+TIMES: Units = ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (1.0, "ns"))
+ENERGIES: Units = ((1e9, "J"), (1e6, "mJ"), (1e3, "uJ"), (1.0, "nJ"))
 _COUNTS = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
 
 
@@ -60,12 +62,12 @@ def new_table(title: str, *columns: str) -> "Table":
 
 def human_time(time_ns: float) -> str:
     """Return a time with a unit that keeps it short."""
-    return _human(time_ns, _TIMES)
+    return _human(time_ns, TIMES)
 
 
 def human_energy(energy_nj: float) -> str:
     """Return an energy with a unit that keeps it short."""
-    return _human(energy_nj, _ENERGIES)
+    return _human(energy_nj, ENERGIES)
 
 
 def human_count(count: float) -> str:
@@ -73,7 +75,7 @@ def human_count(count: float) -> str:
     return _human(count, _COUNTS).strip()
 
 
-def _human(number: float, units: tuple[tuple[float, str], ...]) -> str:
+def _human(number: float, units: Units) -> str:
     for scale, unit in units:
         if abs(number) >= scale:
             return f"{number / scale:.4g} {unit}"

@@ -16,6 +16,7 @@ from hptc.partition.limits import Clock, Limits
 from hptc.partition.problem import Assignment, Problem, Solution, Status
 from hptc.partition.solve import solve
 
+LEAST_POINTS = 2
 LEAST_S = 0.05
 """A point that has less time left is not searched for."""
 
@@ -57,6 +58,7 @@ def pareto(
     *,
     within: Objective = Objective.LATENCY,
     limits: Limits,
+    start: Assignment | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Front:
     """Return up to `points` schedules of the front.
@@ -66,21 +68,29 @@ def pareto(
         points: How many, at least two.
         within: Its limits on latency and energy hold for all of them.
         limits: The time is for all of them.
+        start: A schedule to begin with.
         stop: Polled; True ends the search with what there is.
 
     Raises:
         InfeasibleError, ProblemError, TimeLimitError: As `hptc.partition.solve.solve`.
         UsageError: Fewer than two points.
     """
-    if points < 2:  # noqa: PLR2004
-        raise UsageError("--pareto", expected="at least 2 points", found=str(points))
+    check_points(points)
     search = _Search(problem, within, Clock(limits, stop))
-    search.find_ends(points)
+    search.find_ends(points, start)
     while len(search.front()) < points and not search.clock.is_over():
         cap_ns = search.next_cap()
         if cap_ns is None or not search.refine(cap_ns, points):
             break
     return search.result()
+
+
+def check_points(points: int) -> int:
+    """Return the number of points; raises UsageError where it is too small."""
+    if points < LEAST_POINTS:
+        wanted = f"at least {LEAST_POINTS} points"
+        raise UsageError("--pareto", expected=wanted, found=str(points))
+    return points
 
 
 class _Search:
@@ -93,9 +103,9 @@ class _Search:
         self._caps: list[_Cap] = []
         self._latency_bound_ns = 0
 
-    def find_ends(self, points: int) -> None:
+    def find_ends(self, points: int, start: Assignment | None) -> None:
         """Find the fastest schedule, the most frugal one, and the most frugal of the fastest."""
-        fastest = self._solve(replace(self._within, measure=Measure.LATENCY), points + 1, None)
+        fastest = self._solve(replace(self._within, measure=Measure.LATENCY), points + 1, start)
         self._latency_bound_ns = fastest.lower_bound_ns
         limit = self._within.latency_limit_ns
         self._try(math.inf if limit is None else limit, points, fastest.assignment)

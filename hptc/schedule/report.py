@@ -1,6 +1,5 @@
 """The report of a compiled phase: the figures that `hptc compile --json` prints."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
@@ -9,6 +8,7 @@ from hptc.ir.axes import RowFlow, row_flows
 from hptc.ir.graph import Graph, Op, OperandTag, Role
 from hptc.ir.ops import work
 from hptc.partition import problem as pb
+from hptc.partition.figures import objective_json
 from hptc.schedule.model import Instruction, InstructionKind, Schedule
 from hptc.schedule.pose import Posed
 from hptc.schedule.sequences import sequences
@@ -59,8 +59,7 @@ def phase_report(
         "lower_bound_ns": solution.lower_bound_ns,
         "gap": _gap(schedule.latency_ns, solution.lower_bound_ns),
         "status": solution.status.value,
-        **solution.objective.to_json(),
-        "objective_gap": solution.gap if math.isfinite(solution.gap) else None,
+        **objective_json(solution),
         "solve_s": solution.wall_s,
         "transfers": sum(i.kind is InstructionKind.TRANSFER for i in schedule.step),
         "sequences": asdict(sequences(costs, _placed(schedule))),

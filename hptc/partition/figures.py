@@ -1,0 +1,63 @@
+"""Solutions and fronts as the JSON values that commands print: times in ns, energies in nJ."""
+
+import math
+from collections import Counter
+
+from hptc.partition.check import energy_pj
+from hptc.partition.goal import Measure
+from hptc.partition.pareto import Front, Point
+from hptc.partition.problem import Problem, Solution, relative_gap
+from hptc.units import PJ_PER_NJ
+
+Json = dict[str, object]
+
+UNITS = {
+    Measure.LATENCY: ("ns", 1.0),
+    Measure.ENERGY: ("nJ", PJ_PER_NJ),
+    Measure.EDP: ("ns nJ", PJ_PER_NJ),
+    Measure.WEIGHTED: ("", 1.0),
+}
+"""Unit in which a measure is printed, and how many of the solver's make one."""
+
+
+def objective_json(solution: Solution) -> Json:
+    """Return objective and limits, the value reached and the bound proven."""
+    unit, scale = UNITS[solution.objective.measure]
+    return {
+        **solution.objective.to_json(),
+        "objective_unit": unit,
+        "objective_value": solution.value / scale,
+        "objective_bound": solution.lower_bound / scale,
+        "objective_gap": _finite(solution.gap),
+    }
+
+
+def step_json(problem: Problem, solution: Solution) -> Json:
+    """Return the energy of the step beside the figures of its objective."""
+    energy_nj = energy_pj(problem, solution.assignment) / PJ_PER_NJ
+    return {"energy_nj": energy_nj, **objective_json(solution)}
+
+
+def front_json(problem: Problem, front: Front) -> Json:
+    """Return the points of a front, the fastest first, each with its bound."""
+    return {
+        "latency_bound_ns": front.latency_bound_ns,
+        "is_complete": front.is_complete,
+        "points": [_point(problem, point) for point in front.points],
+    }
+
+
+def _point(problem: Problem, point: Point) -> Json:
+    rows = zip(problem.tasks, point.assignment.placements, strict=True)
+    tasks = Counter(task.modes[placement.mode].device for task, placement in rows)
+    return {
+        "latency_ns": point.latency_ns,
+        "energy_nj": point.energy_pj / PJ_PER_NJ,
+        "energy_bound_nj": point.energy_bound_pj / PJ_PER_NJ,
+        "gap": _finite(relative_gap(point.energy_pj, point.energy_bound_pj)),
+        "tasks": {device.name: tasks[index] for index, device in enumerate(problem.devices)},
+    }
+
+
+def _finite(gap: float) -> float | None:
+    return gap if math.isfinite(gap) else None
