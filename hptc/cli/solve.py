@@ -1,16 +1,29 @@
 """`hptc solve`: the partitioner alone, on a bare task graph."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hptc.cli.arguments import AsJson
 from hptc.cli.guard import guarded, warn
+from hptc.cli.objective import (
+    EnergyLimit,
+    LatencyLimit,
+    Objective,
+    Pareto,
+    parse_energy,
+    parse_time,
+    print_front,
+    say_objective,
+)
 from hptc.cli.output import human_time, new_table, print_json, print_table, say
 
 if TYPE_CHECKING:
     from hptc.partition.file_problem import FileProblem
+    from hptc.partition.goal import Objective as Goal
+    from hptc.partition.problem import Solution
 
 
 @guarded
@@ -20,6 +33,10 @@ def solve_problem(
         int | None, typer.Option(help="Number of identical processors, for .stg.")
     ] = None,
     time_limit: Annotated[float, typer.Option(help="In s.")] = 10.0,
+    objective: Objective = "latency",
+    latency_limit: LatencyLimit = None,
+    energy_limit: EnergyLimit = None,
+    pareto: Pareto = None,
     gap: Annotated[float, typer.Option(help="Relative gap at which to stop.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
     check: Annotated[
@@ -28,47 +45,75 @@ def solve_problem(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Place and order the tasks of a bare graph for the least makespan, with a proven bound."""
+    """Place and order the tasks of a bare graph as the objective says, with a proven bound."""
+    from hptc.partition.figures import front_json, step_json
     from hptc.partition.file_problem import solution_json
     from hptc.partition.files import read_problem
+    from hptc.partition.goal import parse_objective
     from hptc.partition.limits import Limits
+    from hptc.partition.pareto import check_points
+    from hptc.partition.pareto import pareto as find_front
     from hptc.partition.solve import solve
 
+    goal = parse_objective(
+        objective,
+        latency_limit_ns=parse_time("--latency-limit", latency_limit),
+        energy_limit_nj=parse_energy("--energy-limit", energy_limit),
+    )
+    points = None if pareto is None else check_points(pareto)
     limits = Limits(time_s=time_limit, gap=gap, seed=seed)
     read = read_problem(problem, processors=processors)
     if check is not None:
-        _check(read, check, as_json=as_json)
+        _check(read, check, goal, as_json=as_json)
         return
-    solution = solve(read.problem, limits=limits)
+    share = limits if points is None else limits.within(limits.span_s / 2)
+    solution = solve(read.problem, objective=goal, limits=share)
+    figures: dict[str, Any] = step_json(read.problem, solution)
+    if points is not None:
+        start = solution.assignment
+        front = find_front(read.problem, points, within=goal, limits=share, start=start)
+        figures["pareto"] = front_json(read.problem, front)
     if as_json:
-        print_json(solution_json(read, solution))
+        print_json(solution_json(read, solution) | figures)
         return
-    table = new_table(problem.name, "makespan", "bound", "gap", "status", "wall")
+    _print(problem.name, solution, figures)
+
+
+def _print(name: str, solution: "Solution", figures: Mapping[str, Any]) -> None:
+    from hptc.partition.problem import relative_gap
+
+    taken_ns, bound_ns = solution.assignment.makespan_ns, solution.lower_bound_ns
+    table = new_table(name, "makespan", "bound", "gap", "status", "wall")
     table.add_row(
-        human_time(solution.assignment.makespan_ns),
-        human_time(solution.lower_bound_ns),
-        f"{solution.gap:.2%}",
+        human_time(taken_ns),
+        human_time(bound_ns),
+        f"{relative_gap(taken_ns, bound_ns):.2%}",
         solution.status.value,
         f"{solution.wall_s:.2f} s",
     )
     print_table(table)
+    say_objective(name, figures)
+    if "pareto" in figures:
+        print_front(name, figures["pareto"])
     if solution.gap > 0:
         warn("best found in the time given, not proven optimal")
 
 
-def _check(problem: "FileProblem", answer: Path, *, as_json: bool) -> None:
-    """Say whether an answer keeps every rule; exit code 1 if it does not."""
+def _check(problem: "FileProblem", answer: Path, objective: "Goal", *, as_json: bool) -> None:
+    """Say whether an answer keeps every rule and limit; exit code 1 if it does not."""
     from hptc.errors import VerifyError
     from hptc.partition.answer import check_answer
+    from hptc.partition.check import check_limits
 
     try:
-        makespan = check_answer(problem, answer).makespan_ns
+        found = check_answer(problem, answer)
+        check_limits(problem.problem, found, objective)
     except VerifyError as error:
         if not as_json:
             raise
         print_json({"ok": False, "broken": str(error)})
         raise typer.Exit(VerifyError.exit_code) from None
     if as_json:
-        print_json({"ok": True, "makespan_ns": makespan})
+        print_json({"ok": True, "makespan_ns": found.makespan_ns})
     else:
-        say(f"{answer}: keeps every rule, makespan {human_time(makespan)}")
+        say(f"{answer}: keeps every rule, makespan {human_time(found.makespan_ns)}")

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from hptc.errors import VerifyError
+from hptc.partition.goal import Objective
 from hptc.partition.problem import Assignment, Mode, Problem
 
 
@@ -23,6 +24,17 @@ def check(problem: Problem, assignment: Assignment) -> None:
     _check_capacity(problem, assignment)
     _check_transfers(problem, assignment)
     _check_values(problem, assignment)
+
+
+def check_limits(problem: Problem, assignment: Assignment, objective: Objective) -> None:
+    """Prove that an assignment keeps the limits on latency and energy; raises VerifyError."""
+    taken = {
+        "latency limit in ns": (assignment.makespan_ns, objective.latency_limit_ns),
+        "energy limit in pJ": (energy_pj(problem, assignment), objective.energy_limit_pj),
+    }
+    for rule, (found, limit) in taken.items():
+        if limit is not None and found > limit:
+            raise _broken(rule, f"at most {limit}", found)
 
 
 def energy_pj(problem: Problem, assignment: Assignment) -> float:

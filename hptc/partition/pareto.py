@@ -165,11 +165,12 @@ class _Search:
         return True
 
     def _solve(self, goal: Objective, shares: int, start: Assignment | None) -> Solution:
-        time_s = max(self.clock.left_s / max(1, shares), LEAST_S)
-        limits = replace(self.clock.limits, time_s=time_s)
-        return solve(
-            self._problem, objective=goal, limits=limits, start=start, stop=self.clock.stop
-        )
+        clock = self.clock
+        span_s = max(clock.left_s / max(1, shares), LEAST_S)
+        if clock.counts_work:
+            clock.work.add(span_s)
+        limits = clock.limits.within(span_s)
+        return solve(self._problem, objective=goal, limits=limits, start=start, stop=clock.stop)
 
 
 def _saving(fast: _Cap, slow: _Cap) -> float:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 from hptc.errors import TimeLimitError
-from hptc.partition.check import check, energy_pj
+from hptc.partition.check import check, check_limits, energy_pj
 from hptc.partition.decode import Schedule, to_assignment
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.instance import Instance
@@ -147,6 +147,7 @@ class Incumbent:
         schedule = self.schedule if self._frugal is None else self._frugal[1]
         assignment = to_assignment(self.instance, schedule)
         check(self.instance.problem, assignment)
+        check_limits(self.instance.problem, assignment, self.objective)
         bound = min(self.bound, self.value)
         if self.objective.measure is Measure.LATENCY:
             proven = self._is_optimal or self.value <= bound
