@@ -23,8 +23,9 @@ from hptc.ir.graph import Graph, Phase
 from hptc.ir.tasks import tasks_of
 from hptc.options import Options, make_options
 from hptc.partition.figures import front_json
+from hptc.partition.front import LEAST_POINTS
 from hptc.partition.limits import Limits, Progress
-from hptc.partition.pareto import LEAST_POINTS, pareto
+from hptc.partition.pareto import pareto
 from hptc.partition.solve import solve
 from hptc.program import Program
 from hptc.schedule.build import build_schedule

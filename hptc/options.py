@@ -16,9 +16,9 @@ from hptc.frontend.loss_function import CUSTOM, OwnLoss
 from hptc.frontend.losses import Loss, LossFunction, loss_text, parse_loss
 from hptc.frontend.optimizers import Optimizer, optimizer_text, parse_optimizer
 from hptc.ir.graph import Phase
+from hptc.partition.front import check_points
 from hptc.partition.goal import Objective, parse_objective
 from hptc.partition.limits import Limits
-from hptc.partition.pareto import check_points
 
 Choice = TypeVar("Choice", bound=Enum)
 

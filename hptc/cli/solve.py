@@ -49,9 +49,9 @@ def solve_problem(
     from hptc.partition.figures import front_json, step_json
     from hptc.partition.file_problem import solution_json
     from hptc.partition.files import read_problem
+    from hptc.partition.front import check_points
     from hptc.partition.goal import parse_objective
     from hptc.partition.limits import Limits
-    from hptc.partition.pareto import check_points
     from hptc.partition.pareto import pareto as find_front
     from hptc.partition.solve import solve
 

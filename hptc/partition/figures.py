@@ -4,8 +4,8 @@ import math
 from collections import Counter
 
 from hptc.partition.check import energy_pj
+from hptc.partition.front import Front, Point
 from hptc.partition.goal import Measure
-from hptc.partition.pareto import Front, Point
 from hptc.partition.problem import Problem, Solution, relative_gap
 from hptc.units import PJ_PER_NJ
 

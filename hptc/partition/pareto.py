@@ -9,38 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from hptc.errors import UsageError
 from hptc.partition.check import energy_pj
+from hptc.partition.front import Front, Point, check_points
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.limits import Clock, Limits
 from hptc.partition.problem import Assignment, Problem, Solution, Status
 from hptc.partition.solve import solve
 
-LEAST_POINTS = 2
 LEAST_S = 0.05
 """A point that has less time left is not searched for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A schedule of the front."""
-
-    assignment: Assignment
-    latency_ns: int
-    energy_pj: float
-    energy_bound_pj: float
-    """No schedule that is as fast takes less."""
-
-
-@dataclass(frozen=True, slots=True)
-class Front:
-    """The points, the fastest first."""
-
-    points: tuple[Point, ...]
-    latency_bound_ns: int
-    """No schedule is faster."""
-    is_complete: bool
-    """Whether all other schedules are proven to be no better than one of the points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +60,6 @@ def pareto(
         if cap_ns is None or not search.refine(cap_ns, points):
             break
     return search.result()
-
-
-def check_points(points: int) -> int:
-    """Return the number of points; raises UsageError where it is too small."""
-    if points < LEAST_POINTS:
-        wanted = f"at least {LEAST_POINTS} points"
-        raise UsageError("--pareto", expected=wanted, found=str(points))
-    return points
 
 
 class _Search:
