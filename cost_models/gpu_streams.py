@@ -147,11 +147,19 @@ def norm(rows: Rows, chip: Chip) -> Traffic:
 
 
 def norm_backward(rows: Rows, chip: Chip) -> Traffic:
-    """Return the traffic of its gradient: of the data by rows, of the weights by columns."""
-    by_columns = 2 * rows.bytes
-    return _norm_pass(rows, chip, tensors=3, reread=2) + Traffic(
-        kernels=1, moved_bytes=by_columns, norm_bytes=by_columns * _weight(by_columns, chip)
-    )
+    """Return the traffic of its gradients: of the data by rows, of the weights by columns."""
+    return norm_data_backward(rows, chip) + norm_weight_backward(rows, chip)
+
+
+def norm_data_backward(rows: Rows, chip: Chip) -> Traffic:
+    """Return the traffic of the gradient of the data alone, as under frozen weights."""
+    return _norm_pass(rows, chip, tensors=3, reread=2)
+
+
+def norm_weight_backward(rows: Rows, chip: Chip) -> Traffic:
+    """Return the traffic of the gradients of the weights alone, as above data without one."""
+    moved = 2 * rows.bytes
+    return Traffic(kernels=1, moved_bytes=moved, norm_bytes=moved * _weight(moved, chip))
 
 
 def embedding_backward(rows: Rows, table_bytes: float, chip: Chip) -> Traffic:

@@ -44,7 +44,8 @@ class AssignRoles:
     Such an operation computes a parameter gradient, or a part of one that reaches it through
     views, sums, scales without batch data and fixed matrices. A product with a fixed or trained
     matrix is one only if its result is the gradient itself: otherwise it hands a gradient on to
-    the layer below. A view takes the role of what reads it.
+    the layer below, as does an operation of several results if one of them goes on (the gradients
+    of a norm, its scale and its shift are one operation). A view takes the role of what reads it.
     """
 
     name: str = "assign-roles"

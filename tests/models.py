@@ -148,3 +148,28 @@ class FirstOutput(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         result: Tensor = self.inner(*inputs)[0]
         return result
+
+
+class Side(nn.Module):
+    """Several modules on one input, their results side by side."""
+
+    def __init__(self, *modules: nn.Module) -> None:
+        super().__init__()
+        self.modules_ = nn.ModuleList(modules)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([module(x).flatten(1) for module in self.modules_], 1)
+
+
+class Selected(nn.Module):
+    """One place of a sequence and a shifted window, through a causal mask."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.outer = nn.Linear(8, 8), nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.inner(x).roll(2, 1)
+        mixed = (self.outer(x).softmax(-1).tril() @ hidden).log_softmax(1)
+        result: Tensor = mixed[:, -1] + hidden.select(-2, 1)
+        return result

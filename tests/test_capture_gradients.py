@@ -1,6 +1,7 @@
 """Captured steps against torch autograd: loss, every gradient, buffers and outputs."""
 
 import copy
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -11,7 +12,7 @@ from torch.utils._pytree import tree_leaves
 from hptc.frontend.capture import Selection
 from hptc.frontend.losses import CrossEntropy
 from hptc.frontend.recipe import Recipe
-from hptc.ir.graph import Phase
+from hptc.ir.graph import Phase, Role
 from tests.evaluate import Captured, captured
 from tests.models import (
     Attention,
@@ -21,6 +22,8 @@ from tests.models import (
     InPlace,
     Language,
     MatMul,
+    Selected,
+    Side,
     TwoOutputs,
 )
 
@@ -65,6 +68,23 @@ def _transposed() -> nn.Module:
     return nn.Sequential(nn.Conv1d(4, 8, 3, dilation=2), nn.SiLU(), up)
 
 
+def _activations() -> nn.Module:
+    kinds = (
+        nn.CELU, nn.ELU, nn.GELU, nn.GLU, nn.Hardshrink, nn.Hardsigmoid, nn.Hardswish,
+        nn.Hardtanh, nn.LeakyReLU, nn.LogSigmoid, nn.Mish, nn.ReLU, nn.ReLU6, nn.SELU, nn.Sigmoid,
+        nn.SiLU, nn.Softplus, nn.Softshrink, nn.Tanh, nn.Tanhshrink,
+    )  # fmt: skip
+    layers = [nn.Sequential(nn.Linear(4, 6), kind()) for kind in kinds]
+    return Side(*layers, nn.Sequential(nn.Linear(4, 6), nn.Threshold(0.1, -0.2)))
+
+
+def _padded() -> nn.Module:
+    pads = (nn.ReflectionPad2d((1, 2, 0, 1)), nn.ReplicationPad2d(2), nn.ConstantPad2d(1, 0.5))
+    layers = [nn.Sequential(nn.Conv2d(4, 4, 3), pad, nn.Conv2d(4, 2, 3)) for pad in pads]
+    grow = nn.Sequential(nn.Conv2d(4, 2, 3), nn.GroupNorm(2, 2), nn.Upsample(scale_factor=2))
+    return Side(*layers, grow)
+
+
 CASES: dict[str, tuple[Callable[[], nn.Module], Callable[[], tuple[Tensor, ...]]]] = {
     "mlp": (lambda: nn.Sequential(nn.Linear(4, 8), nn.GELU(), nn.Linear(8, 3)), _rows),
     "conv, groups, stride": (_strided, _images),
@@ -87,6 +107,14 @@ CASES: dict[str, tuple[Callable[[], nn.Module], Callable[[], tuple[Tensor, ...]]
         lambda: nn.Sequential(nn.Linear(4, 6), nn.LayerNorm(6), nn.GroupNorm(2, 6), nn.RMSNorm(6)),
         _rows,
     ),
+    "activations": (_activations, _rows),
+    "padded, grown": (_padded, _images),
+    "selected, rolled": (Selected, _sequence),
+    "embedding": (
+        lambda: nn.Sequential(nn.Embedding(10, 4, padding_idx=2), nn.Linear(4, 3)),
+        _tokens,
+    ),
+    "embedding by frequency": (lambda: nn.Embedding(10, 4, scale_grad_by_freq=True), _tokens),
     "attention": (Attention, _sequence),
     "attention, einsum": (lambda: Attention("einsum_written"), _sequence),
     "attention, SDPA": (lambda: Attention("fused"), _sequence),
@@ -158,6 +186,25 @@ def test_cross_entropy_over_tokens(tied: bool) -> None:
     taken = captured(module, inputs, Phase.FULL, recipe=CLASSES)
     matches_eager(module, inputs, CLASSES, taken)
     assert ("head.weight" in taken.model.parameters) is not tied
+
+
+def test_cross_entropy_over_pixels() -> None:
+    module, inputs = nn.Conv2d(4, 3, 3), _images()
+    recipe = Recipe(loss=CrossEntropy(axis=1))
+    step = captured(module, inputs, Phase.FULL, recipe=recipe).step(
+        Phase.FULL, inputs, target=(target := torch.randint(3, (2, 6, 6)))
+    )
+    torch.autograd.backward(nn.functional.cross_entropy(module(*inputs), target))
+    expected = {n: p.grad for n, p in module.named_parameters() if p.grad is not None}
+    close(step.gradients, expected)
+
+
+def test_what_torch_runs_as_one_kernel_stays_one_operation() -> None:
+    graph = captured(Block(), _sequence(), Phase.FULL).result.graphs[Phase.FULL]
+    counts = Counter(op.kind.split(".")[1] for op in graph.ops if op.role is not Role.OPTIMIZER)
+    assert counts["native_layer_norm_backward"] == counts["native_layer_norm"] > 0
+    assert counts["_softmax_backward_data"] == counts["_softmax"] > 0
+    assert counts["exp"] == counts["erf"] == 0
 
 
 def test_loss_takes_the_named_output() -> None:

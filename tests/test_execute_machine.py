@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hptc.errors import InvalidInputError, UnsupportedOpError, UsageError, VerifyError
-from hptc.ir.graph import DType, DTypeArg, Graph, Named, Op, Phase, Ref, Update, ValueKind
+from hptc.ir.graph import Arg, DType, DTypeArg, Graph, Named, Op, Phase, Ref, Update, ValueKind
 from hptc.ir.tasks import tasks_of
 from hptc.runtime.execute import Machine
 from hptc.runtime.kernels import aten_function, compile_kernel
@@ -216,6 +216,36 @@ def test_kernels_build_nested_and_typed_arguments() -> None:
     assert run(full, {})["f"].dtype == torch.float64
     split = Op("s", "aten.split.Tensor", (Ref("x"), 2, 1), ("s0", "s1"))
     assert run(split, {"x": x})["s1"].shape == (2, 1)
+
+
+def test_norms_and_losses_take_operands_of_any_strides() -> None:
+    x, dy = (torch.randn(4, 6, 8, 10, dtype=torch.float64) for _ in range(2))
+    mean, scale = torch.randn(4, 2), torch.randn(6, dtype=torch.float64)
+    _, *of_rows = torch.ops.aten.native_layer_norm.default(x, [8, 10], None, None, 1e-5)
+    target, weight = torch.randint(6, (4, 8, 10)), torch.tensor(1.0, dtype=torch.float64)
+    data, mask = (Ref("dy"), Ref("x")), (True, True, True)
+    groups = (4, 6, 80, 2)
+    cases: dict[str, tuple[Arg, ...]] = {
+        "native_layer_norm_backward":
+            (*data, (8, 10), Ref("m"), Ref("r"), None, None, (True, False, False)),
+        "native_group_norm": (Ref("x"), Ref("scale"), None, *groups, 1e-5),
+        "native_group_norm_backward":
+            (*data, Ref("mean"), Ref("mean"), Ref("scale"), *groups, mask),
+        "nll_loss2d_backward": (Ref("w"), Ref("x"), Ref("t"), None, 2, -100, Ref("w")),
+        "_softmax_backward_data": (*data, 1, DTypeArg(DType.FLOAT64)),
+        "_log_softmax_backward_data": (*data, 1, DTypeArg(DType.FLOAT64)),
+    }  # fmt: skip
+    given = {"m": of_rows[0], "r": of_rows[1], "mean": mean.double(), "scale": scale}
+    given |= {"t": target, "w": weight, "x": x, "dy": dy}
+    for kind, args in cases.items():
+        outputs = ("y0", "y1", "y2") if "group" in kind else ("y0",)
+        op = Op("y", f"aten.{kind}.default", args, outputs)
+        expected = run(op, dict(given))
+        for name in ("x", "dy"):
+            turned = given[name].permute(2, 0, 3, 1).contiguous().permute(1, 3, 0, 2)
+            found = run(op, given | {name: turned})
+            for made in op.outputs:
+                torch.testing.assert_close(found[made], expected[made], msg=f"{kind} {name}")
 
 
 def test_kernels_name_the_operation_that_fails() -> None:

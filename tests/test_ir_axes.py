@@ -86,6 +86,7 @@ CASES = [
     ("ab,b->ab", "max.other", Float((4, 3)), Float((3,))),
     ("a.cd,->a.cd", "prelu.default", Float((4, 3, 2, 3)), Float((3,))),
     ("ab.->ab.", "glu.default", Float((4, 3, 6)), -1),
+    ("ab.,ab.->ab.", "glu_backward.default", Float((4, 3, 3)), Float((4, 3, 6)), -1),
     ("a..->a..", "tril.default", Float((4, 3, 6))),
     ("ab->ab", "full_like.default", Float((4, 3)), 1),
     # along axes
@@ -119,6 +120,14 @@ CASES = [
     ("a.c->ac", "var.correction", Float((4, 3, 6)), (1,)),
     ("a..->a", "linalg_vector_norm.default", Float((4, 3, 6)), 2.0, (1, 2)),
     ("a.c->ac,ac", "kthvalue.default", Float((4, 3, 6)), 1, 1),
+    # losses by class
+    ("a.,a->a,", "nll_loss_forward.default", Float((4, 3)), Index((4,)), None, 0, -100),
+    ("a.cd,acd,->,", "nll_loss2d_forward.default", X, Index((4, 6, 5)), C, 2, 0),
+    ("->all", "nll_loss_forward.default", Float((4, 3)), Index((4,)), None, 1, -100),
+    (",a.,a,->a.", "nll_loss_backward.default",
+     Float(()), Float((4, 3)), Index((4,)), None, 1, 0, Float(())),
+    ("acd,a.cd,acd,,->a.cd", "nll_loss2d_backward.default",
+     Float((4, 6, 5)), X, Index((4, 6, 5)), C, 0, -100, Float(())),
     # views
     ("abc->cab", "permute.default", Float((4, 3, 6)), (2, 0, 1)),
     ("ab->ba", "t.default", Float((4, 3))),

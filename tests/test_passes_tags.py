@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import pytest
 
 from hptc.errors import UsageError, VerifyError
-from hptc.ir.graph import Graph, Role
+from hptc.ir.graph import Graph, OperandTag, Role
 from hptc.ir.text import from_text
 from passes import PIPELINE, Pass, run_passes
 from passes.assign_roles import AssignRoles
+from passes.eliminate_dead_code import EliminateDeadCode
 from passes.fuse_chains import FuseChains
 from passes.tag_operands import TagOperands
 from passes.tag_residency import TagResidency
@@ -87,6 +88,26 @@ graph full {
 }
 """), [TagResidency(), TagOperands()])  # fmt: skip
     assert [op.tag.value for op in graph.ops if op.tag] == ["trainable", "dynamic", "trainable"]
+
+
+def test_the_gradient_of_a_norm_is_tagged_by_its_scale_and_not_its_shift() -> None:
+    text = """\
+graph low {
+  param %gamma : float32[4]
+  param %beta : float32[4]
+  batch %x : float32[2,4]
+  batch %m : float32[2,1]
+  batch %dy : float32[2,4]
+  %dx : float32[2,4], %dg : float32[4], %db : float32[4] = aten.native_layer_norm_backward.default(%dy, %x, [4], %m, %m, %gamma, %beta, [true, true, true]) {input-gradient}
+  %n : float32[4] = aten.sub.Tensor(%PARAM, %db) {optimizer}
+  update %PARAM <- %n
+  output "dx" = %dx
+}
+"""
+    for trained, tag in (("gamma", OperandTag.TRAINABLE), ("beta", OperandTag.DYNAMIC)):
+        graph = from_text(text.replace("PARAM", trained))
+        gradient = run_passes(graph, [TagResidency(), TagOperands()]).ops[0]
+        assert gradient.tag is tag
 
 
 AWKWARD = """\
@@ -193,6 +214,29 @@ def test_what_only_makes_a_parameter_gradient_is_a_weight_gradient() -> None:
     assert weight == names
     # dx goes on to dpos alone, but a product with the weight is what the layer below gets
     assert {op.name for op in graph.ops if op.role is Role.INPUT_GRADIENT} == {"dh", "dx"}
+
+
+@pytest.mark.parametrize(
+    ("output", "role"),
+    [("d", Role.INPUT_GRADIENT), ("x", Role.WEIGHT_GRADIENT)],
+)
+def test_gradients_of_a_norm_that_are_one_operation(output: str, role: Role) -> None:
+    graph = run_passes(from_text(f"""\
+graph full {{
+  param %gamma : float32[4]
+  param %w : float32[4,4]
+  batch %x : float32[2,4]
+  batch %m : float32[2,1]
+  batch %dy : float32[2,4]
+  %dx : float32[2,4], %dg : float32[4], %db : float32[4] = aten.native_layer_norm_backward.default(%dy, %x, [4], %m, %m, %gamma, none, [true, true, true]) {{input-gradient}}
+  %d : float32[2,4] = aten.mm.default(%dx, %w) {{input-gradient}}
+  %n : float32[4] = aten.sub.Tensor(%gamma, %dg) {{optimizer}}
+  update %gamma <- %n
+  gradient "gamma" = %dg
+  output "output" = %{output}
+}}
+"""), [EliminateDeadCode(), AssignRoles()])  # fmt: skip
+    assert graph.ops[0].role is role
 
 
 def test_roles_that_hold_and_other_roles_stay() -> None:

@@ -23,16 +23,17 @@ _SPECIAL: Mapping[str, int] = {
     for count, names in {
         1: """
             acos acosh addcdiv asin asinh atan atanh celu cos div elu erf erfc erfinv exp exp2 expm1
-            floor_divide fmod glu hypot log log10 log1p log2 logcumsumexp logit logsumexp reciprocal
-            remainder rsqrt sin sqrt xlogy _softmax _safe_softmax _log_softmax
-            _log_softmax_backward_data
+            elu_backward floor_divide fmod glu_backward hypot log log10 log1p log2 logcumsumexp
+            logit logsumexp reciprocal remainder rsqrt sin sqrt xlogy _softmax _safe_softmax
+            _log_softmax _log_softmax_backward_data
         """,
         2: """
-            atan2 cosh gelu gelu_backward log_sigmoid_forward log_sigmoid_backward logaddexp pow
-            sigmoid silu silu_backward sinc sinh softplus softplus_backward tan tanh
+            atan2 cosh gelu gelu_backward glu log_sigmoid_forward log_sigmoid_backward logaddexp
+            pow sigmoid silu silu_backward sinc sinh softplus softplus_backward tan tanh
         """,
         3: "mish",
         4: "digamma lgamma normal",
+        5: "mish_backward",
     }.items()
     for name in names.split()
 }

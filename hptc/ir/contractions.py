@@ -1,7 +1,7 @@
 """Contractions: matrix products and convolutions seen as one batched GEMM."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from hptc.errors import VerifyError
@@ -47,12 +47,25 @@ def contraction(graph: Graph, op: Op) -> Contraction | None:
 def data_inputs(graph: Graph, op: Op) -> tuple[str, ...]:
     """Return the inputs whose elements matter.
 
-    The backward of a convolution takes operands that it looks at for their shape alone.
+    Gradients take operands that they look at for their shape alone.
     """
-    if base_name(op.kind) != "convolution_backward":
+    kind = base_name(op.kind)
+    if kind in _SHAPE_ALONE:
+        place = _SHAPE_ALONE[kind]
+        return replace(op, args=(*op.args[:place], None, *op.args[place + 1 :])).inputs
+    if kind != "convolution_backward":
         return op.inputs
     found = contraction(graph, op)
     return (found.left, found.right) if found else op.inputs[:1]
+
+
+_SHAPE_ALONE = {
+    "native_layer_norm_backward": 6,
+    "nll_loss_backward": 1,
+    "nll_loss2d_backward": 1,
+    **{f"{kind}_pad{n}d_backward": 1 for kind in ("reflection", "replication") for n in (1, 2, 3)},
+}
+"""Position of the operand whose elements do not matter: the shift of a layer norm, or the input."""
 
 
 def _matrices(graph: Graph, left: str, right: str) -> Contraction:

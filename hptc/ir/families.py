@@ -70,16 +70,15 @@ _MEMBERS = {
         bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor ceil celu clamp
         clamp_max clamp_min convert_element_type copysign cos cosh digamma div elu elu_backward eq
         erf erfc erfinv exp exp2 expm1 floor floor_divide fmax fmin fmod frac ge gelu
-        gelu_backward glu gt hardshrink hardsigmoid hardsigmoid_backward hardswish
+        gelu_backward glu glu_backward gt hardshrink hardsigmoid hardsigmoid_backward hardswish
         hardswish_backward hardtanh hardtanh_backward heaviside hypot isfinite isinf isnan
         isneginf isposinf le leaky_relu leaky_relu_backward lerp lgamma log log10 log1p log2
         log_sigmoid_forward log_sigmoid_backward logaddexp logical_and logical_not logical_or
-        logical_xor logit lt masked_fill max.other maximum min.other minimum mish mul nan_to_num
-        native_dropout native_dropout_backward ne neg nextafter polar pow
-        prelu reciprocal relu remainder round rsqrt
-        rsub sgn sigmoid sigmoid_backward sign signbit silu silu_backward sin sinc sinh softplus
-        softplus_backward softshrink sqrt square sub tan tanh tanh_backward threshold
-        threshold_backward tril triu trunc where xlogy
+        logical_xor logit lt masked_fill max.other maximum min.other minimum mish mish_backward mul
+        nan_to_num native_dropout native_dropout_backward ne neg nextafter polar pow prelu
+        reciprocal relu remainder round rsqrt rsub sgn sigmoid sigmoid_backward sign signbit silu
+        silu_backward sin sinc sinh softplus softplus_backward softshrink sqrt square sub tan tanh
+        tanh_backward threshold threshold_backward tril triu trunc where xlogy
     """,
     Family.REDUCTION: """
         _adaptive_avg_pool2d _adaptive_avg_pool2d_backward _adaptive_avg_pool3d
@@ -90,9 +89,8 @@ _MEMBERS = {
         cumprod cumsum grid_sampler_2d grid_sampler_2d_backward grid_sampler_3d
         grid_sampler_3d_backward kthvalue linalg_vector_norm logcumsumexp logsumexp max
         max_pool2d_with_indices max_pool2d_with_indices_backward max_pool3d_with_indices
-        max_pool3d_with_indices_backward mean median min mode nll_loss2d_backward
-        nll_loss2d_forward nll_loss_backward nll_loss_forward norm prod sort std std_mean sum
-        topk upsample_bicubic2d upsample_bicubic2d_backward upsample_bilinear2d
+        max_pool3d_with_indices_backward mean median min mode norm prod sort std std_mean sum topk
+        upsample_bicubic2d upsample_bicubic2d_backward upsample_bilinear2d
         upsample_bilinear2d_backward upsample_linear1d upsample_linear1d_backward
         upsample_nearest1d upsample_nearest1d_backward upsample_nearest2d
         upsample_nearest2d_backward upsample_nearest3d upsample_nearest3d_backward
@@ -108,14 +106,14 @@ _MEMBERS = {
         native_group_norm_backward native_layer_norm native_layer_norm_backward
     """,
     Family.GATHER: """
-        _unsafe_index embedding gather im2col index index_select masked_select take
-        take_along_dim
+        _unsafe_index embedding gather im2col index index_select masked_select
+        nll_loss2d_forward nll_loss_forward take take_along_dim
     """,
     Family.SCATTER: """
         _unsafe_index_put as_strided_scatter col2im diagonal_scatter embedding_dense_backward
-        index_add index_copy index_fill index_put masked_scatter scatter scatter_add
-        scatter_reduce select_backward select_scatter slice_backward slice_scatter
-        unfold_backward
+        index_add index_copy index_fill index_put masked_scatter nll_loss2d_backward
+        nll_loss_backward scatter scatter_add scatter_reduce select_backward select_scatter
+        slice_backward slice_scatter unfold_backward
     """,
     Family.COPY: """
         _to_copy _unsafe_masked_index cat channel_shuffle clone constant_pad_nd contiguous copy

@@ -146,4 +146,20 @@ _FLOPS = {
     "tanh_backward": 3,
     "gelu": 8,  # scale, error function or cubic and tanh, add, two products
     "gelu_backward": 14,
+    "elu_backward": 4,
+    "glu": 4,  # sigmoid, product
+    "glu_backward": 4,
+    "hardsigmoid": 4,  # shift, two bounds, scale
+    "hardsigmoid_backward": 3,
+    "hardswish": 5,
+    "hardswish_backward": 5,
+    "hardtanh_backward": 3,
+    "leaky_relu_backward": 2,
+    "log_sigmoid_forward": 5,  # magnitude, exponential, logarithm, minimum, subtract
+    "log_sigmoid_backward": 6,
+    "mish": 10,  # softplus, tanh, product
+    "mish_backward": 17,
+    "softplus": 5,  # two scales, exponential, logarithm, compare
+    "softplus_backward": 6,
+    "softshrink": 3,
 }

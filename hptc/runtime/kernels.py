@@ -20,6 +20,16 @@ Memory = dict[str, Tensor]
 Function = Callable[..., object]
 
 _KIND = re.compile(r"(aten|prims|hptc)\.(\w+)\.(\w+)")
+_ROW_MAJOR = frozenset(
+    {
+        "native_group_norm",
+        "native_group_norm_backward",
+        "native_layer_norm_backward",
+        "nll_loss2d_backward",
+    }
+)
+"""Kernels of torch that misread operands of other strides, or refuse them; autograd copies those
+first, but it sees strides of the capture, which can differ from those here."""
 _FORBIDDEN = frozenset({"from_file"})  # a bundle must not touch other files
 
 
@@ -126,7 +136,16 @@ def aten_function(kind: str) -> Function:
             expected="a pure operation",
             found="one that draws from a hidden state" if draws else "one that writes in place",
         )
-    return overload
+    return _row_major(overload) if match[2] in _ROW_MAJOR else overload
+
+
+def _row_major(function: Function) -> Function:
+    """Return the function on operands that lie row after row."""
+
+    def call(*args: object) -> object:
+        return function(*(arg.contiguous() if isinstance(arg, Tensor) else arg for arg in args))
+
+    return call
 
 
 def _holds_values(arg: Arg) -> bool:

@@ -100,6 +100,7 @@ _MIXED: dict[str, Callable[[Site], Iterable[int]]] = {
     **dict.fromkeys(("slice_backward", "slice_scatter"), _dim(2, 0)),
     "topk": _dim(2),
     "glu": _dim(1),
+    "glu_backward": _dim(2),
     "cat": _dim(1, 0),
     "flip": _dims(1),
     "roll": _dims(2),

@@ -33,6 +33,34 @@ def reduction(site: Site) -> Labels:
     return site.labels({0: own}, outputs, accumulate or Accumulate.SUM)
 
 
+def class_loss(site: Site) -> Labels | None:
+    """Return the axes of the negative log-likelihood of classes: by sample, or summed.
+
+    A mean divides by the weight of all samples, so that it needs every one.
+    """
+    data, target = _by_class(site)
+    match site.args.get(3, "reduction"):
+        case 0:
+            return site.labels({0: data, 1: target}, [target, ""])
+        case 2:
+            return site.labels({0: data, 1: target}, ["", ""])
+    return None
+
+
+def class_loss_backward(site: Site) -> Labels:
+    """Return the axes of its gradient: by sample, as the weight of all is given."""
+    data, target = _by_class(site, 1)
+    gradient = target if site.operands[0].shape else ""
+    return site.labels({0: gradient, 1: data, 2: target}, [data])
+
+
+def _by_class(site: Site, position: int = 0) -> tuple[str, str]:
+    """Label log-probabilities, of which axis 1 or the only one lists classes, and the target."""
+    own = letters(site.operands[position])
+    classes = min(1, len(own) - 1)
+    return close(own, [classes]), own[:classes] + own[classes + 1 :]
+
+
 def _reduced(site: Site) -> set[int]:
     rank = len(site.operands[0].shape)
     given = site.args.integers(_DIM_POSITION.get(site.kind, 1), "dim")
@@ -41,4 +69,8 @@ def _reduced(site: Site) -> set[int]:
     return {axis % max(rank, 1) for axis in given} or set(range(rank))
 
 
-RULES = dict.fromkeys((*_ACCUMULATE, *_AT_ONCE.split(), *_BY_INDEX), reduction)
+RULES = {
+    **dict.fromkeys((*_ACCUMULATE, *_AT_ONCE.split(), *_BY_INDEX), reduction),
+    **dict.fromkeys(("nll_loss_forward", "nll_loss2d_forward"), class_loss),
+    **dict.fromkeys(("nll_loss_backward", "nll_loss2d_backward"), class_loss_backward),
+}
