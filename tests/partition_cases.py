@@ -49,8 +49,12 @@ def _task(draw: st.DrawFn, index: int, devices: int, spatial: bool) -> Task:
     places = draw(st.sets(st.integers(0, devices - 1), min_size=1))
     modes = []
     for place in sorted(places):
-        matrix = draw(st.integers(0, 1)) if spatial and place == devices - 1 else None
-        modes.append(Mode(place, draw(st.integers(0, 9)), draw(st.integers(0, 20)), matrix))
+        choice = st.sets(st.integers(0, 1), min_size=1)
+        read: list[int | None] = [None]
+        if spatial and place == devices - 1:
+            read = [*sorted(draw(choice))]
+        for matrix in read:
+            modes.append(Mode(place, draw(st.integers(0, 9)), draw(st.integers(0, 20)), matrix))
     return Task(f"t{index}", tuple(modes))
 
 

@@ -23,7 +23,10 @@ WEIGHTS = (1.0, 0.5, 0.2)
 
 def cut_choices(instance: Instance) -> Iterator[list[int]]:
     """Yield modes of small total time for several weights of the transfers."""
-    fastest = [min(range(len(row)), key=row.__getitem__) for row in instance.duration]
+    fastest = [
+        min(usual, key=row.__getitem__)
+        for usual, row in zip(instance.usual, instance.duration, strict=True)
+    ]
     for weight in WEIGHTS:
         cutter = _Cutter(instance, weight)
         modes = fastest

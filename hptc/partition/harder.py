@@ -1,6 +1,6 @@
 """Comparing two problems without solving either."""
 
-from hptc.partition.problem import Device, Link, Problem, Task
+from hptc.partition.problem import Device, Link, Problem, Task, matrix_name
 
 
 def is_harder(problem: Problem, known: Problem) -> bool:
@@ -51,15 +51,9 @@ def _is_slower(link: Link, known: Link) -> bool:
 
 def _is_costlier(task: Task, problem: Problem, known_task: Task, known: Problem) -> bool:
     """Whether every mode of a task is one of the known task's, and costs no less."""
-    before = {mode.device: mode for mode in known_task.modes}
+    before = {(mode.device, matrix_name(known, mode)): mode for mode in known_task.modes}
+    pairs = [(mode, before.get((mode.device, matrix_name(problem, mode)))) for mode in task.modes]
     return all(
-        mode.device in before
-        and mode.duration_ns >= before[mode.device].duration_ns
-        and mode.energy_pj >= before[mode.device].energy_pj
-        and _name(problem, mode.matrix) == _name(known, before[mode.device].matrix)
-        for mode in task.modes
+        was is not None and mode.duration_ns >= was.duration_ns and mode.energy_pj >= was.energy_pj
+        for mode, was in pairs
     )
-
-
-def _name(problem: Problem, matrix: int | None) -> str | None:
-    return None if matrix is None else problem.matrices[matrix].name

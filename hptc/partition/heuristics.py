@@ -27,7 +27,7 @@ def seeds(instance: Instance) -> Iterator[Schedule]:
     for devices in device_sets(instance):
         allowed = [
             [mode for mode in row if instance.device[task][mode] in devices]
-            for task, row in enumerate(instance.options)
+            for task, row in enumerate(instance.usual)
         ]
         if not all(allowed):
             continue
@@ -54,8 +54,8 @@ def local_choices(instance: Instance) -> Iterator[list[int]]:
     for key in ("duration_ns", "energy_pj"):
         yield instance.settled(
             [
-                min(range(len(task.modes)), key=lambda mode: getattr(task.modes[mode], key))
-                for task in instance.problem.tasks
+                min(row, key=lambda mode: getattr(task.modes[mode], key))
+                for row, task in zip(instance.usual, instance.problem.tasks, strict=True)
             ]
         )
 

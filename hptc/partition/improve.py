@@ -164,7 +164,7 @@ def _merge(
     sends = {key: schedule.sends[key] + shift for key in parts.later}
     for v, device in parts.kept:
         src = values[v].src
-        stays = modes[src] == schedule.modes[src]
+        stays = at[src] == instance.device[src][schedule.modes[src]]
         if stays and any(at[reader] == device for reader in values[v].readers):
             sends[v, device] = schedule.sends[v, device]
     end = [begin + instance.duration[t][modes[t]] for t, begin in enumerate(start)]

@@ -15,6 +15,7 @@ from hptc.errors import ProblemError
 from hptc.partition.groups import common, merged
 from hptc.partition.problem import Link, Problem
 from hptc.partition.validate import invalid, validate
+from hptc.partition.variants import Family, families, first_modes, water_filled
 
 NO_LINK = -1
 """Entry of `Instance.send` for a pair of devices without a link."""
@@ -98,8 +99,27 @@ class Instance:
 
     @cached_property
     def mode_on(self) -> tuple[dict[int, int], ...]:
-        """Device to mode position, for each task."""
-        return tuple({device: mode for mode, device in enumerate(row)} for row in self.device)
+        """Device to mode position, for each task; of several, what water-filling gives it."""
+        found: list[dict[int, int]] = [{} for _ in self.device]
+        places = first_modes(self.problem)
+        if self.families:
+            places = water_filled(self.problem, self.families, places, [1.0] * self.tasks)
+        for (task, device), mode in places.items():
+            found[task][device] = mode
+        return tuple(found)
+
+    @cached_property
+    def families(self) -> tuple[Family, ...]:
+        """Matrices of which tasks may choose one."""
+        return families(self.problem)
+
+    @cached_property
+    def usual(self) -> tuple[tuple[int, ...], ...]:
+        """Of `options`, one mode on each device."""
+        return tuple(
+            tuple(mode for mode in row if mode_on[places[mode]] == mode)
+            for row, places, mode_on in zip(self.options, self.device, self.mode_on, strict=True)
+        )
 
     @cached_property
     def capacities(self) -> dict[int, int]:

@@ -36,6 +36,8 @@ class ScheduleModel:
         self.start: dict[int, cp_model.IntVar] = {}
         self.end: dict[int, cp_model.LinearExpr] = {}
         self.chosen: dict[int, dict[int, cp_model.IntVar]] = {}
+        self._on: dict[int, dict[int, cp_model.IntVar]] = {}
+        """Whether each free task is on each device."""
         self.sent: dict[tuple[int, int, int], cp_model.IntVar] = {}
         """(value, source device, destination) to whether it is sent."""
         self.sent_at: dict[tuple[int, int, int], cp_model.IntVar] = {}
@@ -71,6 +73,19 @@ class ScheduleModel:
                 late = start + duration[mode] + scope.row_tail[row, 0]
                 model.add(late <= self.makespan).only_enforce_if(lit)
         self.start[task], self.end[task], self.chosen[task] = start, end, lits
+        self._on[task] = self._on_devices(task)
+
+    def _on_devices(self, task: int) -> dict[int, cp_model.IntVar]:
+        """Return a literal for each device: that of its mode, or one that several modes imply."""
+        by_device: dict[int, list[cp_model.IntVar]] = defaultdict(list)
+        for mode, lit in self.chosen[task].items():
+            by_device[self.instance.device[task][mode]].append(lit)
+        found = {}
+        for device, (first, *others) in by_device.items():
+            found[device] = self.model.new_bool_var("") if others else first
+            if others:
+                self.model.add_exactly_one([first, *others, found[device].negated()])
+        return found
 
     def _touched_values(self) -> Iterable[int]:
         instance, free = self.instance, self.scope.options
@@ -79,21 +94,20 @@ class ScheduleModel:
 
     def _origins(self, v: int) -> list[_Origin]:
         value, scope = self.instance.problem.values[v], self.scope
-        places = self.instance.device[value.src]
         if value.src in scope.options:
             ready: cp_model.LinearExpr | int = 0 if value.carried else self.end[value.src]
-            lits = self.chosen[value.src]
-            return [_Origin(places[mode], lit, ready) for mode, lit in lits.items()]
+            return [_Origin(device, lit, ready) for device, lit in self._on[value.src].items()]
         when = 0 if value.carried else scope.made[value.src]
-        return [_Origin(places[scope.fixed[value.src]], None, when)]
+        place = self.instance.device[value.src][scope.fixed[value.src]]
+        return [_Origin(place, None, when)]
 
     def _add_value(self, v: int) -> None:
         """Make readers wait for the source, or for the one transfer to their device."""
-        value, instance = self.instance.problem.values[v], self.instance
+        value = self.instance.problem.values[v]
         readers: dict[int, list[tuple[int, cp_model.IntVar]]] = defaultdict(list)
         for reader in dict.fromkeys(value.readers):
-            for mode, lit in self.chosen.get(reader, {}).items():
-                readers[instance.device[reader][mode]].append((reader, lit))
+            for device, lit in self._on.get(reader, {}).items():
+                readers[device].append((reader, lit))
         tails = {d: tail for (u, d), tail in self._tails_of(v) if u == v}
         for origin in self._origins(v):
             for reader in {r for group in readers.values() for r, _ in group}:
@@ -176,16 +190,10 @@ class ScheduleModel:
     def _add_groups(self) -> None:
         """Give the free tasks of each group one device."""
         for group in self.instance.groups:
-            free = [self._on_devices(task) for task in group if task in self.chosen]
+            free = [self._on[task] for task in group if task in self._on]
             for first, other in pairwise(free):
                 for device in sorted(first.keys() | other.keys()):
-                    self.model.add(sum(first.get(device, ())) == sum(other.get(device, ())))
-
-    def _on_devices(self, task: int) -> dict[int, list[cp_model.IntVar]]:
-        found: dict[int, list[cp_model.IntVar]] = defaultdict(list)
-        for mode, lit in self.chosen[task].items():
-            found[self.instance.device[task][mode]].append(lit)
-        return found
+                    self.model.add(first.get(device, 0) == other.get(device, 0))
 
     def _add_exclusion(self) -> None:
         """Let every row and link carry one item at a time, or as many as it has units."""

@@ -66,7 +66,11 @@ class Mode:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One indivisible piece of work; `modes` name distinct devices."""
+    """One indivisible piece of work; modes on one spatial device read distinct matrices.
+
+    Those matrices are alternatives, such as one copy and several that share the vectors: larger and
+    faster. Each one in use takes its crossbars.
+    """
 
     name: str
     modes: tuple[Mode, ...]
@@ -97,6 +101,11 @@ class Problem:
     matrices: tuple[Matrix, ...] = ()
     together: tuple[tuple[int, ...], ...] = ()
     """Groups of tasks that have to share a device."""
+
+
+def matrix_name(problem: Problem, mode: Mode) -> str | None:
+    """Return the name of the matrix that a mode reads; None if it reads none."""
+    return None if mode.matrix is None else problem.matrices[mode.matrix].name
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """The makespan relaxation: a linear program whose dual values prove a bound.
 
-Variables, all between known limits: x (task in mode), z (edge of the task graph from mode to mode),
-y (value sent over a link), h (matrix held), s (start of a task) and the makespan T. Rows:
+Variables, all between known limits: x (task in mode), p (task on device), z (edge of the task graph
+from device to device), y (value sent over a link), h (matrix held), s (start of a task) and the
+makespan T. Rows:
 
-- each task takes one mode, and the edges agree with the modes of both ends;
+- each task takes one mode, and the edges agree with the devices of both ends;
 - a value is sent over a link at least as much as any of its edges uses it;
 - every device, matrix and link is busy no longer than T, several units no longer than T each;
 - the tasks of a group take each device to the same share;
@@ -14,7 +15,7 @@ Every schedule of makespan at most `horizon` satisfies these, so the optimum bou
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hptc.partition.instance import NO_LINK, Instance
@@ -31,6 +32,8 @@ class Relaxation:
     rows: Rows
     chosen: tuple[tuple[int, ...], ...]
     """Variable of each task and mode."""
+    placed: tuple[dict[int, int], ...]
+    """Variable of each device of each task: that of its mode, or the sum of several."""
     start: tuple[int, ...]
     """Variable of each task's start."""
     makespan: int
@@ -64,7 +67,9 @@ def relaxation(instance: Instance, horizon: int, *, has_values: bool = True) -> 
     chosen = tuple(tuple(rows.variable(1) for _ in row) for row in instance.device)
     for lits in chosen:
         rows.add(dict.fromkeys(lits, 1), 1, is_equal=True)
-    built = Relaxation(rows, chosen, start, makespan, {})
+    pairs = zip(instance.device, chosen, strict=True)
+    placed = tuple(_placed(rows, devices, lits) for devices, lits in pairs)
+    built = Relaxation(rows, chosen, placed, start, makespan, {})
     _add_loads(instance, built)
     _add_groups(instance, built)
     _add_capacities(instance, built)
@@ -78,6 +83,18 @@ def relaxation(instance: Instance, horizon: int, *, has_values: bool = True) -> 
     for load in wires.values():
         rows.add({makespan: 1} | load, 0, is_time=True)
     return built
+
+
+def _placed(rows: Rows, devices: Sequence[int], lits: Sequence[int]) -> dict[int, int]:
+    """Return the variable of each device that a task may take."""
+    found = {}
+    for device in dict.fromkeys(devices):
+        here = [lit for lit, place in zip(lits, devices, strict=True) if place == device]
+        found[device] = here[0]
+        if len(here) > 1:
+            found[device] = rows.variable(1)
+            rows.add(dict.fromkeys(here, 1) | {found[device]: -1}, 0, is_equal=True)
+    return found
 
 
 def _add_loads(instance: Instance, built: Relaxation) -> None:
@@ -94,16 +111,13 @@ def _add_groups(instance: Instance, built: Relaxation) -> None:
     """The tasks of a group are on every device together."""
     for first, *others in instance.groups:
         for device in {d for task in (first, *others) for d in instance.device[task]}:
-            here = _on_device(instance, built, first, device)
             for other in others:
-                there = _on_device(instance, built, other, device)
-                row = dict.fromkeys(here, 1) | dict.fromkeys(there, -1)
+                row = {
+                    built.placed[task][device]: sign
+                    for task, sign in ((first, 1), (other, -1))
+                    if device in built.placed[task]
+                }
                 built.rows.add(row, 0, is_equal=True)
-
-
-def _on_device(instance: Instance, built: Relaxation, task: int, device: int) -> list[int]:
-    pairs = zip(built.chosen[task], instance.device[task], strict=True)
-    return [lit for lit, place in pairs if place == device]
 
 
 def _add_capacities(instance: Instance, built: Relaxation) -> None:
@@ -139,10 +153,10 @@ def _add_value(
                 built.chosen[value.src], instance.duration[value.src], strict=True
             ):
                 wait[lit] = -length
-        for (m, n), edge in _edges(instance, built, v, reader).items():
-            pair = instance.device[value.src][m] * count + instance.device[reader][n]
+        for (source, sink), edge in _edges(instance, built, v, reader).items():
+            pair = source * count + sink
             length = instance.send[v][pair]
-            if instance.device[value.src][m] != instance.device[reader][n]:
+            if source != sink:
                 wait[edge] = wait.get(edge, 0) - length
                 uses[pair].append(edge)
         rows.add(wait, 0, is_time=True)
@@ -158,31 +172,26 @@ def _add_value(
 
 
 def _edges(instance: Instance, built: Relaxation, v: int, reader: int) -> dict[Pair, int]:
-    """Return the variable of each pair of modes of an edge; pairs without a link are left out.
+    """Return the variable of each pair of devices of an edge; pairs without a link are left out.
 
-    Where one end has a single mode, the modes of the other end say everything.
+    Where one end has a single device, those of the other end say everything.
     """
     src, rows, count = instance.problem.values[v].src, built.rows, instance.devices
-    sources, sinks = built.chosen[src], built.chosen[reader]
-    pairs = [
-        (m, n)
-        for m in range(len(sources))
-        for n in range(len(sinks))
-        if instance.send[v][instance.device[src][m] * count + instance.device[reader][n]] != NO_LINK
-    ]
+    sources, sinks = built.placed[src], built.placed[reader]
+    pairs = [(a, b) for a in sources for b in sinks if instance.send[v][a * count + b] != NO_LINK]
     if len(sources) == 1:
-        found = {(m, n): sinks[n] for m, n in pairs}
+        found = {(a, b): sinks[b] for a, b in pairs}
     elif len(sinks) == 1:
-        found = {(m, n): sources[m] for m, n in pairs}
+        found = {(a, b): sources[a] for a, b in pairs}
     else:
         found = {pair: rows.variable(1) for pair in pairs}
-        for end, lits in enumerate((sources, sinks)):
-            for mode, lit in enumerate(lits):
-                whole = {edge: 1 for pair, edge in found.items() if pair[end] == mode}
-                rows.add(whole | {lit: -1}, 0, is_equal=True)
+        for end, places in enumerate((sources, sinks)):
+            for device, here in places.items():
+                whole = {edge: 1 for pair, edge in found.items() if pair[end] == device}
+                rows.add(whole | {here: -1}, 0, is_equal=True)
         return found
-    for end, lits in enumerate((sources, sinks)):
-        for mode in range(len(lits)):
-            if all(pair[end] != mode for pair in pairs):
-                rows.add({lits[mode]: -1}, 0)
+    for end, places in enumerate((sources, sinks)):
+        for device, here in places.items():
+            if all(pair[end] != device for pair in pairs):
+                rows.add({here: -1}, 0)
     return found

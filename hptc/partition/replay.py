@@ -2,7 +2,7 @@
 
 from hptc.partition.decode import Schedule, follow, sequence, to_assignment
 from hptc.partition.instance import Instance
-from hptc.partition.problem import Assignment
+from hptc.partition.problem import Assignment, matrix_name
 
 
 def from_assignment(instance: Instance, assignment: Assignment) -> Schedule:
@@ -22,16 +22,26 @@ def replay(built: Instance, assignment: Assignment, found: Instance) -> Assignme
     Args:
         built: The problem that the assignment answers.
         assignment: Devices of the tasks, and the sequence on every device and link.
-        found: The same tasks, values, devices and links with other times and energies.
+        found: The same tasks, values, devices and links with other times and energies. A task keeps
+            to a matrix of the same name if it can, else it reads the usual one.
 
     Returns:
         The assignment timed by `found`, each start as early as the sequence allows; None where a
         task cannot run on its device there, or the crossbars do not suffice.
     """
     schedule = from_assignment(built, assignment)
-    at = [built.device[task][mode] for task, mode in enumerate(schedule.modes)]
-    modes = [on.get(device) for on, device in zip(found.mode_on, at, strict=True)]
+    modes = [_same(built, found, task, mode) for task, mode in enumerate(schedule.modes)]
     chosen = tuple(mode for mode in modes if mode is not None)
     if len(chosen) < len(modes) or not found.admits(chosen):
         return None
     return to_assignment(found, follow(found, chosen, sequence(built, schedule)))
+
+
+def _same(built: Instance, found: Instance, task: int, mode: int) -> int | None:
+    """Return the mode of another problem that is on the same device and reads a like matrix."""
+    before = built.problem.tasks[task].modes[mode]
+    wanted = matrix_name(built.problem, before)
+    for position, other in enumerate(found.problem.tasks[task].modes):
+        if other.device == before.device and matrix_name(found.problem, other) == wanted:
+            return position
+    return found.mode_on[task].get(before.device)

@@ -72,16 +72,16 @@ def segment_bound(instance: Instance, clock: Clock, time_s: float) -> int:
     solver = _Segments(instance, clock, clock.elapsed_s + time_s)
     reached: list[float] = list(heads[chain[0]])
     for tasks in segments(instance, chain):
-        last = tasks[-1]
+        last, begun_on = tasks[-1], dict[int, float]()
+        for start, begun in zip(instance.device[tasks[0]], reached, strict=True):
+            begun_on[start] = min(begun, begun_on.get(start, math.inf))
         reached = [
             max(
                 heads[last][mode],
-                min(
-                    begun + solver.least_ns(tasks, start, mode)
-                    for start, begun in enumerate(reached)
-                ),
+                min(begun + solver.least_ns(tasks, start, end) for start, begun in begun_on.items())
+                + instance.duration[last][mode],
             )
-            for mode in range(len(instance.device[last]))
+            for mode, end in enumerate(instance.device[last])
         ]
     least = min(map(sum, zip(reached, tails[chain[-1]], strict=True)))
     return 0 if least == math.inf else int(least)
@@ -119,15 +119,15 @@ class _Segments:
         self._known: dict[Problem, float] = {}
 
     def least_ns(self, tasks: Sequence[int], start: int, end: int) -> float:
-        """Return a bound on the time from the end of the first task to the end of the last.
+        """Return a bound on the time from the end of the first task to the start of the last.
 
         Args:
             tasks: the segment, in topological order.
-            start: mode of the first task.
-            end: mode of the last task.
+            start: device of the first task.
+            end: device of the last task, which waits for all others.
 
         Returns:
-            A time in ns, infinite where links for these modes are missing.
+            A time in ns, infinite where links for these devices are missing.
         """
         problem = _part(self._instance, tasks, start, end)
         if problem not in self._known:
@@ -158,30 +158,32 @@ class _Segments:
 def _part(instance: Instance, tasks: Sequence[int], start: int, end: int) -> Problem:
     """Return the segment as a problem of its own, named by positions: equal blocks are equal."""
     position = {task: index for index, task in enumerate(tasks)}
-    kept: dict[int, int] = {}
+    kept: dict[tuple[int, int], int] = {}
     parts = []
     for task, index in position.items():
-        modes = instance.problem.tasks[task].modes
-        if index == 0:
-            modes = (replace(modes[start], duration_ns=0),)
-        elif index == len(tasks) - 1:
-            modes = (modes[end],)
-        parts.append(Task(str(index), tuple(_renamed(mode, kept) for mode in modes)))
+        modes = tuple(_quickest(instance.problem.tasks[task].modes, task, kept))
+        if index in (0, len(tasks) - 1):
+            modes = (Mode(end if index else start, 0),)
+        parts.append(Task(str(index), modes))
     values = []
     for v in (v for task in tasks for v in instance.outputs[task]):
         value = instance.problem.values[v]
         readers = sorted({position[reader] for reader in value.readers if reader in position})
         if readers and not value.carried:
             values.append(Value(position[value.src], tuple(readers), value.bytes))
-    matrices = tuple(
-        Matrix(str(index), instance.problem.matrices[matrix].device, 0)
-        for matrix, index in kept.items()
-    )
+    matrices = tuple(Matrix(str(index), device, 0) for (device, _), index in kept.items())
     whole = instance.problem
     return Problem(whole.devices, whole.links, tuple(parts), tuple(values), matrices)
 
 
-def _renamed(mode: Mode, kept: dict[int, int]) -> Mode:
-    """Return the mode without energy, its matrix numbered by first use."""
-    matrix = None if mode.matrix is None else kept.setdefault(mode.matrix, len(kept))
-    return Mode(mode.device, mode.duration_ns, matrix=matrix)
+def _quickest(modes: Sequence[Mode], task: int, kept: dict[tuple[int, int], int]) -> Iterator[Mode]:
+    """Yield one mode for each device, without energy, its matrix numbered by first use.
+
+    Of several matrices there, the one read in least time stands for all, as if nobody else read it.
+    """
+    for device in dict.fromkeys(mode.device for mode in modes):
+        here = [mode for mode in modes if mode.device == device]
+        matrix = here[0].matrix if len(here) == 1 else ~task
+        if matrix is not None:
+            matrix = kept.setdefault((device, matrix), len(kept))
+        yield Mode(device, min(mode.duration_ns for mode in here), matrix=matrix)

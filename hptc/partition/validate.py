@@ -3,7 +3,7 @@
 import math
 
 from hptc.errors import InfeasibleError, ProblemError
-from hptc.partition.problem import Problem
+from hptc.partition.problem import Problem, Task
 
 
 def validate(problem: Problem) -> None:
@@ -35,14 +35,12 @@ def _check_positions(problem: Problem) -> None:
     devices, tasks = range(len(problem.devices)), range(len(problem.tasks))
     matrices = range(len(problem.matrices))
     for task in problem.tasks:
-        named = [mode.device for mode in task.modes]
-        if len(set(named)) < len(named):
-            raise invalid(f"task {task.name!r}", "modes on distinct devices", named)
         for mode in task.modes:
             if mode.device not in devices:
                 raise invalid(f"task {task.name!r}", f"a device below {len(devices)}", mode.device)
             if mode.matrix is not None and mode.matrix not in matrices:
                 raise invalid(f"task {task.name!r}", "a known matrix", mode.matrix)
+        _check_distinct(problem, task)
     for v, value in enumerate(problem.values):
         for task_position in (value.src, *value.readers):
             if task_position not in tasks:
@@ -50,6 +48,16 @@ def _check_positions(problem: Problem) -> None:
     for link in problem.links:
         if link.src not in devices or link.dst not in devices:
             raise invalid("links", f"devices below {len(devices)}", (link.src, link.dst))
+
+
+def _check_distinct(problem: Problem, task: Task) -> None:
+    """One mode for each device, and for each matrix of a spatial one."""
+    devices = problem.devices
+    spatial = {d for d in range(len(devices)) if devices[d].capacity_crossbars is not None}
+    named = [(mode.device, mode.matrix if mode.device in spatial else None) for mode in task.modes]
+    if len(set(named)) < len(named):
+        wanted = "modes on distinct devices, or that read distinct matrices of a spatial device"
+        raise invalid(f"task {task.name!r}", wanted, [device for device, _ in named])
 
 
 def _check_groups(problem: Problem) -> None:

@@ -1,0 +1,173 @@
+"""Matrices that may be held in several sizes: how many crossbars each is worth.
+
+The matrices that a task may read on one device are alternatives: one copy, or more that share the
+vectors of its readers and so take more crossbars and less time. All readers of a family of
+alternatives choose among the same ones.
+"""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import networkx as nx
+
+from hptc.partition.problem import Problem
+
+Place = tuple[int, int]
+"""A task, and a device that can run it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Tasks that choose among the same matrices of a device, smallest first."""
+
+    device: int
+    tasks: tuple[int, ...]
+    crossbars: tuple[int, ...]
+    modes: tuple[tuple[int, ...], ...]
+    """For each matrix, the mode in which each task reads it."""
+
+
+def families(problem: Problem) -> tuple[Family, ...]:
+    """Return the families of alternatives, each of two or more that all its tasks can read."""
+    choices = _choices(problem)
+    graph: nx.Graph[int] = nx.Graph()
+    readers: dict[int, list[Place]] = defaultdict(list)
+    for place, modes in choices.items():
+        nx.add_path(graph, modes)
+        for matrix in modes:
+            readers[matrix].append(place)
+    found = []
+    for component in nx.connected_components(graph):
+        places = sorted({place for matrix in component for place in readers[matrix]})
+        shared = set.intersection(*(set(choices[place]) for place in places))
+        alike = sorted(shared, key=lambda m: (problem.matrices[m].crossbars, m))
+        if len(alike) > 1:
+            found.append(
+                Family(
+                    places[0][1],
+                    tuple(task for task, _ in places),
+                    tuple(problem.matrices[matrix].crossbars for matrix in alike),
+                    tuple(tuple(choices[place][matrix] for place in places) for matrix in alike),
+                )
+            )
+    return tuple(sorted(found, key=lambda family: (family.device, family.tasks)))
+
+
+def _choices(problem: Problem) -> dict[Place, dict[int, int]]:
+    """Matrix to mode of every task on every spatial device."""
+    found: dict[Place, dict[int, int]] = defaultdict(dict)
+    for t, task in enumerate(problem.tasks):
+        for position, mode in enumerate(task.modes):
+            is_spatial = problem.devices[mode.device].capacity_crossbars is not None
+            if mode.matrix is not None and is_spatial:
+                found[t, mode.device][mode.matrix] = position
+    return found
+
+
+def first_modes(problem: Problem) -> dict[Place, int]:
+    """Return the first mode of every task on every device."""
+    found: dict[Place, int] = {}
+    for t, task in enumerate(problem.tasks):
+        for position, mode in enumerate(task.modes):
+            found.setdefault((t, mode.device), position)
+    return found
+
+
+def water_filled(
+    problem: Problem,
+    families: Sequence[Family],
+    present: Collection[Place],
+    weight: Sequence[float],
+) -> dict[Place, int]:
+    """Return the mode of each task that is present, spare crossbars going where they save most.
+
+    Every family starts with its smallest matrix. Then the step to a larger one that saves most
+    time per crossbar is taken for as long as one fits. Ties go to the first family.
+
+    Args:
+        problem: the tasks.
+        families: its families.
+        present: tasks and devices; one device alone if the tasks are placed, else all of them.
+        weight: what a ns of each task is worth.
+    """
+    filling = _Filling(problem, families, present, weight)
+    filling.fill()
+    return filling.modes
+
+
+class _Filling:
+    """The state of a water-filling; `held` is the position of each family's matrix."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        families: Sequence[Family],
+        present: Collection[Place],
+        weight: Sequence[float],
+    ) -> None:
+        self._problem, self._weight = problem, weight
+        self._families = [
+            family
+            for family in families
+            if any((task, family.device) in present for task in family.tasks)
+        ]
+        self._held = [0] * len(self._families)
+        self._present = present
+        self.modes = {p: m for p, m in first_modes(problem).items() if p in present}
+        for family in self._families:
+            self._take(family, 0)
+        self._spare = self._left()
+        self._steps: list[tuple[float, int, int]] = []
+
+    def fill(self) -> None:
+        """Take steps for as long as one fits."""
+        for position in range(len(self._families)):
+            self._offer(position)
+        while self._steps:
+            _, position, wanted = heapq.heappop(self._steps)
+            family = self._families[position]
+            crossbars = family.crossbars[wanted] - family.crossbars[self._held[position]]
+            if crossbars <= self._spare[family.device]:
+                self._spare[family.device] -= crossbars
+                self._held[position] = wanted
+                self._take(family, wanted)
+            self._offer(position)
+
+    def _left(self) -> dict[int, int]:
+        matrices, tasks = self._problem.matrices, self._problem.tasks
+        devices = enumerate(self._problem.devices)
+        spare = {d: device.capacity_crossbars or 0 for d, device in devices}
+        used = {(d, tasks[t].modes[mode].matrix) for (t, d), mode in self.modes.items()}
+        for device, matrix in used:
+            if matrix is not None:
+                spare[device] -= matrices[matrix].crossbars
+        return spare
+
+    def _take(self, family: Family, wanted: int) -> None:
+        for task, mode in zip(family.tasks, family.modes[wanted], strict=True):
+            if (task, family.device) in self._present:
+                self.modes[task, family.device] = mode
+
+    def _offer(self, position: int) -> None:
+        """Push the step of a family that fits and saves most time per crossbar."""
+        family, held = self._families[position], self._held[position]
+        best: tuple[float, int] | None = None
+        for wanted in range(held + 1, len(family.crossbars)):
+            more = family.crossbars[wanted] - family.crossbars[held]
+            saved = self._worth(family, held) - self._worth(family, wanted)
+            if saved > 0 and more <= self._spare[family.device]:
+                rate = saved / max(more, 1)
+                if best is None or rate > best[0]:
+                    best = rate, wanted
+        if best is not None:
+            heapq.heappush(self._steps, (-best[0], position, best[1]))
+
+    def _worth(self, family: Family, alternative: int) -> float:
+        """Weighted time of a family's tasks with one of its matrices."""
+        return sum(
+            self._weight[task] * self._problem.tasks[task].modes[mode].duration_ns
+            for task, mode in zip(family.tasks, family.modes[alternative], strict=True)
+            if (task, family.device) in self._present
+        )

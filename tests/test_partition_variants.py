@@ -1,0 +1,107 @@
+"""Matrices that may be held in several sizes: alternatives, their capacity, and what is best."""
+
+import pytest
+
+from hptc.errors import ProblemError
+from hptc.partition.bounds import path_bound
+from hptc.partition.check import check
+from hptc.partition.instance import prepare
+from hptc.partition.limits import Limits
+from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Status, Task, Value
+from hptc.partition.solve import solve
+from hptc.partition.variants import families, first_modes, water_filled
+
+GPU, RERAM = 0, 1
+LIMITS = Limits(time_s=10.0)
+
+
+def held(problem: Problem, modes: list[int]) -> list[str]:
+    chosen = [task.modes[mode] for task, mode in zip(problem.tasks, modes, strict=True)]
+    return [problem.matrices[m.matrix].name for m in chosen if m.matrix is not None]
+
+
+def reading(name: str, times: dict[int, int], off_ns: int = 1000) -> Task:
+    """A task on the GPU, or on matrices (by position) in given times in ns."""
+    modes = [Mode(RERAM, time, matrix=matrix) for matrix, time in times.items()]
+    return Task(name, (Mode(GPU, off_ns), *modes))
+
+
+def posed(tasks: list[Task], sizes: list[int], capacity: int, *edges: tuple[int, int]) -> Problem:
+    matrices = tuple(Matrix(f"w{i}", RERAM, size) for i, size in enumerate(sizes))
+    values = tuple(Value(src, (reader,), 0) for src, reader in edges)
+    devices = (Device("gpu"), Device("reram", capacity))
+    links = (Link(GPU, RERAM, 1.0, 0), Link(RERAM, GPU, 1.0, 0))
+    return Problem(devices, links, tuple(tasks), values, matrices)
+
+
+SHARED = posed(
+    [
+        reading("forward", {0: 80, 1: 40}),
+        reading("other", {2: 60, 3: 15}),
+        reading("dx", {0: 80, 1: 40}),
+    ],
+    [1, 2, 2, 8],
+    8,
+)
+
+
+def test_readers_of_one_matrix_choose_among_the_same_ones() -> None:
+    first, second = families(SHARED)
+    assert (first.tasks, first.crossbars, first.modes) == ((0, 2), (1, 2), ((1, 1), (2, 2)))
+    assert (second.tasks, second.crossbars) == ((1,), (2, 8))
+
+
+def test_water_filling_takes_the_largest_saving_per_crossbar_that_fits() -> None:
+    everywhere, even = first_modes(SHARED), [1.0] * 3
+
+    def on_reram(capacity: int, weight: list[float]) -> list[str]:
+        problem = posed(list(SHARED.tasks), [1, 2, 2, 8], capacity)
+        filled = water_filled(problem, families(problem), everywhere, weight)
+        return held(problem, [filled[task, RERAM] for task in range(3)])
+
+    assert on_reram(3, even) == ["w0", "w2", "w0"]
+    assert on_reram(4, even) == ["w1", "w2", "w1"]
+    assert on_reram(9, even) == ["w1", "w2", "w1"]
+    assert on_reram(9, [0.0, 1.0, 0.0]) == ["w0", "w3", "w0"]
+    assert on_reram(10, even) == ["w1", "w3", "w1"]
+
+
+def test_a_family_of_tasks_elsewhere_takes_nothing() -> None:
+    present = {(0, GPU), (1, RERAM), (2, GPU)}
+    filled = water_filled(SHARED, families(SHARED), present, [1.0] * 3)
+    assert filled == {(0, GPU): 0, (1, RERAM): 2, (2, GPU): 0}
+
+
+def test_what_nothing_waits_for_gets_fewer_copies_than_water_filling_gives() -> None:
+    # w0 saves more per crossbar, but its reader runs beside the chain that decides.
+    tasks = [
+        reading("aside", {0: 400, 1: 100}),
+        reading("chain", {2: 500, 3: 300}),
+        Task("end", (Mode(GPU, 100),)),
+    ]
+    problem = posed(tasks, [1, 2, 1, 2], 3, (1, 2))
+    usual = prepare(problem).mode_on
+    assert held(problem, [usual[0][RERAM], usual[1][RERAM], 0]) == ["w1", "w2"]
+    found = solve(problem, limits=LIMITS)
+    check(problem, found.assignment)
+    modes = [placement.mode for placement in found.assignment.placements]
+    assert held(problem, modes) == ["w0", "w3"]
+    assert (found.value, found.status) == (400, Status.OPTIMAL)
+    assert path_bound(prepare(problem)) <= 400
+
+
+def test_one_matrix_may_be_held_twice_if_both_fit() -> None:
+    tasks = [reading("a", {0: 100, 1: 60}), reading("b", {0: 100, 1: 60})]
+    alone = posed(tasks, [1, 2], 2)
+    assert solve(alone, limits=LIMITS).value == 120
+    both = posed(tasks, [1, 2], 3)
+    assert solve(both, limits=LIMITS).value == 100
+
+
+def test_modes_on_one_device_read_distinct_matrices() -> None:
+    twice = Task("t", (Mode(RERAM, 1, matrix=0), Mode(RERAM, 2, matrix=0)))
+    with pytest.raises(ProblemError, match="distinct matrices of a spatial device"):
+        prepare(posed([twice], [1], 1))
+    unary = Task("t", (Mode(GPU, 1), Mode(GPU, 2)))
+    with pytest.raises(ProblemError, match="task 't'"):
+        prepare(posed([unary], [1], 1))
