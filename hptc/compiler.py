@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 
 from cost_models.load import load_target
 from cost_models.price import price
@@ -120,13 +120,14 @@ def compile_source(
     graphs = {phase: item.compiled.graph for phase, item in compiled.items()}
     crossings = transitions(graphs, captured.adapters, captured.merge, options.seed)
     times = {"capture_s": capture_s, "solve_s": time.monotonic() - started - capture_s}
+    report = _report(compiled, targets) | _training(compiled, crossings, options) | times
     bundle = Bundle(
         name=source.name,
         options=_record(options, source),
         phases={phase: item.compiled for phase, item in compiled.items()},
         transitions=crossings,
         weights=captured.weights,
-        report=_report(compiled, targets) | _training(compiled, crossings, options) | times,
+        report=_untimed(report) if options.work_limit is not None else report,
         reference=Reference(source.format, source.data, source.files),
         loss=recipe.loss.to_bytes() if isinstance(recipe.loss, RecordedLoss) else None,
         versions=_versions(),
@@ -162,8 +163,7 @@ def _compile_phase(
     report |= _baselines(compiled.graph, answer.posed, target, answer.steps)
     for position, (name, study) in enumerate(studies.items()):
         left_s = (time_s - (time.monotonic() - started)) / (len(studies) - position)
-        limits = Limits(time_s=max(LEAST_SOLVE_S, left_s), gap=options.gap, seed=options.seed)
-        report[name] = study(answer, limits)
+        report[name] = study(answer, _limits(options, max(LEAST_SOLVE_S, left_s), hooks))
     return _Phase(compiled, report)
 
 
@@ -198,7 +198,7 @@ def _place(
     solution = solve(
         posed.problem,
         objective=options.objective,
-        limits=Limits(time_s=left_s, gap=options.gap, seed=options.seed),
+        limits=_limits(options, left_s, hooks),
         progress=None if progress is None else (lambda seen: progress(graph.phase, seen)),
         stop=hooks.stop,
     )
@@ -206,6 +206,14 @@ def _place(
     check_schedule(graph, schedule)
     answer = Answer(graph, tasks, target, steps, costs, posed, solution)
     return CompiledPhase(graph, schedule, target.toml), answer
+
+
+def _limits(options: Options, time_s: float, hooks: Hooks) -> Limits:
+    """Return the limits of one search: where work is limited, an equal part for each."""
+    work_s = options.work_limit
+    if work_s is not None:
+        work_s /= len(options.phases) * (1 + len(_studies(options, hooks)))
+    return Limits(time_s=time_s, gap=options.gap, seed=options.seed, work_s=work_s)
 
 
 def _baselines(graph: Graph, posed: Posed, target: Target, steps: int) -> Json:
@@ -244,6 +252,13 @@ def _training(
     cost = training_cost(phases, crossings, options.steps)
     reports = {phase.value: item.report for phase, item in compiled.items()}
     return {"training": asdict(cost) | {"all_gpu": all_gpu_training(cost, reports)}}
+
+
+def _untimed(report: Json) -> Json:
+    """Return a report without the times that were measured, so that it is the same each time."""
+    phases = cast("dict[str, Json]", report["phases"])
+    placed = {name: phase | {"solve_s": None} for name, phase in phases.items()}
+    return report | {"capture_s": None, "solve_s": None, "phases": placed}
 
 
 @contextmanager

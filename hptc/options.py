@@ -40,6 +40,8 @@ class Options:
     dimensions: Mapping[str, int]
     objective: Objective
     time_limit_s: float
+    work_limit: float | None
+    """Of the solver in s of work, in place of the time limit: each phase takes an equal part."""
     gap: float
     seed: int
     steps: Mapping[Phase, int]
@@ -66,6 +68,7 @@ class Options:
             "shape": dict(self.dimensions),
             **self.objective.to_json(),
             "time_limit_s": self.time_limit_s,
+            "work_limit": self.work_limit,
             "gap": self.gap,
             "seed": self.seed,
             "steps": {phase.value: count for phase, count in self.steps.items()},
@@ -93,6 +96,7 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
     latency_limit_ns: int | None = None,
     energy_limit_nj: float | None = None,
     time_limit_s: float = 10.0,
+    work_limit: float | None = None,
     gap: float = 0.0,
     seed: int = 0,
     steps: Mapping[str, int] | None = None,
@@ -111,7 +115,7 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
     for option, number in (("--lr", lr), ("--clip-norm", clip_norm)):
         if number is not None and not (math.isfinite(number) and number > 0):
             raise UsageError(option, expected="a positive number", found=str(number))
-    limits = Limits(time_s=time_limit_s, gap=gap, seed=seed)
+    limits = Limits(time_s=time_limit_s, gap=gap, seed=seed, work_s=work_limit)
     return Options(
         targets=_targets(target, chosen),
         phases=chosen,
@@ -128,6 +132,7 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
             objective, latency_limit_ns=latency_limit_ns, energy_limit_nj=energy_limit_nj
         ),
         time_limit_s=limits.time_s,
+        work_limit=limits.work_s,
         gap=limits.gap,
         seed=limits.seed,
         steps={_choice("--steps", Phase, key): count for key, count in (steps or {}).items()},

@@ -76,6 +76,32 @@ def test_interrupted_solver_keeps_its_best(tmp_path: Path) -> None:
         assert not list(tmp_path.iterdir())
 
 
+def test_an_interrupted_solve_prints_its_best(tmp_path: Path) -> None:
+    problem = tmp_path / "layers.json"
+    problem.write_text(json.dumps(layers(12, 10)))
+    process = start(["solve", problem, "--time-limit", "300", "--json"], tmp_path)
+    time.sleep(6)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    if process.returncode == 0:
+        assert err == "hptc: warning: interrupted: the best solutions found so far are kept\n"
+        assert len(json.loads(out)["assignment"]) == 120
+    else:
+        assert (process.returncode, out) == (130, ""), err
+
+
+def layers(depth: int, width: int) -> dict[str, object]:
+    """Return a graph that takes longer to solve than anyone waits: each task reads two before."""
+    tasks = [{"id": i, "cost": [7 + i * 37 % 29, 7 + i * 53 % 31]} for i in range(depth * width)]
+    edges = [
+        {"src": i - width, "dst": i - i % width + (i + shift) % width, "bytes": 5}
+        for i in range(width, depth * width)
+        for shift in (0, 3)
+    ]
+    links = [{"src": a, "dst": 1 - a, "bw_bytes_per_ns": 1, "latency_ns": 4} for a in (0, 1)]
+    return {"devices": ["a", "b"], "links": links, "tasks": tasks, "edges": edges}
+
+
 @pytest.mark.parametrize("arguments", [["target", "list"], ["target", "schema"]])
 def test_reader_goes_away(arguments: list[str]) -> None:
     reading, writing = os.pipe()

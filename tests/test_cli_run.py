@@ -129,6 +129,9 @@ def test_solve(tmp_path: Path) -> None:
     assert [item["device"] for item in found["assignment"]] == ["a", "a", "b"]
     assert [(item["src"], item["dst"]) for item in found["transfers"]] == [(0, 2)]
     assert "optimal" in hptc("solve", problem).out
+    repeated = [hptc("solve", problem, "--json", "--work-limit", "0.1").out for _ in range(2)]
+    assert repeated[0] == repeated[1]
+    assert load(repeated[0]) == found | {"wall_s": None}
 
 
 def test_targets(tmp_path: Path) -> None:

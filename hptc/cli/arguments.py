@@ -12,6 +12,13 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="Target override: devices.NAME.KEY=VALUE or links.A-B.KEY=VALUE."),
 ]
+WorkLimit = Annotated[
+    float | None,
+    typer.Option(
+        help="Work of the solver in place of --time-limit, about as much as it does in so many s: "
+        "the same answer each time, on any machine."
+    ),
+]
 TargetName = Annotated[str, typer.Argument(help="A built-in name or a .toml file.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace existing files.")]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hptc.cli.arguments import AsJson, Force, Overrides, parse_counts, parse_names
+from hptc.cli.arguments import AsJson, Force, Overrides, WorkLimit, parse_counts, parse_names
 from hptc.cli.guard import guarded, warn
 from hptc.cli.objective import (
     EnergyLimit,
@@ -72,6 +72,7 @@ def compile_model(
     energy_limit: EnergyLimit = None,
     pareto: Pareto = None,
     time_limit: Annotated[float, typer.Option(help="Of the whole command, in s.")] = 10.0,
+    work_limit: WorkLimit = None,
     gap: Annotated[float, typer.Option(help="Relative gap at which to stop.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
     train: Annotated[
@@ -129,6 +130,7 @@ def compile_model(
         energy_limit_nj=parse_energy("--energy-limit", energy_limit),
         pareto=pareto,
         time_limit_s=time_limit,
+        work_limit=work_limit,
         gap=gap,
         seed=seed,
         steps=parse_counts("--steps", [steps] if steps else []),
@@ -163,15 +165,20 @@ def _check_outputs(paths: tuple[Path, ...], model: Path, *, force: bool) -> bool
 
 
 def _compile(model: str, options: Options, dump_ir_after: str | None) -> Program:
-    from hptc.cli.watch import SolverWatch, dump_after
+    from hptc.cli.dump import dump_after
+    from hptc.cli.watch import SolverWatch
     from hptc.compiler import Hooks, compile_source
+    from hptc.partition.limits import Limits
 
     dump = dump_after(dump_ir_after) if dump_ir_after else None
-    with SolverWatch() as watch:
-        hooks = Hooks(after_pass=dump, progress=watch.show, stop=watch.is_stopped)
+    limits = Limits(time_s=options.time_limit_s, work_s=options.work_limit)
+    with SolverWatch("capturing the model", limits) as watch:
+        hooks = Hooks(
+            after_pass=dump,
+            progress=lambda phase, seen: watch.show(phase.value, seen),
+            stop=watch.is_stopped,
+        )
         program = compile_source(model, None, options, hooks)
-    if watch.is_stopped():
-        warn("interrupted: the best solutions found so far are kept")
     for message in program.warnings:
         warn(message)
     return program

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hptc.cli.arguments import AsJson
+from hptc.cli.arguments import AsJson, WorkLimit
 from hptc.cli.guard import guarded, warn
 from hptc.cli.objective import (
     EnergyLimit,
@@ -33,6 +33,7 @@ def solve_problem(
         int | None, typer.Option(help="Number of identical processors, for .stg.")
     ] = None,
     time_limit: Annotated[float, typer.Option(help="In s.")] = 10.0,
+    work_limit: WorkLimit = None,
     objective: Objective = "latency",
     latency_limit: LatencyLimit = None,
     energy_limit: EnergyLimit = None,
@@ -46,6 +47,7 @@ def solve_problem(
     as_json: AsJson = False,
 ) -> None:
     """Place and order the tasks of a bare graph as the objective says, with a proven bound."""
+    from hptc.cli.watch import SolverWatch
     from hptc.partition.figures import front_json, step_json
     from hptc.partition.file_problem import solution_json
     from hptc.partition.files import read_problem
@@ -61,18 +63,29 @@ def solve_problem(
         energy_limit_nj=parse_energy("--energy-limit", energy_limit),
     )
     points = None if pareto is None else check_points(pareto)
-    limits = Limits(time_s=time_limit, gap=gap, seed=seed)
+    limits = Limits(time_s=time_limit, gap=gap, seed=seed, work_s=work_limit)
     read = read_problem(problem, processors=processors)
     if check is not None:
         _check(read, check, goal, as_json=as_json)
         return
     share = limits if points is None else limits.within(limits.span_s / 2)
-    solution = solve(read.problem, objective=goal, limits=share)
-    figures: dict[str, Any] = step_json(read.problem, solution)
-    if points is not None:
-        start = solution.assignment
-        front = find_front(read.problem, points, within=goal, limits=share, start=start)
-        figures["pareto"] = front_json(read.problem, front)
+    with SolverWatch(f"solving {problem.name}", limits) as watch:
+        solution = solve(
+            read.problem,
+            objective=goal,
+            limits=share,
+            progress=lambda seen: watch.show(problem.name, seen),
+            stop=watch.is_stopped,
+        )
+        figures: dict[str, Any] = step_json(read.problem, solution)
+        if points is not None:
+            start, stop = solution.assignment, watch.is_stopped
+            front = find_front(
+                read.problem, points, within=goal, limits=share, start=start, stop=stop
+            )
+            figures["pareto"] = front_json(read.problem, front)
+    if work_limit is not None:
+        figures["wall_s"] = None
     if as_json:
         print_json(solution_json(read, solution) | figures)
         return

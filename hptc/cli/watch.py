@@ -1,30 +1,31 @@
-"""Watching a compilation: solver progress on stderr, Ctrl-C, and graphs after a pass."""
+"""Watching a solver: its progress on stderr, and Ctrl-C."""
 
-import sys
-from collections.abc import Callable
+import math
 from contextlib import ExitStack
 from types import FrameType, TracebackType
 from typing import Self
 
-import typer
-from rich.console import Console
-
-from hptc.errors import UsageError
+from hptc.cli.guard import warn
+from hptc.cli.progress import solving_bar
 from hptc.interrupts import Handler, on_interrupt
-from hptc.ir.graph import Graph, Phase
-from hptc.ir.text import to_text
-from hptc.partition.limits import Progress
-from passes import PIPELINE
+from hptc.partition.limits import Limits, Progress
 
 
 class SolverWatch:
     """Shows the solver's progress; the first Ctrl-C while it runs ends it with what it has.
 
     A Ctrl-C before the solver has an incumbent, or a second one, aborts the command.
+
+    Args:
+        title: What is done before the solver starts.
+        limits: Of all solves together.
     """
 
-    def __init__(self) -> None:
-        self._status = Console(file=sys.stderr).status("capturing the model")
+    def __init__(self, title: str, limits: Limits) -> None:
+        self._bar = solving_bar()
+        self._row = self._bar.add_task(
+            title, total=limits.time_s if limits.work_s is None else None
+        )
         self._has_incumbent = False
         self._stopped = False
         self._previous: Handler | None = None
@@ -33,7 +34,7 @@ class SolverWatch:
     def __enter__(self) -> Self:
         """Start showing, and take over SIGINT."""
         self._previous = self._entered.enter_context(on_interrupt(self._interrupt))
-        self._entered.enter_context(self._status)
+        self._entered.enter_context(self._bar)
         return self
 
     def __exit__(
@@ -44,13 +45,17 @@ class SolverWatch:
     ) -> None:
         """Give SIGINT back."""
         self._entered.close()
+        if self._stopped and kind is None:
+            warn("interrupted: the best solutions found so far are kept")
 
-    def show(self, phase: Phase, seen: Progress) -> None:
-        """Show an incumbent and its bound."""
-        self._has_incumbent = True
-        self._status.update(
-            f"solving {phase.value}: best {seen.value:,.0f}, bound {seen.lower_bound:,.0f}, "
-            f"{seen.elapsed_s:.1f} s ({seen.stage})"
+    def show(self, what: str, seen: Progress) -> None:
+        """Show the incumbent of `what` is solved, its bound and their gap."""
+        self._has_incumbent = self._has_incumbent or math.isfinite(seen.value)
+        gap = f"{seen.gap:.2%}" if math.isfinite(seen.gap) else "open"
+        self._bar.update(
+            self._row,
+            description=f"solving {what}: best {seen.value:,.0f}, "
+            f"bound {seen.lower_bound:,.0f}, gap {gap} ({seen.stage})",
         )
 
     def is_stopped(self) -> bool:
@@ -63,16 +68,3 @@ class SolverWatch:
                 self._previous(signum, frame)
             raise KeyboardInterrupt
         self._stopped = True
-
-
-def dump_after(name: str) -> Callable[[str, Graph], None]:
-    """Return a hook that prints the graph after a pass; raises UsageError for an unknown one."""
-    known = [step.name for step in PIPELINE]
-    if name not in known:
-        raise UsageError("--dump-ir-after", expected=f"one of {', '.join(known)}", found=name)
-
-    def dump(finished: str, graph: Graph) -> None:
-        if finished == name:
-            typer.echo(f"// after {name}\n{to_text(graph)}", err=True)
-
-    return dump

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from hptc.errors import UsageError
+from hptc.partition.problem import relative_gap
 
 LEAST_S = 0.01
 """Shortest limit in s that a solver is given."""
@@ -86,13 +87,18 @@ def _out_of_range(option: str, expected: str, found: float) -> UsageError:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """State of a running solve, in the unit of the objective (ns or pJ)."""
+    """State of a running solve, in the unit of the objective."""
 
     elapsed_s: float
     """Of the wall."""
     value: float
     lower_bound: float
     stage: str
+
+    @property
+    def gap(self) -> float:
+        """Relative distance of the value from its bound."""
+        return relative_gap(self.value, self.lower_bound)
 
 
 class Work:

@@ -110,13 +110,16 @@ class Incumbent:
         return float(self.objective.value(time_ns, energy))
 
     def raise_bound(self, bound: float, bound_ns: int = 0) -> None:
-        """Take proven bounds on the objective and on the makespan."""
+        """Take proven bounds on the objective and on the makespan, and say so."""
+        before = self.bound
         self.bound_ns = max(self.bound_ns, bound_ns)
         if self.objective.measure is Measure.LATENCY:
             self.bound_ns = max(self.bound_ns, math.ceil(bound))
             self.bound = float(self.bound_ns)
         else:
             self.bound = max(self.bound, bound)
+        if self.bound > before and self.best is not None:
+            self.tell("bound")
 
     def charge(self) -> None:
         """Count the work of a pass over the problem, as a schedule or a window takes it."""

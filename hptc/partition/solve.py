@@ -183,10 +183,12 @@ def _plant(search: Incumbent) -> None:
     instance, clock = search.instance, search.clock
     for schedule in seeds(instance):
         search.offer(schedule, "seed")
-        if clock.elapsed_s > SEED_SHARE * clock.limits.span_s or search.is_good_enough:
+        if clock.elapsed_s > SEED_SHARE * clock.limits.span_s or search.is_done:
             break
     cuts = cut_choices(instance) if clock.limits.parts.cuts else ()
     for modes in chain(local_choices(instance), cuts):
+        if search.best is not None and search.is_done:
+            return
         if instance.admits(modes):
             search.offer(decode_by_rank(instance, modes), "seed")
     if search.best is None:

@@ -76,6 +76,7 @@ class Study:
             if left_s < LEAST_SOLVE_S or self.clock.is_over():
                 return
             share_s = max(LEAST_SOLVE_S, left_s / (len(waiting) - position))
+            self.clock.work.add(share_s)
             self._outcomes[numbers] = self._resolved(numbers, share_s)
 
     def effect(self, numbers: Numbers) -> tuple[float, float]:
@@ -131,7 +132,7 @@ class Study:
             solution = solve(
                 case.posed.problem,
                 objective=answer.solution.objective,
-                limits=replace(self.clock.limits, time_s=time_s),
+                limits=self.clock.limits.within(time_s),
                 start=case.kept,
                 stop=self.clock.stop,
             )
