@@ -5,7 +5,12 @@ import inspect
 from hptc.cli.compile import compile_model
 from hptc.options import make_options
 
-SPELLINGS = {"time_limit": "time_limit_s", "output_name": "output"}
+SPELLINGS = {
+    "time_limit": "time_limit_s",
+    "latency_limit": "latency_limit_ns",
+    "energy_limit": "energy_limit_nj",
+    "output_name": "output",
+}
 LIBRARY_ONLY = {"example_target"}  # of a loss function, which no command line can give
 
 
