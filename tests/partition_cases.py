@@ -1,13 +1,16 @@
 """Random small problems and a brute force that knows nothing of the solvers."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
 
 from hypothesis import strategies as st
 
 from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Task, Value
+
+Events = list[dict[str, Any]]
+"""Tasks, then transfers."""
 
 
 @st.composite
@@ -98,10 +101,12 @@ def brute_front(problem: Problem) -> list[tuple[int, float]]:
     return front
 
 
-def brute_steps(problem: Problem) -> set[tuple[int, float]]:
+def brute_steps(
+    problem: Problem, shortest: Callable[[Events, Problem], float] | None = None
+) -> set[tuple[int, float]]:
     """Return the shortest makespan in ns, and its energy in pJ, for all choices of modes.
 
-    The shortest is also the most frugal of a choice.
+    The shortest is also the most frugal of a choice. With memories, `shortest` has to keep them.
     """
     found = set()
     for modes in product(*(task.modes for task in problem.tasks)):
@@ -120,16 +125,18 @@ def brute_steps(problem: Problem) -> set[tuple[int, float]]:
         events = _events(problem, modes)
         if events is None:
             continue
-        time = _shortest(events, problem)
+        time = (shortest or _shortest)(events, problem)
+        if time == math.inf:
+            continue
         moved = sum(event["energy"] for event in events)
         power = sum(
             problem.devices[d].static_power_pj_per_ns for d in {mode.device for mode in modes}
         )
-        found.add((time, moved + power * time))
+        found.add((int(time), moved + power * time))
     return found
 
 
-def _events(problem: Problem, modes: tuple[Mode, ...]) -> list[dict[str, Any]] | None:
+def _events(problem: Problem, modes: tuple[Mode, ...]) -> Events | None:
     """Return tasks and transfers as events with resource, length, energy and predecessors."""
     events: list[dict[str, Any]] = [
         {
@@ -138,11 +145,12 @@ def _events(problem: Problem, modes: tuple[Mode, ...]) -> list[dict[str, Any]] |
             "energy": mode.energy_pj,
             "after": set(),
             "task": True,
+            "mode": mode,
         }
         for mode in modes
     ]
     links = {(link.src, link.dst): link for link in problem.links}
-    for value in problem.values:
+    for v, value in enumerate(problem.values):
         source = modes[value.src].device
         for place in {modes[reader].device for reader in value.readers}:
             readers = [r for r in value.readers if modes[r].device == place]
@@ -159,6 +167,7 @@ def _events(problem: Problem, modes: tuple[Mode, ...]) -> list[dict[str, Any]] |
                         "energy": value.bytes * link.energy_pj_per_byte,
                         "after": before,
                         "task": False,
+                        "sent": (v, place),
                     }
                 )
                 before = {len(events) - 1}
@@ -167,7 +176,7 @@ def _events(problem: Problem, modes: tuple[Mode, ...]) -> list[dict[str, Any]] |
     return events
 
 
-def _shortest(events: list[dict[str, Any]], problem: Problem) -> int:
+def _shortest(events: Events, problem: Problem) -> int:
     """Return the least makespan over all sequences of events, each started when it can be.
 
     `free` holds when each unit of a row is free; what takes no time needs none of several.

@@ -92,6 +92,7 @@ INFEASIBLE: dict[str, tuple[Any, str]] = {
         problem(devices=[RERAM], links=[], tasks=[READS], matrices=[W], edges=[]),
         "crossbar capacity",
     ),
+    "memory": (problem(devices=["x", {"name": "y", "memory_bytes": 3}]), "memory"),
     "colocation": (problem(together=[["a", "b"]]), "colocation"),
 }
 

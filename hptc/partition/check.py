@@ -24,6 +24,7 @@ def check(problem: Problem, assignment: Assignment) -> None:
     _check_capacity(problem, assignment)
     _check_transfers(problem, assignment)
     _check_values(problem, assignment)
+    _check_memory(problem, assignment)
 
 
 def check_limits(problem: Problem, assignment: Assignment, objective: Objective) -> None:
@@ -182,3 +183,46 @@ def _check_values(problem: Problem, assignment: Assignment) -> None:
                 name = problem.tasks[reader].name
                 found = assignment.placements[reader].start_ns
                 raise _broken("readers wait for values", f"{name} not before {ready}", found)
+
+
+def _check_memory(problem: Problem, assignment: Assignment) -> None:
+    """Add up what lies on each device whenever something is added."""
+    copies = _copies(problem, assignment)
+    for d, device in enumerate(problem.devices):
+        held = [(begin, end, size) for place, begin, end, size in copies if place == d]
+        if device.memory_bytes is None or sum(size for *_, size in held) <= device.memory_bytes:
+            continue
+        arrivals, departures = sorted(held), sorted((end, size) for _, end, size in held)
+        total = gone = 0
+        for begin, _, size in arrivals:
+            while departures[gone][0] <= begin:
+                total -= departures[gone][1]
+                gone += 1
+            total += size
+            if total > device.memory_bytes:
+                rule = f"memory of {device.name}"
+                raise _broken(rule, f"at most {device.memory_bytes} bytes", f"{total} at {begin}")
+
+
+def _copies(problem: Problem, assignment: Assignment) -> list[tuple[int, int, int, int]]:
+    """Return device, start, end and bytes of every value wherever it lies for a time."""
+    chosen, placements = _chosen(problem, assignment), assignment.placements
+    used: dict[tuple[int, int], int] = defaultdict(int)
+    begun: dict[tuple[int, int], int] = {}
+    for v, value in enumerate(problem.values):
+        home = v, chosen[value.src].device
+        begun[home] = 0 if value.carried else placements[value.src].start_ns
+        used[home] = assignment.makespan_ns if value.carried else placements[value.src].end_ns
+    for t in assignment.transfers:
+        begun[t.value, problem.links[t.link].dst] = t.start_ns
+        home = t.value, problem.links[t.link].src
+        used[home] = max(used[home], t.end_ns)
+    for v, value in enumerate(problem.values):
+        for reader in value.readers:
+            place = v, chosen[reader].device
+            used[place] = max(used[place], placements[reader].end_ns)
+    return [
+        (d, begin, used[v, d], problem.values[v].bytes)
+        for (v, d), begin in begun.items()
+        if begin < used[v, d]
+    ]

@@ -4,15 +4,19 @@ import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from hptc.partition.cpsat import run
+from hptc.partition.cpsat import Run, run
 from hptc.partition.decode import Schedule, retime
 from hptc.partition.goal import Measure, Objective
+from hptc.partition.instance import Instance
+from hptc.partition.limits import Clock
+from hptc.partition.memory_model import add_memory
 from hptc.partition.model import ScheduleModel
 from hptc.partition.objective import (
     ENERGY_SCALE,
     chosen_static_energy,
     dynamic_energy,
     headroom,
+    latest_end,
     longest,
     most_energy,
     priced_time,
@@ -73,7 +77,7 @@ def _prove_product(search: Incumbent, time_s: float, workers: int) -> Proof:
 def _prove_sum(search: Incumbent, objective: Objective, time_s: float, workers: int) -> Proof:
     """Search for the least of an objective that is no product; its bound is infinite if none is."""
     instance, hint = search.instance, search.schedule
-    built = ScheduleModel(instance, whole(instance), longest(instance, objective, hint.makespan))
+    built = _whole_model(instance, longest(instance, objective, hint.makespan))
     built.model.add(built.makespan >= search.bound_ns)
     scale = _minimise(built, objective)
     built.hint(hint)
@@ -81,21 +85,41 @@ def _prove_sum(search: Incumbent, objective: Objective, time_s: float, workers: 
     done = run(built.model, search.clock, time_s, workers=workers, report=report)
     if done.is_proven and not done.found:
         return Proof(None, math.inf, is_optimal=False, was_interrupted=done.was_interrupted)
-    schedule = None
-    if done.found:
-        modes, starts, sends = built.read(done.solver)
-        everywhere = range(instance.tasks)
-        ends = [starts[t] + instance.duration[t][modes[t]] for t in everywhere]
-        raw = Schedule(
-            tuple(modes[t] for t in everywhere),
-            tuple(starts[t] for t in everywhere),
-            tuple(ends),
-            sends,
-        )
-        schedule = retime(instance, raw)
+    schedule = _read(built, done) if done.found else None
     bound = done.solver.best_objective_bound / scale
     is_optimal = done.is_proven and done.found and search.clock.limits.gap <= 0
     return Proof(schedule, bound, is_optimal, done.was_interrupted)
+
+
+def any_schedule(instance: Instance, clock: Clock) -> tuple[Schedule | None, bool]:
+    """Return any schedule, and whether it is proven that there is one or none."""
+    built = _whole_model(instance, latest_end(instance))
+    done = run(built.model, clock, clock.left_s, workers=clock.limits.workers)
+    if done.was_interrupted:
+        raise KeyboardInterrupt
+    return _read(built, done) if done.found else None, done.is_proven
+
+
+def _whole_model(instance: Instance, horizon: int) -> ScheduleModel:
+    built = ScheduleModel(instance, whole(instance), horizon)
+    if instance.memories:
+        add_memory(built, horizon)
+    return built
+
+
+def _read(built: ScheduleModel, done: Run) -> Schedule:
+    """Return what was found, as early as it goes; within memories what waits may have to."""
+    instance = built.instance
+    modes, starts, sends = built.read(done.solver)
+    everywhere = range(instance.tasks)
+    ends = [starts[t] + instance.duration[t][modes[t]] for t in everywhere]
+    raw = Schedule(
+        tuple(modes[t] for t in everywhere),
+        tuple(starts[t] for t in everywhere),
+        tuple(ends),
+        sends,
+    )
+    return raw if instance.memories else retime(instance, raw)
 
 
 def _minimise(built: ScheduleModel, objective: Objective) -> float:

@@ -62,8 +62,10 @@ def _model(instance: Instance, *, without: str | None = None) -> tuple[cp_model.
     """Build one choice per task under all constraint families but one."""
     model = cp_model.CpModel()
     lits = [[model.new_bool_var("") for _ in row] for row in instance.device]
-    for row in lits:
+    for row, options in zip(lits, instance.options, strict=True):
         model.add_exactly_one(row)
+        if without != "groups":
+            model.add_bool_or(row[mode] for mode in options)
     add = {"capacities": _add_capacities, "links": _add_links, "groups": _add_groups}
     for family, constrain in add.items():
         if family != without:

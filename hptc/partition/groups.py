@@ -36,13 +36,20 @@ def shared(problem: Problem, group: Sequence[int]) -> set[int]:
     return set.intersection(*({mode.device for mode in problem.tasks[t].modes} for t in group))
 
 
-def common(devices: Sequence[tuple[int, ...]], group: Sequence[int], modes: Sequence[int]) -> int:
+def common(
+    devices: Sequence[tuple[int, ...]],
+    options: Sequence[tuple[int, ...]],
+    group: Sequence[int],
+    modes: Sequence[int],
+) -> int:
     """Return the device of a group's shared ones that most of its tasks use in `modes`.
 
     Args:
         devices: device of every mode of each task.
-        group: tasks that have one device in common.
+        options: modes that each task may take: those of a group are on the same devices.
+        group: tasks that share a device.
         modes: of all tasks.
     """
     votes = Counter(devices[task][modes[task]] for task in group)
-    return min(set.intersection(*(set(devices[t]) for t in group)), key=lambda d: (-votes[d], d))
+    first = group[0]
+    return min((devices[first][m] for m in options[first]), key=lambda d: (-votes[d], d))

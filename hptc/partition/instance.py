@@ -11,7 +11,7 @@ from functools import cached_property
 
 import networkx as nx
 
-from hptc.errors import ProblemError
+from hptc.errors import InfeasibleError, ProblemError
 from hptc.partition.groups import common, merged
 from hptc.partition.problem import Link, Problem
 from hptc.partition.validate import invalid, validate
@@ -77,14 +77,35 @@ class Instance:
 
     @cached_property
     def options(self) -> tuple[tuple[int, ...], ...]:
-        """Modes each task may take: those on devices that all of its group can use."""
-        found = [tuple(range(len(row))) for row in self.device]
+        """Modes each task may take: with room for it alone, on devices all of its group can use."""
+        found = [
+            tuple(mode for mode in range(len(row)) if self._has_room(task, mode))
+            for task, row in enumerate(self.device)
+        ]
         for group in self.groups:
-            usable = set.intersection(*(set(self.device[task]) for task in group))
+            usable = set.intersection(
+                *({self.device[task][mode] for mode in found[task]} for task in group)
+            )
             for task in group:
                 row = self.device[task]
                 found[task] = tuple(mode for mode in found[task] if row[mode] in usable)
         return tuple(found)
+
+    @cached_property
+    def memories(self) -> dict[int, int]:
+        """Bytes of each device that could not hold all values at once."""
+        total = sum(value.bytes for value in self.problem.values)
+        memory = {d: device.memory_bytes for d, device in enumerate(self.problem.devices)}
+        return {d: size for d, size in memory.items() if size is not None and size < total}
+
+    def least_bytes(self, task: int) -> int:
+        """Return what a device holds while it runs a task: what that reads and makes."""
+        values = self.problem.values
+        return sum(values[v].bytes for v in {*self.inputs[task], *self.outputs[task]})
+
+    def _has_room(self, task: int, mode: int) -> bool:
+        memory = self.memories.get(self.device[task][mode])
+        return memory is None or not self.duration[task][mode] or self.least_bytes(task) <= memory
 
     @cached_property
     def successors(self) -> tuple[tuple[tuple[int, int], ...], ...]:
@@ -151,17 +172,26 @@ class Instance:
         return sum(matrices[m].crossbars for d, m in used if d == device and m is not None)
 
     def settled(self, modes: Sequence[int]) -> list[int]:
-        """Return modes in which every group shares the device that most of its tasks had."""
+        """Return options near `modes`; each group shares the device that most of its tasks had."""
         found = list(modes)
+        if self.memories:
+            for task, options in enumerate(self.options):
+                if modes[task] not in options:
+                    found[task] = min(options, key=self.duration[task].__getitem__)
         for group in self.groups:
-            device = common(self.device, group, modes)
+            device = common(self.device, self.options, group, modes)
             for task in group:
-                if self.device[task][modes[task]] != device:
+                if self.device[task][found[task]] != device:
                     found[task] = self.mode_on[task][device]
         return found
 
     def admits(self, modes: Sequence[int]) -> bool:
-        """Return whether modes keep groups together and capacities, and have all their links."""
+        """Return whether modes keep groups together and capacities, and have all their links.
+
+        Of memory, only what one task alone needs is looked at.
+        """
+        if self.memories and any(m not in self.options[t] for t, m in enumerate(modes)):
+            return False
         for group in self.groups:
             if len({self.device[task][modes[task]] for task in group}) > 1:
                 return False
@@ -181,7 +211,7 @@ def prepare(problem: Problem) -> Instance:
     """Validate a problem and build its tables.
 
     Raises:
-        InfeasibleError: a task has no mode, or a group of tasks no device in common.
+        InfeasibleError: a task has no mode or none with room, or a group no device in common.
         ProblemError: positions out of range, negative sizes or times, two links for one pair of
             devices, a device named twice by one task, or a cycle.
     """
@@ -203,7 +233,7 @@ def prepare(problem: Problem) -> Instance:
         outputs[value.src].append(v)
         for reader in dict.fromkeys(value.readers):
             inputs[reader].append(v)
-    return Instance(
+    found = Instance(
         problem=problem,
         device=tuple(tuple(mode.device for mode in task.modes) for task in problem.tasks),
         duration=tuple(tuple(mode.duration_ns for mode in task.modes) for task in problem.tasks),
@@ -216,6 +246,20 @@ def prepare(problem: Problem) -> Instance:
         groups=merged(problem),
         order=_topological(problem),
     )
+    _check_room(found)
+    return found
+
+
+def _check_room(instance: Instance) -> None:
+    """Refuse a task that no device has the memory for, even alone."""
+    for task, options in enumerate(instance.options):
+        if not options:
+            raise InfeasibleError(
+                f"memory: task {instance.problem.tasks[task].name!r}",
+                expected="a device that holds what it and those of its group read and make",
+                found=f"none with {instance.least_bytes(task)} bytes among its own",
+                hint="Enlarge memory_bytes, or allow the task on another device.",
+            )
 
 
 def _row(problem: Problem, device: int, matrix: int | None) -> int | None:

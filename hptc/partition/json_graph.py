@@ -35,6 +35,7 @@ def read_device(reader: Reader, index: int, raw: object, names: Names) -> Device
         reader.optional_whole(f"{where}: capacity_crossbars", found.get("capacity_crossbars")),
         power,
         reader.whole(f"{where}: count", found.get("count", 1)),
+        reader.optional_whole(f"{where}: memory_bytes", found.get("memory_bytes")),
     )
 
 

@@ -25,8 +25,10 @@ def is_pool(instance: Instance, objective: Objective) -> bool:
     if not objective.is_makespan or not instance.is_complete:
         return False
     devices = instance.problem.devices
-    if instance.groups or any(
-        device.capacity_crossbars is not None or device.count > 1 for device in devices
+    if (
+        instance.groups
+        or instance.memories
+        or any(device.capacity_crossbars is not None or device.count > 1 for device in devices)
     ):
         return False
     for task, durations in enumerate(instance.duration):

@@ -31,6 +31,11 @@ class Device:
     count: int = 1
     """Identical units of a device that is not spatial; a task takes one of them (of several units,
     none if it takes no time)."""
+    memory_bytes: int | None = None
+    """Most that may lie there at a time; None: no limit. A value lies where it is made from the
+    start of its task until the last reader there and the last transfer from there have ended, where
+    it is sent to from the start of the transfer until the last reader there has ended; a carried
+    value always lies on its home."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ it finds modes, which the decoder then times on the whole problem.
 """
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hptc.partition.instance import Instance
 from hptc.partition.problem import Problem, Value
@@ -102,7 +102,8 @@ def shrink(instance: Instance, repeats: Repeats) -> Shrunk:
     groups = tuple(
         tuple(position[task] for task in group if task in position) for group in problem.together
     )
-    smaller = Problem(problem.devices, problem.links, tasks, values, problem.matrices, groups)
+    devices = tuple(replace(device, memory_bytes=None) for device in problem.devices)
+    smaller = Problem(devices, problem.links, tasks, values, problem.matrices, groups)
     return Shrunk(smaller, position, repeats)
 
 

@@ -9,6 +9,7 @@ from hptc.partition.decode import Schedule, to_assignment
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock, Progress
+from hptc.partition.memory_decode import fitted
 from hptc.partition.problem import Solution, Status
 
 COARSE = 1e-6
@@ -81,13 +82,17 @@ class Incumbent:
         return self.value <= self.bound * (1 + max(self.clock.limits.gap, 0.0))
 
     def offer(self, schedule: Schedule, stage: str, *, take_equal: bool = False) -> bool:
-        """Take a schedule if it is better, and say so.
+        """Take a schedule if it is better, and say so; beyond the memory, one like it that fits.
 
         With `take_equal`, one of the same value becomes the place to search from.
         """
         self.charge()
         if self.objective.is_makespan and schedule.makespan > self.value:
             return False
+        within = fitted(self.instance, schedule)
+        if within is None:
+            return False
+        schedule = within
         energy = energy_pj(self.instance.problem, to_assignment(self.instance, schedule))
         value = self._measure(schedule.makespan, energy)
         if value > self.value or (self.best is not None and math.isinf(value)):

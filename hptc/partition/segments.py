@@ -173,7 +173,8 @@ def _part(instance: Instance, tasks: Sequence[int], start: int, end: int) -> Pro
             values.append(Value(position[value.src], tuple(readers), value.bytes))
     matrices = tuple(Matrix(str(index), device, 0) for (device, _), index in kept.items())
     whole = instance.problem
-    return Problem(whole.devices, whole.links, tuple(parts), tuple(values), matrices)
+    devices = tuple(replace(device, memory_bytes=None) for device in whole.devices)
+    return Problem(devices, whole.links, tuple(parts), tuple(values), matrices)
 
 
 def _quickest(modes: Sequence[Mode], task: int, kept: dict[tuple[int, int], int]) -> Iterator[Mode]:

@@ -17,6 +17,7 @@ from hptc.partition.heuristics import local_choices, seeds
 from hptc.partition.improve import improve
 from hptc.partition.instance import Instance, prepare
 from hptc.partition.limits import LEAST_S, Clock, Limits, Progress
+from hptc.partition.memory_seed import plant_within_memory
 from hptc.partition.objective import fits
 from hptc.partition.pool import is_pool, prove_pool, work_bound
 from hptc.partition.problem import Assignment, Problem, Solution
@@ -191,7 +192,9 @@ def _plant(search: Incumbent) -> None:
             return
         if instance.admits(modes):
             search.offer(decode_by_rank(instance, modes), "seed")
-    if search.best is None:
+    if search.best is None and instance.memories:
+        plant_within_memory(search)
+    elif search.best is None:
         modes = find_modes(instance, clock)
         search.offer(decode_by_rank(instance, modes), "seed")
 

@@ -81,6 +81,8 @@ def _check_sizes(problem: Problem) -> None:
     for device in problem.devices:
         if not 0 <= device.static_power_pj_per_ns < math.inf:
             raise invalid(f"device {device.name!r}", "a finite static power of at least 0", device)
+        if device.memory_bytes is not None and device.memory_bytes < 0:
+            raise invalid(f"device {device.name!r}", "a memory of at least 0", device.memory_bytes)
         if device.count < 1 or (device.count > 1 and device.capacity_crossbars is not None):
             wanted = "one unit or more, and just one of a device with crossbars"
             raise invalid(f"device {device.name!r}", wanted, device.count)

@@ -1,0 +1,163 @@
+"""Memory of devices: nobody exceeds it, and what cannot be kept is refused."""
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given, settings
+
+from hptc.errors import InfeasibleError, VerifyError
+from hptc.partition.check import check
+from hptc.partition.decode import Schedule, decode_by_rank, to_assignment
+from hptc.partition.goal import Objective
+from hptc.partition.instance import prepare
+from hptc.partition.limits import Limits
+from hptc.partition.memory import is_overfull
+from hptc.partition.memory_decode import decode_within, fitted, frugal_order
+from hptc.partition.problem import (
+    Assignment,
+    Device,
+    Link,
+    Mode,
+    Placement,
+    Problem,
+    Status,
+    Task,
+    Transfer,
+    Value,
+)
+from hptc.partition.solve import solve
+from tests.memory_cases import shortest_within, tight_problems
+from tests.partition_cases import brute_steps
+
+QUICK = Limits(time_s=10.0, workers=1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(tight_problems())
+def test_small_problems_reach_the_brute_force_optimum(problem: Problem) -> None:
+    assume(len(problem.values) < 4)
+    steps = brute_steps(problem, shortest_within)
+    if not steps:
+        with pytest.raises(InfeasibleError) as caught:
+            solve(problem, limits=QUICK)
+        assert "no proof" not in str(caught.value)
+        return
+    fast = solve(problem, limits=QUICK)
+    least = min(time for time, _ in steps)
+    assert (fast.value, fast.lower_bound_ns, fast.status) == (least, least, Status.OPTIMAL)
+    frugal = solve(problem, objective=Objective.ENERGY, limits=QUICK)
+    assert frugal.value == pytest.approx(min(energy for _, energy in steps))
+
+
+@settings(max_examples=150, deadline=None)
+@given(tight_problems())
+def test_the_decoder_and_the_checker_agree_on_memory(problem: Problem) -> None:
+    try:
+        instance = prepare(problem)
+    except InfeasibleError:
+        return
+    modes = [options[0] for options in instance.options]
+    assume(instance.admits(modes))
+    loose = decode_by_rank(instance, modes)
+    if is_overfull(instance, loose):
+        with pytest.raises(VerifyError, match="memory of"):
+            check(problem, to_assignment(instance, loose))
+    else:
+        check(problem, to_assignment(instance, loose))
+    for order in (instance.order, frugal_order(instance, modes)):
+        found = decode_within(instance, modes, order)
+        if isinstance(found, Schedule):
+            check(problem, to_assignment(instance, found))
+    within = fitted(instance, loose, moves=4)
+    assert within is None or not is_overfull(instance, within)
+
+
+def _chain(memory: int | None, *sizes: int) -> Problem:
+    """Return a row of tasks whose values have these sizes, on one device."""
+    tasks = tuple(Task(f"t{i}", (Mode(0, 5),)) for i in range(len(sizes) + 1))
+    values = tuple(Value(i, (i + 1,), size) for i, size in enumerate(sizes))
+    return Problem((Device("d", memory_bytes=memory),), (), tasks, values)
+
+
+def test_a_value_lies_there_until_its_last_reader_has_ended() -> None:
+    answer = Assignment(tuple(Placement(0, 5 * i, 5 * i + 5) for i in range(4)), ())
+    check(_chain(7, 3, 4, 2), answer)
+    with pytest.raises(VerifyError, match="memory of d"):
+        check(_chain(6, 3, 4, 2), answer)
+
+
+def test_a_transfer_holds_room_at_both_ends() -> None:
+    tasks = (Task("a", (Mode(0, 1),)), Task("b", (Mode(0, 1),)), Task("c", (Mode(1, 1),)))
+    values = (Value(0, (2,), 6), Value(1, (2,), 1))
+    devices = (Device("x", memory_bytes=6), Device("y", memory_bytes=7))
+    problem = Problem(devices, (Link(0, 1, 1.0, 0),), tasks, values)
+    found = solve(problem, limits=QUICK)
+    assert (found.value, found.status) == (1 + 6 + 1 + 1 + 1, Status.OPTIMAL)
+    early = Assignment(
+        (Placement(0, 0, 1), Placement(0, 1, 2), Placement(0, 8, 9)),
+        (Transfer(0, 0, 1, 7), Transfer(1, 0, 7, 8)),
+    )
+    with pytest.raises(VerifyError, match="memory of x"):
+        check(problem, early)
+
+
+def test_a_carried_value_always_takes_room_at_home() -> None:
+    tasks = (Task("read", (Mode(0, 3),)), Task("write", (Mode(0, 3), Mode(1, 90))))
+    values = (Value(1, (1,), 5, carried=True), Value(0, (), 4))
+    devices = (Device("x", memory_bytes=8), Device("y"))
+    found = solve(Problem(devices, (), tasks, values), limits=QUICK)
+    assert (found.value, found.status) == (90, Status.OPTIMAL)
+
+
+def test_what_one_task_alone_needs_is_refused_at_once() -> None:
+    with pytest.raises(InfeasibleError, match=r"memory: task 't1'.*7 bytes"):
+        solve(_chain(6, 3, 4))
+
+
+def test_what_all_tasks_together_need_is_refused_with_its_proof() -> None:
+    """Every order keeps one value of an earlier pair beside the three of a join."""
+    tasks = tuple(Task(f"t{i}", (Mode(0, 1),)) for i in range(5))
+    values = (Value(0, (2, 4), 3), Value(1, (2, 3), 3), Value(2, (3, 4), 3), Value(3, (4,), 3))
+    fits = Problem((Device("d", memory_bytes=12),), (), tasks, values)
+    check(fits, solve(fits, limits=QUICK).assignment)
+    tight = replace(fits, devices=(Device("d", memory_bytes=11),))
+    with pytest.raises(InfeasibleError, match=r"memory of the devices.*a proof that there is none"):
+        solve(tight, limits=QUICK)
+
+
+def _layers(width: int, depth: int) -> Problem:
+    """Return layers of tasks that read two of the layer before."""
+    rng = random.Random(1)
+    tasks, values = [], []
+    for layer in range(depth):
+        for place in range(width):
+            modes = tuple(Mode(device, rng.randint(50, 500)) for device in range(2))
+            tasks.append(Task(f"t{layer}.{place}", modes))
+            for before in rng.sample(range(width), 2) if layer else ():
+                edge = ((layer - 1) * width + before, (layer * width + place,))
+                values.append(Value(*edge, rng.randint(1, 200)))
+    links = (Link(0, 1, 1.0, 20), Link(1, 0, 1.0, 20))
+    return Problem((Device("a"), Device("b")), links, tuple(tasks), tuple(values))
+
+
+def test_large_problems_keep_their_memory_and_their_bound() -> None:
+    loose = _layers(6, 20)
+    free = solve(loose, limits=Limits(time_s=1.0))
+    devices = tuple(replace(device, memory_bytes=1500) for device in loose.devices)
+    problem = replace(loose, devices=devices)
+    with pytest.raises(VerifyError, match="memory of"):
+        check(problem, free.assignment)
+    found = solve(problem, limits=Limits(time_s=2.0))
+    check(problem, found.assignment)
+    assert found.lower_bound_ns <= found.value
+
+
+def test_a_large_problem_without_room_says_what_it_knows() -> None:
+    """All values meet at the last task, two at a time."""
+    tasks = tuple(Task(f"t{i}", (Mode(0, 1),)) for i in range(101))
+    values = tuple(Value(i, (i + 1,), 2) for i in range(100))
+    first = tuple(Value(i, (100 - i,), 2) for i in range(40))
+    problem = Problem((Device("d", memory_bytes=12),), (), tasks, values + first)
+    with pytest.raises(InfeasibleError, match=r"memory.*no proof"):
+        solve(problem, limits=QUICK)
