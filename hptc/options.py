@@ -20,6 +20,9 @@ from hptc.partition.front import check_points
 from hptc.partition.goal import Objective, parse_objective
 from hptc.partition.limits import Limits
 
+MIN_CHUNKS, MAX_CHUNKS = 2, 1024
+"""Chunks of rows that can be asked for."""
+
 Choice = TypeVar("Choice", bound=Enum)
 
 
@@ -48,6 +51,8 @@ class Options:
     lr: float
     pareto: int | None
     """Points of the front of latency and energy to report."""
+    chunks: int | None
+    """Chunks of rows that a step runs in: 1 is all rows at once, None as many as pay."""
     sensitivity: bool
     """Also report how the answer moves over the ranges of the targets."""
 
@@ -74,6 +79,7 @@ class Options:
             "steps": {phase.value: count for phase, count in self.steps.items()},
             "lr": self.lr,
             "pareto": self.pareto,
+            "tile": _TILES.get(self.chunks, self.chunks),
             "sensitivity": self.sensitivity,
         }
 
@@ -103,6 +109,7 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
     overrides: Sequence[str] = (),
     lr: float = 1e-3,
     pareto: int | None = None,
+    tile: str | int = "off",
     sensitivity: bool = False,
 ) -> Options:
     """Return checked options, by default those of the command line.
@@ -138,8 +145,24 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
         steps={_choice("--steps", Phase, key): count for key, count in (steps or {}).items()},
         lr=lr,
         pareto=None if pareto is None else check_points(pareto),
+        chunks=_chunks(tile),
         sensitivity=sensitivity,
     )
+
+
+_TILES: Mapping[int | None, str] = {1: "off", None: "auto"}
+
+
+def _chunks(tile: str | int) -> int | None:
+    for chunks, word in _TILES.items():
+        if tile == word:
+            return chunks
+    count = int(tile) if isinstance(tile, int) or tile.isdecimal() else 0
+    if not MIN_CHUNKS <= count <= MAX_CHUNKS:
+        raise UsageError(
+            "--tile", expected=f"off, auto or {MIN_CHUNKS} to {MAX_CHUNKS} chunks", found=repr(tile)
+        )
+    return count
 
 
 def _loss(loss: str | LossFunction, example_target: Tensor | None) -> Loss | OwnLoss:

@@ -60,7 +60,7 @@ class _Tiled:
         self._join(name for name in op.inputs if self._chunks_of(name, passed) is None)
         for name, rows in zip(op.outputs, passed.outputs, strict=True):
             if isinstance(rows, Rows):
-                self._parts[name] = rows, [_part(name, i) for i in range(len(self._ranges))]
+                self._parts[name] = rows, [chunk_name(name, i) for i in range(len(self._ranges))]
         for index in range(len(self._ranges)):
             self._chunk(op, passed, index)
 
@@ -98,7 +98,7 @@ class _Tiled:
         ]
         chunk = replace(
             resized(renamed_inputs(op, names), results[0].shape),
-            name=_part(op.name, index),
+            name=chunk_name(op.name, index),
             outputs=tuple(value.name for value in results),
             rows=self._ranges[index],
         )
@@ -122,7 +122,7 @@ class _Tiled:
         parts = self._chunks_of(name, passed)
         if parts is not None:
             return parts[index]
-        cut = _part(f"{op.name}.{name}", index)
+        cut = chunk_name(f"{op.name}.{name}", index)
         first, stop = (row * rows.unit for row in self._ranges[index])
         taken = _like(op, cut, "aten.slice.Tensor", (Ref(name), rows.axis, first, stop))
         whole = replace(self._source.by_name[name], name=cut, kind=ValueKind.COMPUTED)
@@ -135,23 +135,23 @@ class _Tiled:
             return name
         view = replace(
             renamed_inputs(maker, {n: self._viewed(reader, n, index) for n in maker.inputs}),
-            name=_part(f"{reader}.{maker.name}", index),
-            outputs=tuple(_part(f"{reader}.{output}", index) for output in maker.outputs),
+            name=chunk_name(f"{reader}.{maker.name}", index),
+            outputs=tuple(chunk_name(f"{reader}.{output}", index) for output in maker.outputs),
             rows=self._ranges[index],
         )
         results = zip(view.outputs, maker.outputs, strict=True)
         by_name = self._source.by_name
         self._emit(view, [replace(by_name[output], name=fresh) for fresh, output in results])
-        return _part(f"{reader}.{name}", index)
+        return chunk_name(f"{reader}.{name}", index)
 
     def _result(self, value: Value, way: Rows | Accumulate | None, index: int) -> Value:
         """Return what one chunk makes of an output."""
         if isinstance(way, Rows):
-            return self._shaped(replace(value, name=_part(value.name, index)), way, index)
+            return self._shaped(replace(value, name=chunk_name(value.name, index)), way, index)
         if way is None:
-            return value if index == 0 else replace(value, name=_part(value.name, index))
+            return value if index == 0 else replace(value, name=chunk_name(value.name, index))
         is_total = index == 0 and way is not Accumulate.MEAN
-        name = self._total(value.name, 0) if is_total else _part(value.name, index)
+        name = self._total(value.name, 0) if is_total else chunk_name(value.name, index)
         return replace(value, name=name)
 
     def _shaped(self, value: Value, rows: Rows, index: int) -> Value:
@@ -230,7 +230,8 @@ def _resident_views(graph: Graph) -> frozenset[str]:
     )
 
 
-def _part(name: str, index: int) -> str:
+def chunk_name(name: str, index: int) -> str:
+    """Return the name that an operation or a value bears in one chunk."""
     return f"{name}.rows{index}"
 
 

@@ -90,6 +90,9 @@ def compile_model(
         typer.Option(help="Steps per phase, priced and held against endurance: full=N,low=M."),
     ] = None,
     lr: Annotated[float, typer.Option(help="Learning rate that run uses.")] = 1e-3,
+    tile: Annotated[
+        str, typer.Option(help="Chunks of rows that a step runs in: off, auto or a number.")
+    ] = "off",
     overrides: Overrides = None,
     sensitivity: Annotated[
         bool,
@@ -136,6 +139,7 @@ def compile_model(
         steps=parse_counts("--steps", [steps] if steps else []),
         overrides=overrides or [],
         lr=lr,
+        tile=tile,
         sensitivity=sensitivity,
     )
     program = _compile(model, options, dump_ir_after)
@@ -167,8 +171,9 @@ def _check_outputs(paths: tuple[Path, ...], model: Path, *, force: bool) -> bool
 def _compile(model: str, options: Options, dump_ir_after: str | None) -> Program:
     from hptc.cli.dump import dump_after
     from hptc.cli.watch import SolverWatch
-    from hptc.compiler import Hooks, compile_source
+    from hptc.compiler import compile_source
     from hptc.partition.limits import Limits
+    from hptc.phases import Hooks
 
     dump = dump_after(dump_ir_after) if dump_ir_after else None
     limits = Limits(time_s=options.time_limit_s, work_s=options.work_limit)
@@ -217,7 +222,7 @@ def _report(program: Program, path: Path, emitted: Mapping[str, Path], *, as_jso
         say(
             f"{name}: {figures['ops']} operations, {macs} MACs a step, in {figures['tasks']} "
             f"tasks ({placed}, folded {folded}), {figures['crossbars_used']} crossbars"
-            f"{_wear(figures)}{_waiting(figures['sequences'])}"
+            f"{_wear(figures)}{_waiting(figures['sequences'])}{_tiling(figures)}"
         )
         if figures["status"] != "optimal":
             gap = figures["objective_gap"]
@@ -250,6 +255,19 @@ def _waiting(sequences: Mapping[str, Any]) -> str:
         f"; vectors that wait for others of their task take {share:.0%} of their time "
         f"(most in {worst['task']}, {worst['reads']} one after the other)"
     )
+
+
+def _tiling(figures: Mapping[str, Any]) -> str:
+    """Say how the step is cut, and that its bound is not one for steps that are cut otherwise."""
+    if figures["bound_holds_for"] == "all schedules":
+        return ""
+    cut = figures["tiling"]
+    how = (
+        "; all rows at once"
+        if cut is None
+        else f"; {cut['chunks']} chunks of the {cut['extent']} rows of axis {cut['axis']}"
+    )
+    return f"{how} (bound and gap hold for {figures['bound_holds_for']})"
 
 
 def _row(figures: Mapping[str, Any]) -> tuple[str, ...]:

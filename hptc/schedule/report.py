@@ -52,7 +52,6 @@ def phase_report(
         "tasks": len(posed.tasks),
         "tags": _grouped(graph, [tag.value for tag in OperandTag], _tag_of),
         "roles": _grouped(graph, [role.value for role in Role], lambda op: op.role.value),
-        "rows": [_rows(flow) for flow in row_flows(graph)],
         "devices": _devices(posed, schedule),
         **asdict(step_figures(posed, solution.assignment, schedule, costs)),
         "period_ns": schedule.latency_ns,
@@ -114,6 +113,11 @@ def _grouped(graph: Graph, names: Sequence[str], key: Callable[[Op], str]) -> Js
     for op in graph.ops:
         groups[key(op)].append(op)
     return {name: asdict(work(graph, ops)) for name, ops in groups.items()}
+
+
+def row_report(graph: Graph) -> list[Json]:
+    """Return how much of a step that is not cut the rows of each axis stream through."""
+    return [_rows(flow) for flow in row_flows(graph)]
 
 
 def _rows(found: RowFlow) -> Json:

@@ -16,6 +16,8 @@ class RowFlow:
     axis: int
     """Of the first input, and of the other inputs of that extent there."""
     extent: int
+    carried: Mapping[str, Rows]
+    """The rows of those inputs."""
     flows: Mapping[Flow, Work]
     waiting: int
     """Operations that map or reduce once another operand is there whole, as in attention."""
@@ -40,4 +42,5 @@ def _row_flow(graph: Graph, axis: int, extent: int, carried: Mapping[str, Rows])
         if op.name in passed and op.tag is not OperandTag.FOLDED:
             reached[passed[op.name].flow].append(op)
     waiting = sum(bool(way.waits) and way.flow is not Flow.ALL for way in passed.values())
-    return RowFlow(axis, extent, {flow: work(graph, ops) for flow, ops in reached.items()}, waiting)
+    flows = {flow: work(graph, ops) for flow, ops in reached.items()}
+    return RowFlow(axis, extent, carried, flows, waiting)

@@ -1,0 +1,208 @@
+"""Row tiling: in how many chunks of rows a phase is placed (DESIGN section 7).
+
+The phase is placed whole; its devices are then those of its chunks, as a start from which the
+chunks are placed anew.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from cost_models.price import price
+from hptc.cost import CostTable
+from hptc.errors import UsageError
+from hptc.ir.axes import Flow, RowFlow, row_flows
+from hptc.ir.graph import Graph
+from hptc.ir.tasks import Task, tasks_of
+from hptc.partition.check import energy_pj
+from hptc.partition.goal import Objective
+from hptc.partition.limits import Clock, Limits
+from hptc.partition.problem import Assignment, Problem, Solution
+from hptc.partition.warm import assign
+from hptc.schedule.pose import Posed, pose
+from hptc.target import Target
+from passes import TileRows, tile
+from passes.row_cuts import row_cuts
+from passes.tile_rows import chunk_name
+
+WHOLE_SHARE = 0.4
+"""Share of the time in which the whole phase is placed before it is cut."""
+TRIAL_SHARE = 0.6
+"""Share of the time after which no further tiling is tried."""
+REFINE_SHARE = 0.5
+"""Share of the time left in which the best tiling is placed anew."""
+LEAST_S = 1.0
+"""Least time or work of a solve in s."""
+WORK_S = 1e-3
+"""Work that trying a tiling counts for each task in s."""
+HOPEFUL = Fraction(11, 10)
+"""A tiling that starts from more than this times the value of the whole phase is given up."""
+
+COUNTS = (2, 4, 8, 16)
+"""Numbers of chunks that are tried."""
+
+Solver = Callable[[Problem, Limits, Assignment | None], Solution]
+"""Solves a problem within limits, from an assignment if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A phase with its tasks, their prices, and the problem they pose."""
+
+    graph: Graph
+    tasks: Sequence[Task]
+    costs: CostTable
+    posed: Posed
+
+    @classmethod
+    def of(cls, graph: Graph, target: Target, steps: int) -> "Priced":
+        """Price and pose a graph with tasks; raises as `hptc.schedule.pose.pose` does."""
+        tasks = tasks_of(graph)
+        costs = price(graph, tasks, target)
+        return cls(graph, tasks, costs, pose(graph, tasks, costs, target, steps=steps))
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """How a phase is cut."""
+
+    axis: int
+    """Of the first input."""
+    extent: int
+    chunks: int
+    ops: int
+    """Operations of the whole phase that run in chunks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A phase, its answer, and how it is cut (None: not at all)."""
+
+    priced: Priced
+    solution: Solution
+    tiling: Tiling | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """A phase cut in one way."""
+
+    priced: Priced
+    tiling: Tiling
+    start: Assignment | None
+    """Its tasks where those of the whole phase are; None where that is not possible."""
+    value: Fraction
+    """Of the objective, for the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tiler:
+    """Places a phase in chunks of rows."""
+
+    whole: Priced
+    target: Target
+    steps: int
+    objective: Objective
+    solver: Solver
+    clock: Clock
+    """Of everything; solves within parts of it."""
+
+    def fixed(self, chunks: int) -> Placed:
+        """Place the phase with everything that can be cut in so many chunks.
+
+        Raises:
+            UsageError: No axis of the first input has so many rows.
+        """
+        flow = _streaming(self.whole.graph)
+        if flow is None or flow.extent < chunks:
+            raise UsageError(
+                f"--tile {chunks}",
+                expected="at most as many chunks as there are rows",
+                found=f"{flow.extent if flow else 1} in the phase {self.whole.graph.phase.value}",
+            )
+        coarse = self._solve(self.whole, WHOLE_SHARE, None)
+        trial = self._trial(TileRows(flow.carried, chunks), flow, coarse)
+        return Placed(trial.priced, self._solve(trial.priced, 1.0, trial.start), trial.tiling)
+
+    def best(self) -> Placed:
+        """Place the phase whole or in chunks, whichever is better as far as the time shows."""
+        coarse = self._solve(self.whole, WHOLE_SHARE, None)
+        best = min(self._trials(coarse), key=lambda trial: trial.value, default=None)
+        if best is not None and best.value < HOPEFUL * Fraction(coarse.value):
+            solution = self._solve(best.priced, REFINE_SHARE, best.start)
+            if solution.value < coarse.value:
+                return Placed(best.priced, solution, best.tiling)
+        return Placed(self.whole, self._solve(self.whole, 1.0, coarse.assignment))
+
+    def _solve(self, priced: Priced, share: float, start: Assignment | None) -> Solution:
+        """Solve within a share of what is left, which counts as used up."""
+        span_s = max(LEAST_S, share * self.clock.left_s)
+        solution = self.solver(priced.posed.problem, self.clock.limits.within(span_s), start)
+        self.clock.work.add(span_s)
+        return solution
+
+    def _trials(self, coarse: Solution) -> Iterator[_Trial]:
+        """Yield tilings until the time is over; more chunks only as long as they help."""
+        flow = _streaming(self.whole.graph)
+        for chosen in [] if flow is None else self._choices(flow, coarse):
+            least: Fraction | None = None
+            for chunks in COUNTS:
+                is_over = self.clock.elapsed_s > TRIAL_SHARE * self.clock.limits.span_s
+                if flow is None or chunks > flow.extent or is_over:
+                    break
+                trial = self._trial(TileRows(flow.carried, chunks, chosen), flow, coarse)
+                if trial.start is None or (least is not None and trial.value >= least):
+                    break
+                yield trial
+                least = trial.value
+
+    def _choices(self, flow: RowFlow, coarse: Solution) -> list[frozenset[str] | None]:
+        """Return what may be cut: more and more of the phase.
+
+        First what reads matrices that stay in place, then also the tasks beside it, as far as they
+        map; all that maps; all that maps or accumulates.
+        """
+        posed, tasks = self.whole.posed, self.whole.tasks
+        cuts = row_cuts(self.whole.graph, flow.carried, COUNTS[0])
+        maps = frozenset(name for name, way in cuts.items() if way.flow is Flow.MAP)
+        modes = posed.chosen(coarse.assignment)
+        held = {index for index, mode in enumerate(modes) if mode.matrix is not None}
+        ends = [{value.src, *value.readers} for value in posed.problem.values]
+        beside = held.union(*(pair for pair in ends if not pair.isdisjoint(held)))
+        near = [
+            maps.intersection(op.name for index in indices for op in tasks[index].ops)
+            for indices in (held, beside)
+        ]
+        return [*(names for names in near if names), maps, None]
+
+    def _trial(self, plan: TileRows, flow: RowFlow, coarse: Solution) -> _Trial:
+        """Cut the phase, with its tasks where those of the whole phase are."""
+        priced = Priced.of(tile(self.whole.graph, plan), self.target, self.steps)
+        self.clock.work.add(WORK_S * len(priced.tasks))
+        cut = row_cuts(self.whole.graph, plan.carried, plan.chunks, plan.chosen)
+        tiling = Tiling(flow.axis, flow.extent, plan.chunks, len(cut))
+        start = assign(priced.posed.problem, self._devices(priced, tiling, coarse))
+        if start is None:
+            return _Trial(priced, tiling, None, Fraction(0))
+        energy = energy_pj(priced.posed.problem, start)
+        return _Trial(priced, tiling, start, self.objective.value(start.makespan_ns, energy))
+
+    def _devices(self, priced: Priced, tiling: Tiling, coarse: Solution) -> list[int | None]:
+        """Return the device of each task of a cut phase, from the operations it stems from."""
+        modes = self.whole.posed.chosen(coarse.assignment)
+        device: dict[str, int] = {}
+        for task, mode in zip(self.whole.tasks, modes, strict=True):
+            for op in task.ops:
+                chunks = (chunk_name(op.name, index) for index in range(tiling.chunks))
+                device |= dict.fromkeys((op.name, *op.outputs, *chunks), mode.device)
+        names = ([n for op in task.ops for n in (op.name, *op.outputs)] for task in priced.tasks)
+        return [next((device[n] for n in known if n in device), None) for known in names]
+
+
+def _streaming(graph: Graph) -> RowFlow | None:
+    """Return the axis of the first input along which most of the work streams."""
+    flows = [flow for flow in row_flows(graph) if any(flow.flows[way].flops for way in _STREAMS)]
+    return max(flows, key=lambda f: sum(f.flows[way].flops for way in _STREAMS), default=None)
+
+
+_STREAMS = (Flow.MAP, Flow.REDUCE)
