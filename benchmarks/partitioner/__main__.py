@@ -1,217 +1,156 @@
-"""Quality and speed of the partitioner on graphs with known answers.
+"""Quality and speed of the partitioner beside its peers: `python -m benchmarks.partitioner`.
 
-`python -m benchmarks.partitioner --data reference/scheduling [--time-limit S] [--json OUT]`
-reads `hetero/BEST.csv` and `stg/OPT_*.csv` of the folder. Without `--data` it solves steps like
-those of transformers, which it makes itself, and compares with the best single device.
+Solves generated graphs, or every `.json` and `.stg` file of `--data DIR` (a `BEST.csv` or
+`OPT_*.csv` beside them tells optima), or with `--steps` the project's own step graphs. Where no
+optimum is known, single devices, HEFT and PEFT and all schedulers of SAGA solve the same; one
+checker judges all. `--ablate` leaves out each part of the search in turn, `--latency` compiles
+HpT's models instead. Exit status 1 where a promise is missed.
 """
 
 import argparse
-import csv
 import json
-import random
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from itertools import permutations
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
-from hptc.errors import InfeasibleError
-from hptc.partition.files import read_problem
+from benchmarks.model_folder import default_folder
+from benchmarks.partitioner.ablations import ablations
+from benchmarks.partitioner.cases import (
+    FAST_LINKS,
+    LONGEST_S,
+    SLOW_LINKS,
+    Case,
+    folder_cases,
+    generated_cases,
+)
+from benchmarks.partitioner.latency import placed
+from benchmarks.partitioner.peers import OUT_OF_TIME, Peer, peers
+from benchmarks.partitioner.solves import SHARE, in_child, solved
+from benchmarks.partitioner.steps import problem_json, step_cases
+from benchmarks.partitioner.tables import print_ablations, print_peers, print_placed, print_rows
+from benchmarks.partitioner.verdicts import Row, row, summary
+from benchmarks.stamp import PACKAGES, stamp
+from hptc.ir.graph import Phase
 from hptc.partition.limits import Limits
-from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Task, Value
-from hptc.partition.solve import restrict, solve
+
+SIZES = (200, 1_000, 5_000, 20_000)
+Json = dict[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A problem and the makespan in ns it is compared with."""
-
-    name: str
-    problem: Problem
-    known_ns: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What one solve reached; times in ns, wall time in s."""
-
-    name: str
-    tasks: int
-    makespan_ns: int
-    known_ns: int | None
-    ratio: float | None
-    lower_bound_ns: int
-    gap: float
-    status: str
-    wall_s: float
+def find_cases(options: argparse.Namespace) -> Iterator[Case]:
+    if options.data:
+        found = folder_cases(options.data, options.processors)
+    elif options.steps:
+        found = step_cases(options.models, Phase(options.phase))
+    else:
+        found = generated_cases(options.sizes, options.ccr, options.seed)
+    only = re.compile(options.only)
+    return (case for case in found if only.search(case.name))
 
 
-def reference_cases(folder: Path) -> Iterator[Case]:
-    with (folder / "hetero" / "BEST.csv").open() as rows:
-        for row in csv.DictReader(rows):
-            problem = read_problem(folder / "hetero" / row["file"]).problem
-            yield Case(row["file"], problem, int(row["optimum_ns"]))
-    for table in sorted((folder / "stg").glob("OPT_*.csv")):
-        with table.open() as rows:
-            for row in csv.DictReader(rows):
-                processors = int(row["processors"])
-                problem = read_problem(folder / "stg" / row["file"], processors=processors).problem
-                known = int(row["upper_if_open"] or row["optimum_or_lower"])
-                yield Case(f"{row['file']} x{processors}", problem, known)
-
-
-def step_cases() -> Iterator[Case]:
-    for blocks in (2, 6, 12, 40):
-        problem = transformer_step(blocks, seed=blocks)
-        singles = []
-        for device in range(len(problem.devices)):
-            try:
-                alone = restrict(problem, {device})
-            except InfeasibleError:
-                continue
-            singles.append(solve(alone, limits=Limits(time_s=2.0)).assignment.makespan_ns)
-        yield Case(f"transformer step, {blocks} blocks", problem, min(singles, default=None))
-
-
-WIDTH = 64 * 768
-"""Bytes of an activation: 64 tokens of width 768."""
-SCORES = 12 * 64 * 64
-ATTENTION = 4
-"""Matrices of a block before the feed-forward pair."""
-GPU_NS = (4_000, 7_000)
-ARRAY_FACTOR = {"matrix": 3.0, "attend": 1.2, "vector": 0.6}
-"""Time on the systolic array over the time on the GPU."""
-
-
-class Step:
-    """A training step under construction."""
-
-    def __init__(self, seed: int) -> None:
-        self.rng = random.Random(seed)
-        self.tasks: list[Task] = []
-        self.matrices: list[Matrix] = []
-        self.sizes: list[int] = []
-        self.readers: dict[int, list[int]] = {}
-        self.carried: list[Value] = []
-
-    def add(self, kind: str, inputs: list[int], size: int, matrix: int | None = None) -> int:
-        gpu = self.rng.randint(*GPU_NS)
-        modes = [Mode(0, gpu, gpu * 200_000)]
-        if kind in ARRAY_FACTOR:
-            array = int(gpu * ARRAY_FACTOR[kind] * self.rng.uniform(0.7, 1.3))
-            modes.append(Mode(1, array, array * 2_000))
-        if matrix is not None:
-            modes.append(Mode(2, self.rng.randint(2_000, 30_000), 5_000_000, matrix))
-        self.tasks.append(Task(f"{kind}{len(self.tasks)}", tuple(modes)))
-        self.sizes.append(size)
-        for source in inputs:
-            self.readers.setdefault(source, []).append(len(self.tasks) - 1)
-        return len(self.tasks) - 1
-
-    def forward(self, block: int, x: int) -> tuple[int, list[int]]:
-        """Add a block; return its output and what the backward pass reads."""
-        base = len(self.matrices)
-        for i in range(ATTENTION + 2):
-            self.matrices.append(Matrix(f"w{block}.{i}", 2, 144 if i < ATTENTION else 576))
-        norm = self.add("vector", [x], WIDTH)
-        q, k, v = (self.add("matrix", [norm], WIDTH, base + i) for i in range(3))
-        soft = self.add("vector", [self.add("attend", [q, k], SCORES)], SCORES)
-        mixed = self.add("attend", [soft, v], WIDTH)
-        mid = self.add("vector", [self.add("matrix", [mixed], WIDTH, base + 3), x], WIDTH)
-        up = self.add("matrix", [mid], 4 * WIDTH, base + 4)
-        act = self.add("vector", [up], 4 * WIDTH)
-        down = self.add("matrix", [act], WIDTH, base + 5)
-        return self.add("vector", [down, mid], WIDTH), [base, norm, q, k, v, soft, mid, up]
-
-    def backward(self, gradient: int, saved: list[int]) -> int:
-        """Add the gradients of a block and the updates of its adapters; return its gradient."""
-        base, norm, q, k, v, soft, mid, up = saved
-        d_act = self.add("matrix", [gradient], 4 * WIDTH, base + 5)
-        d_mid = self.add("matrix", [self.add("vector", [d_act, up], 4 * WIDTH)], WIDTH, base + 4)
-        d_out = self.add("vector", [d_mid, gradient, mid], WIDTH)
-        d_mixed = self.add("matrix", [d_out], WIDTH, base + 3)
-        d_v = self.add("attend", [d_mixed, soft], WIDTH)
-        d_soft = self.add("attend", [d_mixed, v], SCORES)
-        d_score = self.add("vector", [d_soft, soft], SCORES)
-        d_q, d_k = (self.add("attend", [d_score, other], WIDTH) for other in (k, q))
-        parts = [self.add("matrix", [d], WIDTH, base + i) for i, d in enumerate((d_q, d_k, d_v))]
-        for d, reader in ((d_q, q), (d_v, v)):
-            update = self.add("vector", [d, norm], 8 * 768)
-            self.carried.append(Value(update, (reader,), 8 * 768 * 4, carried=True))
-        return self.add("vector", [*parts, d_out], WIDTH)
-
-
-def transformer_step(blocks: int, seed: int) -> Problem:
-    """Return a step with frozen matrices on ReRAM, a systolic array, and a GPU over PCIe."""
-    step = Step(seed)
-    x = step.add("misc", [], WIDTH)
-    saved = []
-    for block in range(blocks):
-        x, kept = step.forward(block, x)
-        saved.append(kept)
-    gradient = step.add("misc", [x], WIDTH)
-    for kept in reversed(saved):
-        gradient = step.backward(gradient, kept)
-    sent = (Value(src, tuple(to), step.sizes[src]) for src, to in step.readers.items())
-    devices = (
-        Device("gpu", None, 5e4),
-        Device("systolic", None, 1e3),
-        Device("reram", 24_576, 500),
-    )
-    links = tuple(
-        Link(a, b, 12.0 if 0 in (a, b) else 0.1, 7_000 if 0 in (a, b) else 50, 10.0)
-        for a, b in permutations(range(3), 2)
-    )
-    values = (*step.carried, *sent)
-    return Problem(devices, links, tuple(step.tasks), values, tuple(step.matrices))
-
-
-def measure(case: Case, time_limit_s: float) -> Row:
-    found = solve(case.problem, limits=Limits(time_s=time_limit_s))
-    makespan = found.assignment.makespan_ns
-    return Row(
-        name=case.name,
-        tasks=len(case.problem.tasks),
-        makespan_ns=makespan,
-        known_ns=case.known_ns,
-        ratio=makespan / case.known_ns if case.known_ns else None,
-        lower_bound_ns=found.lower_bound_ns,
-        gap=found.gap,
-        status=found.status.value,
-        wall_s=found.wall_s,
+def compare(console: Console, options: argparse.Namespace) -> tuple[Json, bool]:
+    rows: list[Row] = []
+    too_slow: dict[str, int] = {}
+    for case in find_cases(options):
+        limits = Limits(time_s=SHARE * (options.time_limit or case.wall_s), seed=options.seed)
+        own = in_child(solved, case.problem, limits)
+        others: list[Peer] = []
+        if options.peers and case.known_ns is None:
+            tasks = len(case.problem.tasks)
+            without = [name for name, most in too_slow.items() if tasks >= most]
+            others = in_child(peers, case.problem, options.peer_timeout, without)
+            for peer in others:
+                if peer.error == OUT_OF_TIME:
+                    too_slow[peer.name] = tasks
+        rows.append(row(case, own, others))
+        print(f"{case.name}: {', '.join(rows[-1].missed) or 'ok'}", file=sys.stderr)
+    if not rows:
+        sys.exit("No such problem: --data, --sizes, --steps and --only choose them.")
+    total = summary(rows)
+    if any(item.peers for item in rows):
+        print_peers(console, [item for item in rows if item.peers])
+    print_rows(console, rows, total)
+    return {"results": [asdict(item) for item in rows], "summary": asdict(total)}, bool(
+        total.missed
     )
 
 
-def show(rows: list[Row], known: str) -> Table:
-    table = Table("instance", "tasks", "makespan ns", known, "ratio", "bound ns", "gap", "wall s")
-    for row in rows:
-        table.add_row(
-            row.name,
-            str(row.tasks),
-            f"{row.makespan_ns:,}",
-            "" if row.known_ns is None else f"{row.known_ns:,}",
-            "" if row.ratio is None else f"{row.ratio:.4f}",
-            f"{row.lower_bound_ns:,}",
-            row.status if row.status == "optimal" else f"{row.gap:.2%}",
-            f"{row.wall_s:.2f}",
-        )
-    return table
+def ablate(console: Console, options: argparse.Namespace) -> tuple[Json, bool]:
+    found = []
+    for case in find_cases(options):
+        for item in ablations(case, options.time_limit or case.wall_s, options.seed):
+            print(f"{item.name} without {item.without}", file=sys.stderr)
+            found.append(item)
+    print_ablations(console, found)
+    return {"ablations": [asdict(item) for item in found]}, False
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, help="folder with hetero/ and stg/")
-    parser.add_argument("--time-limit", type=float, default=15.0, help="per instance, in s")
-    parser.add_argument("--json", type=Path, help="write the rows there")
+def latency(console: Console, options: argparse.Namespace) -> tuple[Json, bool]:
+    found = list(placed(options.time_limit or LONGEST_S, options.seed))
+    print_placed(console, found)
+    return {"latency": [asdict(item) for item in found]}, False
+
+
+def write(options: argparse.Namespace) -> None:
+    """Write the problems as JSON instead of solving them."""
+    options.write.mkdir(parents=True, exist_ok=True)
+    for case in find_cases(options):
+        name = re.sub(r"[^\w.-]+", "_", case.name.removesuffix(".json"))
+        path = options.write / f"{name}.json"
+        path.write_text(json.dumps(problem_json(case.problem)) + "\n", encoding="utf-8")
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.partitioner", description=__doc__)
+    add = parser.add_argument
+    add("--data", type=Path, metavar="DIR", help="solve the files of this folder")
+    add("--processors", type=int, default=4, help="for .stg files without a table (4)")
+    add("--sizes", type=_numbers(int), default=SIZES, help="of generated graphs: 200,1000,...")
+    add(
+        "--ccr",
+        type=_numbers(float),
+        default=(SLOW_LINKS, FAST_LINKS),
+        help="slowness of their links: 1,0.1",
+    )
+    add("--steps", action="store_true", help="solve the project's own step graphs")
+    add("--models", type=Path, default=default_folder(), help="folder of their ONNX models")
+    add("--phase", default=Phase.LOW.value, choices=[phase.value for phase in Phase])
+    add("--only", default="", metavar="REGEX", help="problems whose names hold it")
+    add("--time-limit", type=float, help="in s for each (default: as promised for its size)")
+    add("--peer-timeout", type=float, default=60.0, help="in s for each scheduler (60)")
+    add("--no-peers", dest="peers", action="store_false", help="hptc alone")
+    add("--seed", type=int, default=0)
+    add("--ablate", action="store_true", help="leave out each part of the search, instead")
+    add("--latency", action="store_true", help="steps of HpT's models beside all-GPU, instead")
+    add("--write", type=Path, metavar="DIR", help="write the problems as JSON, instead")
+    add("--json", type=Path, help="write the results there")
     options = parser.parse_args()
-    cases = step_cases() if options.data is None else reference_cases(options.data)
-    rows = [measure(case, options.time_limit) for case in cases]
-    Console().print(show(rows, "best single device" if options.data is None else "optimum"))
-    if options.json is not None:
-        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+    if options.data and not options.data.is_dir():
+        parser.error(f"--data: {options.data} is not a folder")
+    return options
+
+
+def _numbers(kind: type[int] | type[float]) -> Callable[[str], tuple[float, ...]]:
+    return lambda text: tuple(kind(part) for part in text.split(","))
+
+
+def main() -> int:
+    options = parse_options()
+    console = Console(width=180)
+    if options.write:
+        write(options)
+        return 0
+    run = ablate if options.ablate else latency if options.latency else compare
+    found, missed = run(console, options)
+    if options.json:
+        about = stamp((*PACKAGES, "anrg-saga"))
+        options.json.write_text(json.dumps({**about, **found}, indent=1) + "\n", encoding="utf-8")
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

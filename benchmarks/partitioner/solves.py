@@ -1,0 +1,64 @@
+"""One solve in a process of its own: what it reached, in what time and memory."""
+
+import multiprocessing
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from hptc.partition.check import check
+from hptc.partition.limits import Limits
+from hptc.partition.problem import Problem
+from hptc.partition.solve import solve
+
+SHARE = 0.95
+"""Of the time allowed, what the solver gets; the rest is for the judge and a busy machine."""
+_KIB_PER_GIB = 2**20
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """A checked answer; times of the schedule in ns, of the solve in s."""
+
+    makespan_ns: int
+    lower_bound_ns: int
+    gap: float
+    is_proven: bool
+    wall_s: float
+    peak_gib: float
+
+
+def in_child(function: Callable[Given, Found], *args: Given.args, **more: Given.kwargs) -> Found:
+    """Call a function in a fresh process, so that its memory is its own."""
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=fresh) as pool:
+        return pool.submit(function, *args, **more).result()
+
+
+def solved(problem: Problem, limits: Limits) -> Solved:
+    """Solve a problem and have the answer judged; the time holds both."""
+    started = time.monotonic()
+    found = solve(problem, limits=limits)
+    check(problem, found.assignment)
+    return Solved(
+        makespan_ns=found.assignment.makespan_ns,
+        lower_bound_ns=found.lower_bound_ns,
+        gap=found.gap,
+        is_proven=found.gap <= 0,
+        wall_s=time.monotonic() - started,
+        peak_gib=peak_gib(),
+    )
+
+
+def peak_gib() -> float:
+    """Return the largest resident set of this process since it began to run its own program.
+
+    Linux alone tells; its `ru_maxrss` would count the parent too, as it was at the start.
+    """
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    kib = next(line.split()[1] for line in lines if line.startswith("VmHWM:"))
+    return int(kib) / _KIB_PER_GIB

@@ -1,0 +1,138 @@
+"""The benchmark's tables on a terminal."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.partitioner.ablations import ALL, Ablation
+from benchmarks.partitioner.latency import Placed
+from benchmarks.partitioner.peers import HAS_SAGA, LISTS, SAGA, SINGLE, Peer, best
+from benchmarks.partitioner.verdicts import Row, Summary
+
+PJ_PER_UJ = 1e6
+
+
+def print_rows(console: Console, rows: Sequence[Row], total: Summary) -> None:
+    """Print a line for each problem, then what they come to."""
+    table = _table("makespans in ns; ratio to the optimum, else to the best of SAGA and single")
+    table.add_column("problem")
+    for column in ("tasks", "hptc", "bound", "gap", "optimum", "single", "lists", "SAGA"):
+        table.add_column(column, justify="right")
+    table.add_column("by")
+    for column in ("ratio", "s", "GiB"):
+        table.add_column(column, justify="right")
+    table.add_column("missed")
+    for row in rows:
+        saga, found = best(row.peers, (SAGA,)), row.solved
+        table.add_row(
+            row.name,
+            f"{row.tasks:,}",
+            _ns(found.makespan_ns),
+            _ns(found.lower_bound_ns),
+            "optimal" if found.is_proven else f"{found.gap:.1%}",
+            _ns(row.known_ns),
+            *(_reached(best(row.peers, (kind,))) for kind in (SINGLE, LISTS)),
+            _reached(saga),
+            saga.name if saga else "",
+            "-" if row.ratio is None else f"{row.ratio:.3f}",
+            f"{found.wall_s:.1f}",
+            f"{found.peak_gib:.2f}",
+            f"[red]{', '.join(row.missed)}" if row.missed else "",
+        )
+    console.print(table)
+    _print_summary(console, total)
+
+
+def _print_summary(console: Console, total: Summary) -> None:
+    if not HAS_SAGA:
+        console.print("SAGA not installed: ratios are to single devices alone")
+    for name, figure in (
+        ("ratio, geometric mean", total.mean_ratio),
+        ("ratio, worst", total.worst_ratio),
+        ("ratio to hptc's own lists, geometric mean", total.lists_ratio),
+        ("STG instances proven", total.proven),
+    ):
+        if figure is not None:
+            console.print(f"{name}: {figure:.3f}")
+    for reason in total.missed:
+        console.print(f"missed: {reason}", style="red", markup=False)
+
+
+def print_peers(console: Console, rows: Sequence[Row]) -> None:
+    """Print what every scheduler reached relative to hptc, or why it did not."""
+    table = _table("makespan of each scheduler / that of hptc")
+    table.add_column("scheduler")
+    for row in rows:
+        table.add_column(row.name, justify="right", overflow="fold")
+    found = [{peer.name: peer for peer in row.peers} for row in rows]
+    for name in dict.fromkeys(name for peers in found for name in peers):
+        cells = (
+            _relative(peers.get(name), row.solved.makespan_ns)
+            for row, peers in zip(rows, found, strict=True)
+        )
+        table.add_row(name, *cells)
+    console.print(table)
+
+
+def print_ablations(console: Console, found: Sequence[Ablation]) -> None:
+    """Print what leaving out a part changes."""
+    table = _table("without one part of the search: makespan / that with all, and gap")
+    table.add_column("problem")
+    parts = list(dict.fromkeys(item.without for item in found))
+    for part in parts:
+        table.add_column(part, justify="right")
+    by_problem: dict[str, dict[str, Ablation]] = {}
+    for item in found:
+        by_problem.setdefault(item.name, {})[item.without] = item
+    for name, items in by_problem.items():
+        whole = items[ALL].solved.makespan_ns
+        cells = [items[part].solved for part in parts]
+        table.add_row(name, *(f"{s.makespan_ns / whole:.3f} {s.gap:.1%}" for s in cells))
+    console.print(table)
+
+
+def print_placed(console: Console, found: Sequence[Placed]) -> None:
+    """Print step latency and energy beside all-GPU."""
+    table = _table("one step: latency in ns, energy in uJ")
+    for column in ("model", "target", "step"):
+        table.add_column(column)
+    for column in ("tasks", "latency", "bound", "energy", "all-GPU", "energy", "speed-up"):
+        table.add_column(column, justify="right")
+    for item in found:
+        table.add_row(
+            item.model,
+            item.target,
+            item.variant,
+            f"{item.tasks:,}",
+            _ns(item.latency_ns),
+            _ns(item.lower_bound_ns),
+            f"{item.energy_pj / PJ_PER_UJ:,.0f}",
+            _ns(item.gpu_ns),
+            f"{item.gpu_pj / PJ_PER_UJ:,.0f}",
+            f"{item.gpu_ns / item.latency_ns:.2f}x",
+        )
+    console.print(table)
+
+
+def _relative(peer: Peer | None, own_ns: int) -> str:
+    if peer is None:
+        return ""
+    return (
+        peer.error.partition(":")[0]
+        if peer.makespan_ns is None
+        else f"{peer.makespan_ns / own_ns:.3f}"
+    )
+
+
+def _reached(peer: Peer | None) -> str:
+    return "-" if peer is None else _ns(peer.makespan_ns)
+
+
+def _ns(time_ns: int | None) -> str:
+    return "" if time_ns is None else f"{time_ns:,}"
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, box=box.SIMPLE_HEAD)
