@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from hptc.partition.instance import Instance
 from hptc.partition.problem import Assignment, Placement, Transfer
-from hptc.partition.timeline import Line, book, first_gap, take
+from hptc.partition.timeline import Line, book, take
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class Schedule:
 def decode(instance: Instance, modes: Sequence[int], order: Sequence[int]) -> Schedule:
     """Place the tasks in a topological `order`, each as early as its device and links allow."""
     count, values = instance.devices, instance.problem.values
-    rows: list[list[Line]] = [[([], []) for _ in range(units)] for units in instance.units]
-    wires: dict[int, Line] = {pair: ([], []) for pair in instance.link_of}
+    rows: list[list[Line]] = [[Line() for _ in range(units)] for units in instance.units]
+    wires: dict[int, Line] = {pair: Line() for pair in instance.link_of}
     at = [instance.device[task][mode] for task, mode in enumerate(modes)]
     start, end = [0] * len(at), [0] * len(at)
     sends: dict[tuple[int, int], int] = {}
@@ -51,7 +51,7 @@ def decode(instance: Instance, modes: Sequence[int], order: Sequence[int]) -> Sc
                 if known is None:
                     pair = source * count + device
                     length = instance.send[v][pair]
-                    sends[v, device] = begin = first_gap(*wires[pair], made, length)
+                    sends[v, device] = begin = wires[pair].book(made, length)
                     known = arrival[v, device] = begin + length
                 made = known
             ready = max(ready, made)

@@ -11,7 +11,7 @@ from hptc.partition.decode import (
     upward_ranks,
 )
 from hptc.partition.instance import NO_LINK, Instance
-from hptc.partition.timeline import Line, book, find_gap, first_gap, seek
+from hptc.partition.timeline import Line, book, seek
 
 MAX_SUBSET_DEVICES = 4
 """Up to here seeds are built for every set of devices, beyond for single ones and all."""
@@ -152,8 +152,8 @@ class _Greedy:
         self._at = [-1] * instance.tasks
         self._end = [0] * instance.tasks
         self._arrival: dict[tuple[int, int], int] = {}
-        self._rows: list[list[Line]] = [[([], []) for _ in range(n)] for n in instance.units]
-        self._wires: list[Line] = [([], []) for _ in range(instance.devices**2)]
+        self._rows: list[list[Line]] = [[Line() for _ in range(n)] for n in instance.units]
+        self._wires: list[Line] = [Line() for _ in range(instance.devices**2)]
         self._matrices: set[tuple[int, int | None]] = set()
         self._left = dict(instance.capacities)
 
@@ -188,7 +188,7 @@ class _Greedy:
                 if known is None:
                     pair = source * count + device
                     length = instance.send[v][pair]
-                    known = find_gap(*self._wires[pair], made, length) + length
+                    known = self._wires[pair].find(made, length) + length
                 made = known
             ready = max(ready, made)
         for v in instance.outputs[task]:
@@ -210,7 +210,7 @@ class _Greedy:
                 if (v, device) not in self._arrival:
                     pair = source * instance.devices + device
                     length = instance.send[v][pair]
-                    begin = first_gap(*self._wires[pair], made, length)
+                    begin = self._wires[pair].book(made, length)
                     self._arrival[v, device] = begin + length
                 made = self._arrival[v, device]
             ready = max(ready, made)

@@ -3,51 +3,79 @@
 from bisect import bisect_right, insort
 from collections.abc import Sequence
 
-Line = tuple[list[int], list[int]]
-"""Starts and ends in ns of what is booked, both in ascending order."""
 
+class Line:
+    """What is booked of one unit, in ns.
 
-def first_gap(starts: list[int], ends: list[int], ready: int, length: int) -> int:
-    """Book the first gap of `length` ns from `ready` on a line and return its start."""
-    if not ends or ends[-1] <= ready:
-        starts.append(ready)
-        ends.append(ready + length)
-        return ready
-    index, time = bisect_right(ends, ready), ready
-    while index < len(starts) and time + length > starts[index]:
-        time = ends[index]
-        index += 1
-    starts.insert(index, time)
-    ends.insert(index, time + length)
-    return time
+    Bookings that touch are kept as one run, so that a search does not walk over a busy stretch
+    booking by booking; what takes no time fits between two that touch, so their edges are kept too.
+    """
 
+    __slots__ = ("_ends", "_run_ends", "_run_starts", "_starts")
 
-def find_gap(starts: list[int], ends: list[int], ready: int, length: int) -> int:
-    """Return where `first_gap` would book, without booking."""
-    if not ends or ends[-1] <= ready:
-        return ready
-    index, time = bisect_right(ends, ready), ready
-    while index < len(starts) and time + length > starts[index]:
-        time = ends[index]
-        index += 1
-    return time
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        self._run_starts: list[int] = []
+        self._run_ends: list[int] = []
+
+    def find(self, ready: int, length: int) -> int:
+        """Return the start of the first gap of `length` ns from `ready`."""
+        if not self._ends or self._ends[-1] <= ready:
+            return ready
+        if not length:
+            index = bisect_right(self._ends, ready)
+            return ready if ready <= self._starts[index] else self._ends[index]
+        return self._gap(ready, length)[1]
+
+    def book(self, ready: int, length: int) -> int:
+        """Book the first gap of `length` ns from `ready` and return its start."""
+        if not length:
+            return self.find(ready, length)
+        index, time = self._gap(ready, length)
+        position = bisect_right(self._ends, time)
+        self._starts.insert(position, time)
+        self._ends.insert(position, time + length)
+        self._join(index, time, time + length)
+        return time
+
+    def _gap(self, ready: int, length: int) -> tuple[int, int]:
+        """Return the first run that starts behind the gap, and the start of the gap."""
+        starts, ends = self._run_starts, self._run_ends
+        index, time = bisect_right(ends, ready), ready
+        while index < len(starts) and time + length > starts[index]:
+            time = ends[index]
+            index += 1
+        return index, time
+
+    def _join(self, index: int, start: int, end: int) -> None:
+        """Add a booking before the run at `index`, as part of the runs that it touches."""
+        starts, ends = self._run_starts, self._run_ends
+        if index < len(starts) and starts[index] == end:
+            end = ends[index]
+            del starts[index], ends[index]
+        if index and ends[index - 1] == start:
+            ends[index - 1] = end
+        else:
+            starts.insert(index, start)
+            ends.insert(index, end)
 
 
 def book(lines: Sequence[Line], ready: int, length: int) -> int:
     """Book the first gap on any of the units; of several, what takes no time needs none."""
     if len(lines) == 1:
-        return first_gap(*lines[0], ready, length)
+        return lines[0].book(ready, length)
     if not length:
         return ready
-    starts = [find_gap(*line, ready, length) for line in lines]
-    return first_gap(*lines[starts.index(min(starts))], ready, length)
+    starts = [line.find(ready, length) for line in lines]
+    return lines[starts.index(min(starts))].book(ready, length)
 
 
 def seek(lines: Sequence[Line], ready: int, length: int) -> int:
     """Return where `book` would book, without booking."""
     if len(lines) == 1:
-        return find_gap(*lines[0], ready, length)
-    return min(find_gap(*line, ready, length) for line in lines) if length else ready
+        return lines[0].find(ready, length)
+    return min(line.find(ready, length) for line in lines) if length else ready
 
 
 def take(free: list[int], ready: int, length: int) -> int:
