@@ -147,7 +147,7 @@ def test_a_rich_problem_round_trips_through_its_check(tmp_path: Path) -> None:
             {"id": "w", "cost": {"gpu": 90}}
             | {"modes": [{"device": "reram", "duration_ns": 5, "matrix": "w"}]},
             {"id": "v", "modes": [{"device": "gpu", "duration_ns": 9, "energy_pj": 3}]},
-            task("left", 8, 1) | {"forbid": ["reram"], "name": "l"},
+            task("left", 8, 1) | {"forbid": ["reram"], "name": "l", "block": "l"},
             task("right", 8, 1),
         ],
         "values": [

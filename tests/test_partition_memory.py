@@ -10,6 +10,7 @@ from hptc.errors import InfeasibleError, VerifyError
 from hptc.partition.check import check
 from hptc.partition.decode import Schedule, decode_by_rank, to_assignment
 from hptc.partition.goal import Objective
+from hptc.partition.heuristics import earliest_finish
 from hptc.partition.instance import prepare
 from hptc.partition.limits import Limits
 from hptc.partition.memory import is_overfull
@@ -71,6 +72,21 @@ def test_the_decoder_and_the_checker_agree_on_memory(problem: Problem) -> None:
             check(problem, to_assignment(instance, found))
     within = fitted(instance, loose, moves=4)
     assert within is None or not is_overfull(instance, within)
+
+
+@settings(max_examples=100, deadline=None)
+@given(tight_problems())
+def test_an_order_that_fits_in_the_ledger_fits_in_time(problem: Problem) -> None:
+    try:
+        instance = prepare(problem)
+    except InfeasibleError:
+        return
+    flat = [[0.0] * len(row) for row in instance.device]
+    modes = earliest_finish(instance, instance.options, instance.order, flat)
+    if modes is not None and instance.memories:
+        found = decode_within(instance, modes, instance.order)
+        assert isinstance(found, Schedule)
+        check(problem, to_assignment(instance, found))
 
 
 def _chain(memory: int | None, *sizes: int) -> Problem:

@@ -1,5 +1,7 @@
 """Tasks that are alike, and the smaller problem made of a few of each."""
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 
 from hptc.partition.check import check
@@ -61,3 +63,19 @@ def test_any_problem_shrinks_to_one_whose_modes_fit_the_whole(problem: Problem) 
     for modes in smaller.spread([0] * part.tasks):
         if instance.admits(modes):
             check(problem, to_assignment(instance, decode_by_rank(instance, modes)))
+
+
+def test_labels_say_which_tasks_are_alike() -> None:
+    problem = blocks(4)
+    tasks = tuple(
+        replace(task, block=task.name.partition(".")[2], modes=_slower(task.modes, index))
+        for index, task in enumerate(problem.tasks)
+    )
+    instance = prepare(replace(problem, tasks=tasks))
+    assert find_repeats(instance).members == ((0, 3, 6, 9), (1, 4, 7, 10), (2, 5, 8, 11))
+    bare = tuple(replace(task, block=None) for task in tasks)
+    assert len(find_repeats(prepare(replace(problem, tasks=bare))).members) == 12
+
+
+def _slower(modes: tuple[Mode, ...], by: int) -> tuple[Mode, ...]:
+    return tuple(replace(mode, duration_ns=mode.duration_ns + by) for mode in modes)

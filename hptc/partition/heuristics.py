@@ -11,6 +11,8 @@ from hptc.partition.decode import (
     upward_ranks,
 )
 from hptc.partition.instance import NO_LINK, Instance
+from hptc.partition.memory_decode import decode_within, frugal_order
+from hptc.partition.memory_ledger import Ledger
 from hptc.partition.timeline import Line, book, seek
 
 MAX_SUBSET_DEVICES = 4
@@ -32,10 +34,10 @@ def seeds(instance: Instance) -> Iterator[Schedule]:
         if not all(allowed):
             continue
         if len(devices) == 1:
-            yield from _decoded(instance, [row[0] for row in allowed])
+            yield from decoded(instance, [row[0] for row in allowed])
             continue
         for modes, order in _greedy_choices(instance, allowed):
-            yield from _decoded(instance, modes, order)
+            yield from decoded(instance, modes, order)
 
 
 def device_sets(instance: Instance) -> Iterator[frozenset[int]]:
@@ -60,11 +62,15 @@ def local_choices(instance: Instance) -> Iterator[list[int]]:
         )
 
 
-def _decoded(
+def decoded(
     instance: Instance, modes: Sequence[int], order: Sequence[int] | None = None
 ) -> Iterator[Schedule]:
+    """Yield schedules of modes, if they are admissible: in `order`, and by longest paths."""
     if instance.admits(modes):
         if order is not None:
+            within = decode_within(instance, modes, order) if instance.memories else None
+            if isinstance(within, Schedule):
+                yield within
             yield decode(instance, modes, order)
         yield decode_by_rank(instance, modes)
 
@@ -80,13 +86,19 @@ def _greedy_choices(
     table = _optimistic_costs(instance, allowed)
     flat = [[0.0] * len(row) for row in instance.device]
     average = [sum(table[t][m] for m in row) / len(row) for t, row in enumerate(allowed)]
-    for rank, bias in (
-        (upward_ranks(instance, mean, delay), flat),
-        (upward_ranks(instance, best, lambda *_: 0.0), flat),
-        (average, table),
-        (upward_ranks(instance, mean, delay), table),
-    ):
-        order = legal_order(instance, rank, latest_first=True)
+    tries = [
+        (legal_order(instance, rank, latest_first=True), bias)
+        for rank, bias in (
+            (upward_ranks(instance, mean, delay), flat),
+            (upward_ranks(instance, best, lambda *_: 0.0), flat),
+            (average, table),
+            (upward_ranks(instance, mean, delay), table),
+        )
+    ]
+    if instance.memories:
+        fastest = [min(row, key=duration[t].__getitem__) for t, row in enumerate(allowed)]
+        tries.append((frugal_order(instance, fastest), flat))
+    for order, bias in tries:
         modes = earliest_finish(instance, allowed, order, bias)
         if modes is not None:
             yield modes, order
@@ -127,19 +139,14 @@ def earliest_finish(
 ) -> list[int] | None:
     """Choose modes in `order` by earliest finish plus `bias`, links exclusive.
 
-    Returns None where a capacity or a missing link leaves a task without a choice.
+    Returns None where capacity, memory or a missing link leaves a task without a choice.
     """
     state = _Greedy(instance)
     for task in order:
-        best, best_cost = -1, float("inf")
-        for mode in allowed[task]:
-            if state.fits(task, mode):
-                cost = state.finish(task, mode) + bias[task][mode]
-                if cost < best_cost:
-                    best, best_cost = mode, cost
-        if best < 0:
+        modes = state.choices(task, allowed[task])
+        if not modes:
             return None
-        state.place(task, best)
+        state.place(task, min(modes, key=lambda m: state.finish(task, m) + bias[task][m]))
     return state.modes
 
 
@@ -156,6 +163,21 @@ class _Greedy:
         self._wires: list[Line] = [Line() for _ in range(instance.devices**2)]
         self._matrices: set[tuple[int, int | None]] = set()
         self._left = dict(instance.capacities)
+        self._ledger = Ledger(instance) if instance.memories else None
+
+    def choices(self, task: int, allowed: Sequence[int]) -> list[int]:
+        """Return the modes that fit; if there are any, those that leave room for others."""
+        fitting = [mode for mode in allowed if self.fits(task, mode)]
+        if self._ledger is None:
+            return fitting
+        roomy: list[int] = []
+        for is_generous in (True, False):
+            roomy = roomy or [
+                mode
+                for mode in fitting
+                if self._ledger.fits(task, mode, self._at, is_generous=is_generous)
+            ]
+        return roomy
 
     def fits(self, task: int, mode: int) -> bool:
         """Return whether the group agrees, links to placed neighbours exist and the matrix fits."""
@@ -216,6 +238,8 @@ class _Greedy:
             ready = max(ready, made)
         if device in self._left:
             self._left[device] -= self._new_crossbars(task, mode)
+        if self._ledger is not None:
+            self._ledger.place(task, mode, self._at)
         row = instance.resource[task][mode]
         self._matrices.add(instance.resources[row])
         length = instance.duration[task][mode]

@@ -79,9 +79,11 @@ def read_task(reader: Reader, index: int, raw: object, names: Names) -> Task:
         modes = _costed(reader, f"{where}: cost", cost, names.devices)
     places = reader.array(f"{where}: forbid", record.get("forbid", []))
     forbidden = {reader.member(f"{where}: forbid", place, names.devices) for place in places}
+    label = record.get("block")
     return Task(
         str(record.get("name", task_id)),
         tuple(mode for mode in modes if mode.device not in forbidden),
+        None if label is None else reader.text(f"{where}: block", label),
     )
 
 

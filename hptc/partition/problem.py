@@ -79,6 +79,8 @@ class Task:
 
     name: str
     modes: tuple[Mode, ...]
+    block: str | None = None
+    """A label that tasks share which are the same piece of a repeated block, to be tried alike."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Repeated blocks: tasks that look alike, and a smaller problem that has each of them a few times.
 
 Deep models repeat their blocks, so a good choice of devices for one is a good choice for all. Tasks
-are alike if they cost the same everywhere and so do their neighbours. None of this proves anything:
-it finds modes, which the decoder then times on the whole problem.
+are alike if the problem says so, or if they cost the same everywhere and so do their neighbours.
+None of this proves anything: it finds modes, which the decoder then times on the whole problem.
 """
 
 from collections.abc import Hashable, Iterator, Sequence
@@ -54,7 +54,11 @@ class Shrunk:
 
 
 def find_repeats(instance: Instance) -> Repeats:
-    """Return which tasks are alike: same devices and durations, and neighbours of the same kind."""
+    """Return which tasks are alike.
+
+    Those have the same label and the same devices. Without labels: the same devices and durations,
+    and neighbours of the same kind.
+    """
     values = instance.problem.values
     kinds = _numbered(list(zip(instance.device, instance.duration, strict=True)))
     around: list[Hashable] = [
@@ -70,7 +74,13 @@ def find_repeats(instance: Instance) -> Repeats:
         )
         for task in range(instance.tasks)
     ]
-    of_task = _numbered(around)
+    labels = [task.block for task in instance.problem.tasks]
+    of_task = _numbered(
+        [
+            alike if label is None else (label, instance.device[task])
+            for task, (label, alike) in enumerate(zip(labels, around, strict=True))
+        ]
+    )
     members: list[list[int]] = [[] for _ in range(max(of_task, default=-1) + 1)]
     for task in instance.order:
         members[of_task[task]].append(task)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from hptc.partition.decode import Schedule, decode, decode_by_rank, legal_order
+from hptc.partition.decode import Schedule, legal_order
 from hptc.partition.frontier import Frontiers, Query
-from hptc.partition.heuristics import earliest_finish
+from hptc.partition.heuristics import decoded, earliest_finish
 from hptc.partition.instance import Instance
 from hptc.partition.lp import Solving
 from hptc.partition.objective import longest
@@ -125,6 +125,4 @@ def rounded(instance: Instance, relaxed: Relaxation, values: Sequence[float]) ->
         if greedy is not None:
             choices.append(greedy)
     for modes in choices:
-        if instance.admits(modes):
-            yield decode(instance, modes, order)
-            yield decode_by_rank(instance, modes)
+        yield from decoded(instance, modes, order)
