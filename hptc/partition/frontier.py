@@ -9,7 +9,7 @@ Arithmetic is in rationals, so a bound is exact; T is in ns, energies are in 1/1
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import combinations
@@ -122,15 +122,29 @@ class Frontier:
         return max(0, int((before[1] - after[1]) / (after[0] - before[0])))
 
 
-class Frontiers:
-    """The frontiers of all sets of devices, the worst refined first."""
+@dataclass
+class Proven:
+    """What is proven of all schedules of a problem; solves for several objectives share it."""
 
-    def __init__(self, instance: Instance, objective: Objective) -> None:
+    frontiers: tuple[Frontier, ...]
+    """One of each set of devices."""
+    bound_ns: int = 0
+    is_relaxed: bool = False
+    """Whether the relaxation of the makespan is part of that bound."""
+
+
+def nothing_proven(instance: Instance) -> Proven:
+    """Return what is known of a problem without search."""
+    sets = powered_sets(instance)
+    return Proven(tuple(Frontier(s, power, {0: _least_dynamic(instance, s)}) for s, power in sets))
+
+
+class Frontiers:
+    """The frontiers of all sets of devices as an objective sees them, the worst refined first."""
+
+    def __init__(self, objective: Objective, frontiers: Sequence[Frontier]) -> None:
         self._objective = objective
-        self._frontiers = [
-            Frontier(devices, power, {0: _least_dynamic(instance, devices)})
-            for devices, power in powered_sets(instance)
-        ]
+        self._frontiers = frontiers
 
     def bound(self, earliest_ns: int) -> float:
         """Return a bound on the objective of schedules that end from `earliest_ns` on."""

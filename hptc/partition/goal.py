@@ -104,6 +104,10 @@ class Objective:
             case _:
                 return 0.0
 
+    def within(self, time_ns: int) -> int:
+        """Return a time in ns, or the limit where that is less."""
+        return time_ns if self.latency_limit_ns is None else min(time_ns, self.latency_limit_ns)
+
     def admits(self, time_ns: int, energy_pj: float) -> bool:
         """Return whether a schedule keeps the limits."""
         if self.latency_limit_ns is not None and time_ns > self.latency_limit_ns:

@@ -35,8 +35,7 @@ def longest(instance: Instance, objective: Objective, makespan: int) -> int:
     """Return the longest makespan in ns worth considering, given that of the best schedule."""
     if objective.measure is Measure.LATENCY:
         return makespan
-    latest, limit = latest_end(instance), objective.latency_limit_ns
-    return latest if limit is None else min(latest, limit)
+    return objective.within(latest_end(instance))
 
 
 def static_power(instance: Instance, device: int) -> int:

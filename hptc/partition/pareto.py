@@ -11,7 +11,9 @@ from itertools import pairwise
 
 from hptc.partition.check import energy_pj
 from hptc.partition.front import Front, Point, check_points
+from hptc.partition.frontier import Frontiers, nothing_proven
 from hptc.partition.goal import Measure, Objective
+from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock, Limits
 from hptc.partition.problem import Assignment, Problem, Solution, Status
 from hptc.partition.solve import solve
@@ -70,6 +72,7 @@ class _Search:
         self._problem = problem
         self._within = within
         self._caps: list[_Cap] = []
+        self._proven = nothing_proven(prepare(problem))
         self._latency_bound_ns = 0
 
     def find_ends(self, points: int, start: Assignment | None) -> None:
@@ -100,19 +103,22 @@ class _Search:
         return self._try(cap_ns, points - len(self.front()), start)
 
     def front(self) -> list[Point]:
-        """Return the points that no other beats in both, each with the best bound of all caps."""
+        """Return the points that no other beats in both, each with the best bound there is."""
         kept: list[Point] = []
         for point in sorted(
-            (cap.found for cap in self._caps), key=lambda p: (p.latency_ns, p.energy_pj)
+            (c.found for c in self._caps), key=lambda p: (p.latency_ns, p.energy_pj)
         ):
             if not kept or point.energy_pj < kept[-1].energy_pj:
-                bounds = (
-                    cap.found.energy_bound_pj
-                    for cap in self._caps
-                    if cap.latency_ns >= point.latency_ns
-                )
-                kept.append(replace(point, energy_bound_pj=min(max(bounds), point.energy_pj)))
+                bound = min(self._bound(point.latency_ns), point.energy_pj)
+                kept.append(replace(point, energy_bound_pj=bound))
         return kept
+
+    def _bound(self, latency_ns: int) -> float:
+        """Return the best bound in pJ on the energy of schedules that are as fast."""
+        goal = replace(Objective.ENERGY, latency_limit_ns=latency_ns)
+        known = Frontiers(goal, self._proven.frontiers).bound(self._proven.bound_ns)
+        caps = (c.found.energy_bound_pj for c in self._caps if c.latency_ns >= latency_ns)
+        return max(known, *caps)
 
     def result(self) -> Front:
         """Return the front; complete where no part is unknown and every cap is proven."""
@@ -139,7 +145,14 @@ class _Search:
         if clock.counts_work:
             clock.work.add(span_s)
         limits = clock.limits.within(span_s)
-        return solve(self._problem, objective=goal, limits=limits, start=start, stop=clock.stop)
+        return solve(
+            self._problem,
+            objective=goal,
+            limits=limits,
+            start=start,
+            proven=self._proven,
+            stop=clock.stop,
+        )
 
 
 def _saving(fast: _Cap, slow: _Cap) -> float:

@@ -7,7 +7,7 @@ from hptc.partition.frontier import Frontiers, Query
 from hptc.partition.heuristics import decoded, earliest_finish
 from hptc.partition.instance import Instance
 from hptc.partition.lp import Solving
-from hptc.partition.objective import longest
+from hptc.partition.objective import latest_end, longest
 from hptc.partition.relax import Relaxation, relaxation
 from hptc.partition.search import Incumbent
 
@@ -29,13 +29,13 @@ class Relaxing:
 
     def __init__(self, search: Incumbent) -> None:
         self._search = search
-        self._waiting = [False, True]
+        self._waiting = [] if search.proven.is_relaxed else [False, True]
         """For the makespan: whether to count the values."""
         self._work_s = 0.0
         self._query: Query | None = None
         self._frontiers: Frontiers | None = None
         if not search.objective.is_makespan:
-            self._frontiers = Frontiers(search.instance, search.objective)
+            self._frontiers = Frontiers(search.objective, search.proven.frontiers)
         self._start_next()
 
     def collect(self, time_s: float) -> None:
@@ -70,12 +70,12 @@ class Relaxing:
                 return
         else:
             return
-        horizon = longest(search.instance, search.objective, search.schedule.makespan)
-        self._relaxed = relaxation(search.instance, horizon, has_values=self._has_values)
         if self._query is None:
+            horizon = longest(search.instance, search.objective, search.schedule.makespan)
+            self._relaxed = relaxation(search.instance, horizon, has_values=self._has_values)
             self._relaxed.minimise_makespan()
         else:
-            self._relaxed.minimise_energy(search.instance, self._query.powered, self._query.price)
+            self._relaxed = priced(search.instance, self._query)
         longest_s = min(search.clock.left_s, LONGEST_S)
         if not search.clock.counts_work:
             self._solving = Solving(self._relaxed.rows, longest_s)
@@ -102,12 +102,20 @@ class Relaxing:
                 self._frontiers.learn(self._query, optimum.bound, end_ns)
         elif optimum is not None:
             search.raise_bound(0, optimum.bound)
+            search.proven.is_relaxed = self._has_values
         self._raise_bound()
         self._start_next()
 
     def _raise_bound(self) -> None:
         if self._frontiers is not None:
             self._search.raise_bound(self._frontiers.bound(self._search.bound_ns))
+
+
+def priced(instance: Instance, query: Query) -> Relaxation:
+    """Return the relaxation that answers a query about schedules of any length."""
+    relaxed = relaxation(instance, latest_end(instance))
+    relaxed.minimise_energy(instance, query.powered, query.price)
+    return relaxed
 
 
 def rounded(instance: Instance, relaxed: Relaxation, values: Sequence[float]) -> Iterator[Schedule]:

@@ -6,18 +6,18 @@ from collections.abc import Callable
 from hptc.errors import TimeLimitError
 from hptc.partition.check import check, check_limits, energy_pj
 from hptc.partition.decode import Schedule, to_assignment
+from hptc.partition.frontier import Proven, nothing_proven
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock, Progress
 from hptc.partition.memory_decode import fitted
 from hptc.partition.problem import Solution, Status
 
-COARSE = 1e-6
-"""Relative width beyond which rounded energies do not prove the best value."""
 PASS_S = 1e-5
 """Work of a pass over the problem in s, per task and value (measured)."""
-ROUNDING = 1e-9
-"""Relative width within which two values that hold energies count as equal."""
+TOLERANCE = 1e-6
+"""Relative width within which two values that hold energies count as equal: powers and energies per
+byte enter models rounded to 1/1000 pJ."""
 
 
 class Incumbent:
@@ -28,6 +28,7 @@ class Incumbent:
         objective: What counts. A schedule beyond its limits only serves until one within comes.
         clock: When to stop.
         progress: Who is told.
+        proven: What is known of the problem whatever the objective; gains what is proven here.
         enough: A value that need not be improved.
     """
 
@@ -37,11 +38,14 @@ class Incumbent:
         objective: Objective,
         clock: Clock,
         progress: Callable[[Progress], None] | None,
+        *,
+        proven: Proven | None = None,
         enough: float | None = None,
     ) -> None:
         self.instance = instance
         self.objective = objective
         self.clock = clock
+        self.proven = nothing_proven(instance) if proven is None else proven
         self.enough = enough
         self.best: Schedule | None = None
         self.value = math.inf
@@ -49,8 +53,9 @@ class Incumbent:
         self.energy_pj = math.inf
         """Of the best schedule."""
         self.bound = 0.0
-        self.bound_ns = 0
+        self.bound_ns = self.proven.bound_ns
         self._is_optimal = False
+        self._tolerance = 0.0 if objective.measure is Measure.LATENCY else TOLERANCE
         self._progress = progress
         self._frugal: tuple[float, Schedule] | None = None
         """Of the schedules of the best value, the one of least energy in pJ."""
@@ -79,7 +84,7 @@ class Incumbent:
             return True
         if self.enough is not None and (self.value <= self.enough or self.bound > self.enough):
             return True
-        return self.value <= self.bound * (1 + max(self.clock.limits.gap, 0.0))
+        return self.value <= self.bound * (1 + max(self.clock.limits.gap, self._tolerance))
 
     def offer(self, schedule: Schedule, stage: str, *, take_equal: bool = False) -> bool:
         """Take a schedule if it is better, and say so; beyond the memory, one like it that fits.
@@ -123,6 +128,8 @@ class Incumbent:
             self.bound = float(self.bound_ns)
         else:
             self.bound = max(self.bound, bound)
+        if self.objective.energy_limit_pj is None:
+            self.proven.bound_ns = max(self.proven.bound_ns, self.objective.within(self.bound_ns))
         if self.bound > before and self.best is not None:
             self.tell("bound")
 
@@ -133,7 +140,7 @@ class Incumbent:
 
     def close(self) -> None:
         """Note that the incumbent is proven optimal, as far as units of energy are fine enough."""
-        self._is_optimal = self.value <= self.bound * (1 + COARSE)
+        self._is_optimal = self.value <= self.bound * (1 + self._tolerance)
 
     def tell(self, stage: str) -> None:
         """Report progress to the caller."""
@@ -157,10 +164,7 @@ class Incumbent:
         check(self.instance.problem, assignment)
         check_limits(self.instance.problem, assignment, self.objective)
         bound = min(self.bound, self.value)
-        if self.objective.measure is Measure.LATENCY:
-            proven = self._is_optimal or self.value <= bound
-        else:
-            proven = self._is_optimal or self.value <= bound * (1 + ROUNDING)
+        proven = self._is_optimal or self.value <= bound * (1 + self._tolerance)
         return Solution(
             assignment=assignment,
             objective=self.objective,

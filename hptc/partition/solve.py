@@ -12,10 +12,11 @@ from hptc.partition.cuts import cut_choices
 from hptc.partition.decode import Schedule, decode_by_rank
 from hptc.partition.exact import Proof, prove
 from hptc.partition.feasible import find_modes
+from hptc.partition.frontier import Proven, nothing_proven
 from hptc.partition.goal import Objective
 from hptc.partition.heuristics import local_choices, seeds
 from hptc.partition.improve import improve
-from hptc.partition.instance import Instance, prepare
+from hptc.partition.instance import prepare
 from hptc.partition.limits import LEAST_S, Clock, Limits, Progress
 from hptc.partition.memory_seed import plant_within_memory
 from hptc.partition.objective import fits
@@ -47,12 +48,13 @@ EXACT_TASKS = 80
 DEFAULT_LIMITS = Limits()
 
 
-def solve(
+def solve(  # noqa: PLR0913  (one argument per thing that a caller may bring)
     problem: Problem,
     *,
     objective: Objective = Objective.LATENCY,
     limits: Limits = DEFAULT_LIMITS,
     start: Assignment | None = None,
+    proven: Proven | None = None,
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Solution:
@@ -63,6 +65,7 @@ def solve(
         objective: what is minimised, and the limits that are kept.
         limits: when to stop; the time covers the bound.
         start: an assignment to begin with; the answer is no worse.
+        proven: what other solves of the problem proved; gains what this one proves.
         progress: called on every better solution.
         stop: polled; True ends the solve with what there is.
 
@@ -80,35 +83,34 @@ def solve(
     if start is not None:
         check(problem, start)
         known = from_assignment(instance, start)
-    return _reach(instance, objective, clock, progress, known).solution()
-
-
-def _reach(
-    instance: Instance,
-    objective: Objective,
-    clock: Clock,
-    progress: Callable[[Progress], None] | None,
-    known: Schedule | None,
-) -> Incumbent:
-    """Search stage by stage: first a schedule within the limits, then the best of them.
-
-    Raises InfeasibleError or TimeLimitError for a limit that is not reached.
-    """
+    facts = nothing_proven(instance) if proven is None else proven
     for goal, limit in objective.stages():
-        limits = clock.limits if limit is None else replace(clock.limits, gap=0.0)
-        search = Incumbent(instance, goal, replace(clock, limits=limits), progress, limit)
-        if known is not None:
-            search.offer(known, "start")
-        try:
-            if not search.is_good_enough:
-                _climb(search)
-        except KeyboardInterrupt:
-            if search.best is None or search.value > (math.inf if limit is None else limit):
-                raise
-        if limit is not None and search.value > limit:
-            raise unreached(search, limit)
+        search = Incumbent(
+            instance, goal, _until(clock, limit), progress, proven=facts, enough=limit
+        )
+        _reach(search, known)
         known = search.schedule
-    return search
+    return search.solution()
+
+
+def _until(clock: Clock, limit: float | None) -> Clock:
+    """Return the clock of a stage; one that has a limit to reach ignores the wanted gap."""
+    return clock if limit is None else replace(clock, limits=replace(clock.limits, gap=0.0))
+
+
+def _reach(search: Incumbent, known: Schedule | None) -> None:
+    """Search from a known schedule; raise an error where a limit to reach is not reached."""
+    limit = math.inf if search.enough is None else search.enough
+    if known is not None:
+        search.offer(known, "start")
+    try:
+        if not search.is_good_enough:
+            _climb(search)
+    except KeyboardInterrupt:
+        if search.best is None or search.value > limit:
+            raise
+    if search.value > limit:
+        raise unreached(search, limit)
 
 
 def restrict(problem: Problem, devices: Collection[int]) -> Problem:

@@ -1,0 +1,147 @@
+"""Fronts of latency and energy of step graphs, and how far usual placements lie from them.
+
+`python -m benchmarks.objectives [--models DIR] [--only NAMES] [--target T] [--phase P] [--points N]
+[--time-limit S] [--json OUT]` takes the example model and the one called `bert_tiny` in DIR.
+The placements are ordered by the solver but their devices are fixed: all on the GPU; all that
+crossbars can hold on them and the rest on systolic arrays; every task where it is fastest.
+"""
+
+import argparse
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.end_to_end import find_models
+from benchmarks.model_folder import FolderModel, default_folder
+from benchmarks.stamp import stamp
+from benchmarks.steps import step_problem
+from cost_models.load import load_target
+from hptc.ir.graph import Phase
+from hptc.partition.check import energy_pj
+from hptc.partition.figures import front_json, step_json
+from hptc.partition.front import Front
+from hptc.partition.goal import Objective
+from hptc.partition.limits import Limits
+from hptc.partition.pareto import pareto
+from hptc.partition.problem import Device, Mode, Problem
+from hptc.partition.solve import solve
+
+OBJECTIVES = (Objective.LATENCY, Objective.ENERGY, Objective.EDP)
+Pick = Callable[[Mode, Device], float]
+"""What a placement makes small, mode by mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A placement and its distance from the front: factors of at least about 1."""
+
+    name: str
+    latency_ns: int
+    energy_nj: float
+    latency_ratio: float | None
+    """To the fastest point that takes no more energy."""
+    energy_ratio: float | None
+    """To the most frugal point that is as fast."""
+    edp_ratio: float
+    """To the least product of the front."""
+
+
+def placements() -> Iterator[tuple[str, Pick]]:
+    yield "all-GPU", lambda _, device: device.name != "gpu"
+    yield "ReRAM + systolic", lambda _, device: ("reram", "systolic", "gpu").index(device.name)
+    yield "greedy", lambda mode, _: mode.duration_ns
+
+
+def placed(problem: Problem, pick: Pick) -> Problem:
+    """Return the problem in which every task has only the mode that is least by `pick`."""
+    return replace(
+        problem,
+        tasks=tuple(
+            replace(t, modes=(min(t.modes, key=lambda m: pick(m, problem.devices[m.device])),))
+            for t in problem.tasks
+        ),
+    )
+
+
+def distance(name: str, latency_ns: int, energy: float, front: Front) -> Placed:
+    frugal = [p.latency_ns for p in front.points if p.energy_pj <= energy]
+    fast = [p.energy_pj for p in front.points if p.latency_ns <= latency_ns]
+    product = min(p.latency_ns * p.energy_pj for p in front.points)
+    return Placed(
+        name,
+        latency_ns,
+        energy / 1000,
+        latency_ns / min(frugal) if frugal else None,
+        energy / min(fast) if fast else None,
+        latency_ns * energy / product,
+    )
+
+
+def measure(problem: Problem, points: int, limits: Limits) -> dict[str, Any]:
+    """Return objectives, front and placements; an objective has the time of one point."""
+    single = limits.within(limits.span_s / points)
+    solved = [solve(problem, objective=objective, limits=single) for objective in OBJECTIVES]
+    best = min(solved, key=lambda s: s.assignment.makespan_ns).assignment
+    front = pareto(problem, points, limits=limits, start=best)
+    found = []
+    for name, pick in placements():
+        fixed = placed(problem, pick)
+        answer = solve(fixed, limits=single).assignment
+        found.append(distance(name, answer.makespan_ns, energy_pj(fixed, answer), front))
+    return {
+        "tasks": len(problem.tasks),
+        "objectives": [step_json(problem, solution) for solution in solved],
+        "front": front_json(problem, front),
+        "placements": [asdict(item) for item in found],
+    }
+
+
+def show(console: Console, name: str, result: Mapping[str, Any]) -> None:
+    title = f"{name}: {result['tasks']} tasks"
+    table = Table("", "latency ns", "energy nJ", "bound nJ", "gap", title=title)
+    for point in result["front"]["points"]:
+        figures = (point["latency_ns"], point["energy_nj"], point["energy_bound_nj"])
+        table.add_row("front", *(f"{n:,.0f}" for n in figures), f"{point['gap'] or 0:.1%}")
+    console.print(table)
+    table = Table("placement", "latency ns", "energy nJ", "latency x", "energy x", "EDP x")
+    for row in result["placements"]:
+        ratios = (row["latency_ratio"], row["energy_ratio"], row["edp_ratio"])
+        table.add_row(
+            row["name"],
+            f"{row['latency_ns']:,}",
+            f"{row['energy_nj']:,.0f}",
+            *("-" if ratio is None else f"{ratio:.2f}" for ratio in ratios),
+        )
+    console.print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", type=Path, default=default_folder())
+    parser.add_argument("--only", default="wind,bert_tiny", help="names of models")
+    parser.add_argument("--target", default="hybrid")
+    parser.add_argument("--phase", type=Phase, default=Phase.LOW)
+    parser.add_argument("--points", type=int, default=6)
+    parser.add_argument("--time-limit", type=float, default=60.0, help="of a front, in s")
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    options = parser.parse_args()
+    console, results = Console(width=120), {}
+    wanted, target = options.only.split(","), load_target(options.target)
+    models: list[FolderModel] = [m for m in find_models(options.models) if m.path.stem in wanted]
+    for model in models:
+        problem = step_problem(model, options.phase, target).problem
+        result = measure(problem, options.points, Limits(time_s=options.time_limit))
+        results[model.path.stem] = result
+        show(console, model.path.stem, result)
+    if options.json is not None:
+        content = {**stamp(), "target": options.target, "results": results}
+        options.json.write_text(json.dumps(content, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
