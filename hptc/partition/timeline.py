@@ -1,6 +1,6 @@
 """Booking time on what carries one item at a time, or several on units that are all alike."""
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 
 
@@ -30,13 +30,17 @@ class Line:
 
     def book(self, ready: int, length: int) -> int:
         """Book the first gap of `length` ns from `ready` and return its start."""
-        if not length:
-            return self.find(ready, length)
-        index, time = self._gap(ready, length)
+        if length:
+            index, time = self._gap(ready, length)
+        else:
+            time = self.find(ready, length)
+            index = bisect_left(self._run_ends, time)
         position = bisect_right(self._ends, time)
         self._starts.insert(position, time)
         self._ends.insert(position, time + length)
-        self._join(index, time, time + length)
+        is_within = index < len(self._run_ends) and self._run_starts[index] <= time
+        if length or not is_within:
+            self._join(index, time, time + length)
         return time
 
     def _gap(self, ready: int, length: int) -> tuple[int, int]:
