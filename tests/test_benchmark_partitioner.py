@@ -10,17 +10,17 @@ from benchmarks.partitioner.cases import Case, folder_cases, generated_cases
 from benchmarks.partitioner.generators import DEVICES, layered, training
 from benchmarks.partitioner.peers import HAS_SAGA, LISTS, SAGA, SINGLE, Peer, best, peers
 from benchmarks.partitioner.solves import Solved, in_child, peak_gib, solved
-from benchmarks.partitioner.steps import problem_json
 from benchmarks.partitioner.verdicts import row, summary
+from benchmarks.partitioner.write import problem_json
 from hptc.partition.files import read_problem
 from hptc.partition.limits import Limits
 from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Task, Value
 
 SMALL = Problem(
-    (Device("gpu", None, 2.5), Device("array", count=2), Device("reram", 8)),
+    (Device("gpu", None, 2.5), Device("array", count=2, memory_bytes=64), Device("reram", 8)),
     (Link(0, 1, 4.0, 10, 0.5), Link(1, 0, 4.0, 10), Link(0, 2, 8.0, 5), Link(2, 0, 8.0, 5)),
     (
-        Task("a", (Mode(0, 10, 3),)),
+        Task("a", (Mode(0, 10, 3),), "first"),
         Task("b", (Mode(0, 50), Mode(1, 5), Mode(2, 7, 1, matrix=0))),
         Task("c", (Mode(0, 20), Mode(1, 5))),
     ),

@@ -1,9 +1,9 @@
 """Quality and speed of the partitioner beside its peers: `python -m benchmarks.partitioner`.
 
-Solves generated graphs, or every `.json` and `.stg` file of `--data DIR` (a `BEST.csv` or
-`OPT_*.csv` beside them tells optima), or with `--steps` the project's own step graphs. Where no
-optimum is known, single devices, HEFT and PEFT and all schedulers of SAGA solve the same; one
-checker judges all. `--ablate` leaves out each part of the search in turn, `--latency` compiles
+Solves generated graphs, with `--steps` the project's own step graphs too, or every `.json` and
+`.stg` file of `--data DIR` (a `BEST.csv` or `OPT_*.csv` beside them tells optima). Where no optimum
+is known, single devices, HEFT and PEFT and all schedulers of SAGA solve the same; one checker
+judges all. `--ablate` leaves out each part of the search in turn, `--latency` compiles
 HpT's models instead. Exit status 1 where a promise is missed.
 """
 
@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 
 from rich.console import Console
@@ -30,9 +31,10 @@ from benchmarks.partitioner.cases import (
 from benchmarks.partitioner.latency import placed
 from benchmarks.partitioner.peers import OUT_OF_TIME, Peer, peers
 from benchmarks.partitioner.solves import SHARE, in_child, solved
-from benchmarks.partitioner.steps import problem_json, step_cases
+from benchmarks.partitioner.steps import step_cases
 from benchmarks.partitioner.tables import print_ablations, print_peers, print_placed, print_rows
 from benchmarks.partitioner.verdicts import Row, row, summary
+from benchmarks.partitioner.write import problem_json
 from benchmarks.stamp import PACKAGES, stamp
 from hptc.ir.graph import Phase
 from hptc.partition.limits import Limits
@@ -44,10 +46,10 @@ Json = dict[str, object]
 def find_cases(options: argparse.Namespace) -> Iterator[Case]:
     if options.data:
         found = folder_cases(options.data, options.processors)
-    elif options.steps:
-        found = step_cases(options.models, Phase(options.phase))
     else:
         found = generated_cases(options.sizes, options.ccr, options.seed)
+        if options.steps:
+            found = chain(found, step_cases(options.models, Phase(options.phase)))
     only = re.compile(options.only)
     return (case for case in found if only.search(case.name))
 
@@ -116,7 +118,7 @@ def parse_options() -> argparse.Namespace:
         default=(SLOW_LINKS, FAST_LINKS),
         help="slowness of their links: 1,0.1",
     )
-    add("--steps", action="store_true", help="solve the project's own step graphs")
+    add("--steps", action="store_true", help="the project's own step graphs too")
     add("--models", type=Path, default=default_folder(), help="folder of their ONNX models")
     add("--phase", default=Phase.LOW.value, choices=[phase.value for phase in Phase])
     add("--only", default="", metavar="REGEX", help="problems whose names hold it")
@@ -135,7 +137,7 @@ def parse_options() -> argparse.Namespace:
 
 
 def _numbers(kind: type[int] | type[float]) -> Callable[[str], tuple[float, ...]]:
-    return lambda text: tuple(kind(part) for part in text.split(","))
+    return lambda text: tuple(kind(part) for part in text.split(",") if part)
 
 
 def main() -> int:

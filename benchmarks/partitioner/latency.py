@@ -9,7 +9,7 @@ from benchmarks.partitioner.steps import TARGETS
 from hptc.compiler import compile_model
 
 PHASE = "low"
-VARIANTS: Mapping[str, Mapping[str, Any]] = {"untiled": {}}
+VARIANTS: Mapping[str, Mapping[str, Any]] = {"untiled": {}, "tiled": {"tile": "auto"}}
 """Options of `hptc.compile` for each way to place a step."""
 PJ_PER_NJ = 1e3
 

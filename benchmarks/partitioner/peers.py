@@ -95,6 +95,8 @@ def _measured(
         makespan_ns = schedule.makespan
     except _OutOfTimeError:
         reason = OUT_OF_TIME
+    except _InvalidError as error:
+        reason = f"invalid: {error}"
     except Exception as error:  # a peer may fail in any way; the table tells how
         reason = f"{type(error).__name__}: {error}"
     return Peer(kind, name, makespan_ns, time.monotonic() - started, reason)
@@ -147,13 +149,13 @@ def _saga(instance: Instance, name: str) -> Schedule:
 
 
 def _modes(instance: Instance, devices: Sequence[int]) -> list[int]:
-    """Return the fastest mode of each task on its device; raises _InvalidError for bad choices."""
+    """Return the usual mode of each task on its device; raises _InvalidError for bad choices."""
     modes = []
     for task, device in enumerate(devices):
-        there = [mode for mode, at in enumerate(instance.device[task]) if at == device]
-        if not there:
+        mode = instance.mode_on[task].get(device)
+        if mode is None:
             raise _InvalidError(f"{instance.problem.tasks[task].name} cannot run where it was put")
-        modes.append(min(there, key=instance.duration[task].__getitem__))
+        modes.append(mode)
     if not instance.admits(modes):
         raise _InvalidError("breaks a capacity, a group, or lacks a link")
     return modes

@@ -93,14 +93,11 @@ class _Posed:
             for d, device in enumerate(devices)
             for unit in range(min(device.count, instance.tasks))
         }
-        self._times = [self._row(task) for task in range(instance.tasks)]
-
-    def _row(self, task: int) -> dict[int, int]:
-        pairs = zip(self._instance.device[task], self._instance.duration[task], strict=True)
-        row: dict[int, int] = {}
-        for device, time_ns in pairs:
-            row[device] = min(time_ns, row.get(device, time_ns))
-        return row
+        self._times = [
+            {device: times[mode] for device, mode in on.items()}
+            for on, times in zip(instance.mode_on, instance.duration, strict=True)
+        ]
+        """Of each task on every device that can run it, in ns."""
 
     def run(self, scheduler: Any) -> Choice:
         """Return the device and the start of each task."""
