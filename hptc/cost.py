@@ -1,7 +1,7 @@
 """What tasks cost on each device. Data only; `cost_models` fills it in."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hptc.units import Ns, Pj
 
@@ -33,6 +33,11 @@ class CrossbarUse:
     """Of the task's latency, the time in which later vectors wait for earlier ones in their copy:
     what a long token sequence loses, and more copies would save."""
 
+    @property
+    def held(self) -> str:
+        """What is programmed: the matrix, or `matrix*4` for four copies of it."""
+        return self.matrix if self.copies == 1 else f"{self.matrix}*{self.copies}"
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -46,7 +51,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class DeviceCosts:
-    """What one device charges: a price per task name, None where it cannot run the task."""
+    """What one device charges."""
 
     name: str
     kind: str
@@ -55,8 +60,17 @@ class DeviceCosts:
     """None for a device that runs one task at a time; else it is spatial: tasks of different
     matrices run at the same time, and all programmed matrices must fit."""
     tasks: Mapping[str, Cost | None]
+    """By name; None where the device cannot run the task. Where the copies of its matrix are a
+    choice, that is the price with the fewest."""
     write_budget_per_cell: float | None = None
     """Mean writes per cell after which the hottest cell fails, for a device that wears."""
+    copied: Mapping[str, tuple[Cost, ...]] = field(default_factory=dict)
+    """Prices with more copies of the matrix, in ascending order, where they are a choice."""
+
+    def prices(self, task: str) -> tuple[Cost, ...]:
+        """Return what a task may cost here: one price for each number of copies of its matrix."""
+        cost = self.tasks.get(task)
+        return () if cost is None else (cost, *self.copied.get(task, ()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from cost_models.reram import ReramModel
-from cost_models.reram.copies import Demand, allot_copies
+from cost_models.reram.copies import Demand, offered_copies
 from hptc.cost import Cost, CrossbarUse, DeviceCosts
 from hptc.units import Ns, Pj
 from tests.cost_examples import layer, work_of
@@ -91,28 +91,40 @@ def test_long_sequences_lose_time() -> None:
     assert (use.reads, use.waiting_ns) == (323, 322 * 800.0)
 
 
-def test_water_filling_prefers_the_largest_saving_per_crossbar() -> None:
-    demands = {
-        "small": Demand(1, ((8, 100.0),)),
-        "large": Demand(10, ((8, 100.0),)),
-        "single": Demand(1, ((1, 100.0),)),
+def test_the_most_copies_are_offered_alone_where_all_matrices_fit() -> None:
+    demands = {"small": Demand(1, (8,)), "large": Demand(10, (8, 2)), "single": Demand(1, (1,))}
+    assert offered_copies(demands, 49, 4, 4) == {"small": (4,), "large": (4,), "single": (1,)}
+
+
+def test_numbers_of_copies_are_a_choice_where_crossbars_are_scarce() -> None:
+    demands = {"small": Demand(1, (64,)), "large": Demand(10, (64, 2)), "single": Demand(1, (1,))}
+    assert offered_copies(demands, 48, 0, 64) == {
+        "small": (1, 3, 10, 32),
+        "large": (1, 2, 3, 4),
+        "single": (1,),
     }
-    assert allot_copies(demands, 15, 4) == {"small": 4, "large": 1, "single": 1}
-    assert allot_copies(demands, 1_000, 4) == {"small": 4, "large": 4, "single": 1}
-
-
-def test_nothing_is_copied_before_everything_fits() -> None:
-    demands = {"a": Demand(2, ((8, 100.0),)), "b": Demand(9, ((8, 100.0),))}
-    assert allot_copies(demands, 10, 4) == {"a": 1, "b": 1}
+    assert offered_copies(demands, 48, 60, 1) == {"small": (1,), "large": (1,), "single": (1,)}
 
 
 def test_copies_that_save_nothing_are_skipped() -> None:
     # ceil(4 / 3) = ceil(4 / 2): three copies are no better than two.
-    assert allot_copies({"a": Demand(1, ((4, 1.0),))}, 3, 3) == {"a": 2}
+    assert offered_copies({"a": Demand(1, (4,))}, 3, 0, 3) == {"a": (2,)}
+    assert offered_copies({"a": Demand(1, (4,))}, 3, 2, 3) == {"a": (1, 2)}
 
 
 def test_more_copies_than_vectors_are_not_looked_at() -> None:
-    assert allot_copies({"a": Demand(1, ((4, 1.0),))}, 10**9, 10**15) == {"a": 4}
+    assert offered_copies({"a": Demand(1, (4,))}, 10**9, 0, 10**15) == {"a": (4,)}
+
+
+def test_every_number_of_copies_has_its_price() -> None:
+    prices = costs_of(model(crossbars=14, max_copies=4), tokens=9).prices("h")
+    uses = [cost.crossbars for cost in prices if cost.crossbars is not None]
+    assert [(use.held, use.crossbars, use.reads) for use in uses] == [
+        ("w", 4, 9), ("w*2", 8, 5), ("w*3", 12, 3),
+    ]  # fmt: skip
+    assert [cost.latency_ns for cost in prices] == [reads * 800.0 for reads in (9, 5, 3)]
+    assert len({cost.energy_pj for cost in prices}) == 1
+    assert costs_of(model(), tokens=9).prices("r") == ()
 
 
 def test_fewer_adc_bits_save_energy() -> None:

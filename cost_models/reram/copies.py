@@ -1,8 +1,10 @@
-"""How many copies of each matrix to hold: spare crossbars go where they save most time."""
+"""In how many copies each matrix may be held: the numbers among which the partitioner chooses."""
 
-import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+MOST = 4
+"""Numbers of copies offered for one matrix; each is one more way to run its readers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,59 +13,41 @@ class Demand:
 
     crossbars: int
     """For one copy."""
-    reads: tuple[tuple[int, float], ...]
-    """For each task that reads it: vectors, and ns for one vector."""
+    vectors: tuple[int, ...]
+    """Of each task that reads it; the copies share them."""
 
-    def latency_ns(self, copies: int) -> float:
-        """Return the time of all its reads, the vectors shared among the copies."""
-        return sum(-(-vectors // copies) * read_ns for vectors, read_ns in self.reads)
+    def most(self, capacity_crossbars: int, limit: int) -> int:
+        """Return the largest number of copies that is of use, fits and keeps a limit."""
+        fitting = capacity_crossbars // self.crossbars
+        return self.least_alike(max(1, min(max(self.vectors), fitting, limit)))
+
+    def least_alike(self, copies: int) -> int:
+        """Return the least number of copies that make each vector wait for no more others."""
+        return max(-(-vectors // -(-vectors // copies)) for vectors in self.vectors)
 
 
-def allot_copies(
-    demands: Mapping[str, Demand], capacity_crossbars: int, max_copies: int
-) -> dict[str, int]:
-    """Return the copies of each matrix, by greedy water-filling.
+def offered_copies(
+    demands: Mapping[str, Demand], capacity_crossbars: int, others_crossbars: int, limit: int
+) -> dict[str, tuple[int, ...]]:
+    """Return numbers of copies of each matrix, in ascending order.
 
-    Every matrix gets one copy first. Then the step (to the next count that saves time) with the
-    largest saving per crossbar is taken for as long as one fits. Ties go to the first name. If not
-    all matrices fit with one copy each, none gets a second: the partitioner chooses among them.
+    Copies only save time, so if the most of every matrix fit together, nothing else is offered.
+    Otherwise it is up to `MOST` numbers from one copy to the most, each about as many times the one
+    before.
 
     Args:
         demands: Matrices by name; only those whose contents stay fixed.
-        capacity_crossbars: Crossbars of the device.
-        max_copies: Most copies of one matrix.
+        capacity_crossbars: Of the device.
+        others_crossbars: What all other matrices take together.
+        limit: Most copies of one matrix.
     """
-    copies = dict.fromkeys(demands, 1)
-    spare = capacity_crossbars - sum(demand.crossbars for demand in demands.values())
-    steps: list[tuple[float, str, int]] = []
-    for name, demand in demands.items():
-        _offer(steps, name, demand, 1, max_copies)
-    while steps:
-        _, name, wanted = heapq.heappop(steps)
-        crossbars = (wanted - copies[name]) * demands[name].crossbars
-        if crossbars > spare:
-            continue
-        spare -= crossbars
-        copies[name] = wanted
-        _offer(steps, name, demands[name], wanted, max_copies)
-    return copies
+    most = {name: demand.most(capacity_crossbars, limit) for name, demand in demands.items()}
+    taken = sum(most[name] * demands[name].crossbars for name in demands)
+    if taken + others_crossbars <= capacity_crossbars:
+        return {name: (copies,) for name, copies in most.items()}
+    return {name: _spread(demand, most[name]) for name, demand in demands.items()}
 
 
-def _offer(
-    steps: list[tuple[float, str, int]], name: str, demand: Demand, held: int, limit: int
-) -> None:
-    """Push the next count above `held` that saves most time per crossbar."""
-    shared = max((vectors for vectors, _ in demand.reads), default=0)  # more copies save nothing
-    best = _best_step(demand, held, range(held + 1, min(limit, shared) + 1))
-    if best is not None:
-        heapq.heappush(steps, (-best[0], name, best[1]))
-
-
-def _best_step(demand: Demand, held: int, counts: Sequence[int]) -> tuple[float, int] | None:
-    now_ns = demand.latency_ns(held)
-    rated = [
-        ((now_ns - demand.latency_ns(count)) / ((count - held) * demand.crossbars), count)
-        for count in counts
-    ]
-    useful = [(rate, count) for rate, count in rated if rate > 0]
-    return max(useful, key=lambda step: (step[0], -step[1])) if useful else None
+def _spread(demand: Demand, most: int) -> tuple[int, ...]:
+    steps = (round(most ** (step / (MOST - 1))) for step in range(MOST))
+    return tuple(sorted({demand.least_alike(copies) for copies in steps}))

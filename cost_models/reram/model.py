@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cost_models.reram.area import area_mm2, leakage_w
-from cost_models.reram.copies import Demand, allot_copies
+from cost_models.reram.copies import Demand, offered_copies
 from cost_models.reram.geometry import Held, cells, cells_per_weight, crossbars
 from cost_models.reram.params import ReramParams
 from cost_models.reram.peak import peak
@@ -49,17 +49,21 @@ class ReramModel:
     def device_costs(self, name: str, work: Sequence[TaskWork]) -> DeviceCosts:
         """Return prices for the contractions whose matrix can be held, None for other tasks."""
         reads = self._reads(work)
-        fixed = [read for read in reads if read.held.weights and not read.trained]
-        copies = allot_copies(self._demands(fixed), self.params.crossbars, self.params.max_copies)
+        copies = self._copies(reads)
         costs: dict[str, Cost | None] = {task.name: None for task in work}
+        copied: dict[str, tuple[Cost, ...]] = {}
         for read in reads:
-            costs[read.task] = self._cost(read, copies.get(read.matrix, 1))
+            first, *more = copies.get(read.matrix, (1,))
+            costs[read.task] = self._cost(read, first)
+            if more:
+                copied[read.task] = tuple(self._cost(read, count) for count in more)
         return DeviceCosts(
             name=name,
             kind="reram",
             static_power_w=leakage_w(self.params),
             capacity_crossbars=self.params.crossbars,
             tasks=costs,
+            copied=copied,
             write_budget_per_cell=self.params.endurance_writes / self.params.wear_imbalance,
         )
 
@@ -106,18 +110,19 @@ class ReramModel:
             trained=matrix.trained,
         )
 
-    def _demands(self, reads: Sequence[_Read]) -> dict[str, Demand]:
-        """Group the reads by matrix."""
+    def _copies(self, reads: Sequence[_Read]) -> dict[str, tuple[int, ...]]:
+        """Return the numbers of copies of the matrices whose contents stay fixed."""
         by_matrix: dict[str, list[_Read]] = {}
         for read in reads:
             by_matrix.setdefault(read.matrix, []).append(read)
-        return {
-            name: Demand(
-                max(crossbars(read.held, self.params) for read in group),
-                tuple((read.vectors, read.each.interval_ns) for read in group),
-            )
-            for name, group in by_matrix.items()
-        }
+        demands, others = dict[str, Demand](), 0
+        for name, group in by_matrix.items():
+            size = max(crossbars(read.held, self.params) for read in group)
+            if all(read.held.weights and read.vectors and not read.trained for read in group):
+                demands[name] = Demand(size, tuple(read.vectors for read in group))
+            else:
+                others += size
+        return offered_copies(demands, self.params.crossbars, others, self.params.max_copies)
 
     def _cost(self, read: _Read, copies: int) -> Cost:
         p = self.params

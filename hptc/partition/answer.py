@@ -10,7 +10,7 @@ from hptc.partition.check import check
 from hptc.partition.file_problem import FileProblem
 from hptc.partition.files import read_json
 from hptc.partition.json_reader import Reader
-from hptc.partition.problem import Assignment, Mode, Placement, Transfer
+from hptc.partition.problem import Assignment, Placement, Transfer, matrix_name
 
 TIMES = ("start_ns", "end_ns")
 
@@ -69,15 +69,11 @@ def _placements(reader: Reader, file_problem: FileProblem, raw: object) -> list[
 def _mode(file_problem: FileProblem, task: int, record: dict[str, Any], length: int) -> int:
     """Return the mode on the named device; of several, with the matrix or the time told."""
     problem = file_problem.problem
-
-    def matrix(mode: Mode) -> str | None:
-        return None if mode.matrix is None else problem.matrices[mode.matrix].name
-
     modes = [
         (index, mode)
         for index, mode in enumerate(problem.tasks[task].modes)
         if problem.devices[mode.device].name == record["device"]
-        and record.get("matrix", matrix(mode)) == matrix(mode)
+        and record.get("matrix", matrix_name(problem, mode)) == matrix_name(problem, mode)
     ]
     if not modes:
         wanted = f"a mode of task {file_problem.task_ids[task]!r}"

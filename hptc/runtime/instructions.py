@@ -143,7 +143,7 @@ class _Program:
     instruction: Instruction
 
     def __call__(self, context: Context) -> None:
-        context.programmed.add(f"{self.instruction.device}/{self.instruction.value}")
+        context.programmed.add(self.instruction.resource)
 
 
 @dataclass(frozen=True, slots=True)

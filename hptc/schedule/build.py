@@ -41,7 +41,7 @@ def build_schedule(
     Raises:
         VerifyError: The tasks wait for one another in a circle.
     """
-    modes = posed.chosen(assignment)
+    modes, costs = posed.chosen(assignment), posed.settled(costs, assignment)
     placed = {
         task.name: posed.devices[mode.device] for task, mode in zip(tasks, modes, strict=True)
     }
@@ -82,14 +82,14 @@ def _entry(residents: Mapping[str, Residents]) -> list[Instruction]:
 def _uses(
     tasks: Sequence[Task], costs: CostTable, placed: Mapping[str, str]
 ) -> dict[tuple[str, str], CrossbarUse]:
-    """Matrices held, by device and name; of tasks that share one, the largest use counts."""
+    """Matrices held, by device and name with copies; of tasks that share one the largest counts."""
     found: dict[tuple[str, str], CrossbarUse] = {}
     for task in tasks:
         device = costs.device(placed[task.name])
         cost = device.tasks[task.name]
         if device.capacity_crossbars is None or cost is None or cost.crossbars is None:
             continue
-        key = (device.name, cost.crossbars.matrix)
+        key = (device.name, cost.crossbars.held)
         known = found.get(key)
         if known is None or cost.crossbars.crossbars > known.crossbars:
             found[key] = cost.crossbars
@@ -106,11 +106,11 @@ def _programs(
             0,
             math.ceil(use.program_ns),
             energy_pj=use.program_pj,
-            value=matrix,
-            resource=f"{device}/{matrix}",
+            value=use.matrix,
+            resource=f"{device}/{held}",
             cells=use.cells,
         )
-        for (device, matrix), use in _uses(tasks, costs, placed).items()
+        for (device, held), use in _uses(tasks, costs, placed).items()
     ]
 
 
@@ -121,7 +121,7 @@ def _execs(
     modes = posed.chosen(assignment)
     for task, mode, placement in zip(tasks, modes, assignment.placements, strict=True):
         device = posed.devices[mode.device]
-        matrix = "" if mode.matrix is None else f"/{posed.matrices[mode.matrix][1]}"
+        held = "" if mode.matrix is None else f"/{posed.matrices[mode.matrix][1]}"
         instruction = Instruction(
             InstructionKind.EXEC,
             device,
@@ -130,7 +130,7 @@ def _execs(
             energy_pj=mode.energy_pj,
             task=task.name,
             ops=tuple(op.name for op in task.ops),
-            resource=device + matrix,
+            resource=device + held,
             rows=task.rows,
             accumulate=task.accumulates,
             cells=_rewritten_cells(costs.device(device).tasks[task.name]),

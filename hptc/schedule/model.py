@@ -52,7 +52,8 @@ class Instruction:
     source: str = ""
     """Device that a TRANSFER reads from."""
     resource: str = ""
-    """What is occupied: the device, `device/matrix` on a spatial one, or `source->device`."""
+    """What is occupied: the device, `device/matrix` on a spatial one (`*4` for four copies), or
+    `source->device`."""
     rows: tuple[int, int] | None = None
     """Rows of the chunk that an EXEC of a tiled step works on; None: all rows."""
     accumulate: bool = False

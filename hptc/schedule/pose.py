@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hptc.cost import Cost, CostTable, DeviceCosts
 from hptc.errors import InfeasibleError
@@ -26,12 +26,24 @@ class Posed:
     values: tuple[str, ...]
     """Name of each value; a carried one bears the name of its state."""
     matrices: tuple[tuple[str, str], ...]
-    """Device and matrix name of each matrix."""
+    """Device of each matrix, and its name with the number of copies (`CrossbarUse.held`)."""
 
     def chosen(self, assignment: pb.Assignment) -> list[pb.Mode]:
         """Return the mode of each task."""
         pairs = zip(self.problem.tasks, assignment.placements, strict=True)
         return [task.modes[placement.mode] for task, placement in pairs]
+
+    def settled(self, costs: CostTable, assignment: pb.Assignment) -> CostTable:
+        """Return the prices with the copies that an assignment holds where it places the tasks."""
+        found = {device.name: dict(device.tasks) for device in costs.devices}
+        for task, mode in zip(self.tasks, self.chosen(assignment), strict=True):
+            if mode.matrix is not None:
+                device, held = self.matrices[mode.matrix]
+                for cost in costs.device(device).prices(task):
+                    if cost.crossbars is not None and cost.crossbars.held == held:
+                        found[device][task] = cost
+        devices = (replace(each, tasks=found[each.name], copied={}) for each in costs.devices)
+        return CostTable(tuple(devices))
 
 
 def pose(
@@ -114,10 +126,10 @@ def _matrices(tasks: Sequence[Task], costs: CostTable) -> dict[tuple[str, str], 
         if device.capacity_crossbars is None:
             continue
         for task in tasks:
-            cost = device.tasks.get(task.name)
-            if cost is not None and cost.crossbars is not None:
-                key = (device.name, cost.crossbars.matrix)
-                found[key] = max(found.get(key, 0), cost.crossbars.crossbars)
+            for use in (cost.crossbars for cost in device.prices(task.name)):
+                if use is not None:
+                    key = (device.name, use.held)
+                    found[key] = max(found.get(key, 0), use.crossbars)
     return found
 
 
@@ -125,18 +137,16 @@ def _task(
     task: Task, costs: CostTable, matrices: Mapping[tuple[str, str], int], steps: int
 ) -> pb.Task:
     modes = []
-    worn = []
+    worn = {}
     for index, device in enumerate(costs.devices):
-        cost = device.tasks.get(task.name)
-        if cost is None:
-            continue
-        if _wears_out(device, cost, steps):
-            worn.append(device.name)
-            continue
-        matrix = matrices.get((device.name, cost.crossbars.matrix)) if cost.crossbars else None
-        modes.append(pb.Mode(index, _whole_ns(cost.latency_ns), round(cost.energy_pj), matrix))
+        for cost in device.prices(task.name):
+            if _wears_out(device, cost, steps):
+                worn[device.name] = cost
+                continue
+            matrix = matrices.get((device.name, cost.crossbars.held)) if cost.crossbars else None
+            modes.append(pb.Mode(index, _whole_ns(cost.latency_ns), round(cost.energy_pj), matrix))
     if not modes:
-        raise _no_device(task, costs, worn)
+        raise _no_device(task, costs, list(worn))
     return pb.Task(task.name, tuple(modes))
 
 

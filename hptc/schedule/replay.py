@@ -26,7 +26,7 @@ class Replay:
         if instruction.kind is InstructionKind.LOAD:
             self._load(instruction)
         elif instruction.kind is InstructionKind.PROGRAM:
-            self._matrices.add(f"{device}/{instruction.value}")
+            self._matrices.add(instruction.resource)
         else:
             for made in self._evaluate(instruction, at_ns=0):
                 self._place(device, made, 0)

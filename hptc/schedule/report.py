@@ -43,9 +43,10 @@ def phase_report(
     """Return the report of one phase, baselines aside, with the keys of DESIGN section 9.
 
     The schedule repeats step after step without overlap, so its period is its latency. The bound
-    holds for the task graph as fused and the copies of each matrix as priced. What is folded is
+    holds for the task graph as fused, whatever the copies of each matrix. What is folded is
     done once at phase entry: it counts under its tag, but not in the work of a step.
     """
+    settled = posed.settled(costs, solution.assignment)
     return {
         "ops": len(graph.ops),
         "step": asdict(work(graph, [op for op in graph.ops if op.tag is not OperandTag.FOLDED])),
@@ -61,7 +62,7 @@ def phase_report(
         **objective_json(solution),
         "solve_s": solution.wall_s,
         "transfers": sum(i.kind is InstructionKind.TRANSFER for i in schedule.step),
-        "sequences": asdict(sequences(costs, _placed(schedule))),
+        "sequences": asdict(sequences(settled, _placed(schedule))),
     }
 
 
@@ -69,7 +70,7 @@ def step_figures(
     posed: Posed, assignment: pb.Assignment, schedule: Schedule, costs: CostTable
 ) -> StepFigures:
     """Return what a phase takes by a schedule."""
-    lasting = wear(costs, _placed(schedule))
+    lasting = wear(posed.settled(costs, assignment), _placed(schedule))
     return StepFigures(
         latency_ns=schedule.latency_ns,
         energy_nj=schedule.energy_pj / PJ_PER_NJ,

@@ -52,7 +52,7 @@ class Outcome:
 
     standing: Standing
     kept: StepFigures | None = None
-    """Of the answer as it was built; copies of matrices are those that pricing allots there."""
+    """Of the answer as it was built; a matrix keeps its copies where as many are offered."""
     resolved: StepFigures | None = None
     """Of the answer to the new problem."""
     ops_moved: int | None = None
