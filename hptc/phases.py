@@ -83,9 +83,11 @@ def compile_phase(
 
 def _tiling(placed: Placed, options: Options) -> Json:
     """Return how the phase is cut, and for which schedules the bound is proven."""
-    tiling = None if placed.tiling is None else asdict(placed.tiling)
-    is_free = options.chunks != 1
-    return {"tiling": tiling, "bound_holds_for": "this tiling" if is_free else "all schedules"}
+    return {
+        "tiling": None if placed.tiling is None else asdict(placed.tiling),
+        "tried": None if placed.tried is None else asdict(placed.tried),
+        "bound_holds_for": "all schedules" if options.chunks == 1 else "this tiling",
+    }
 
 
 def _place(whole: Priced, target: Target, options: Options, hooks: Hooks, limits: Limits) -> Placed:

@@ -18,6 +18,7 @@ from hptc.partition.check import energy_pj
 from hptc.partition.goal import Objective
 from hptc.partition.limits import Clock, Limits
 from hptc.partition.problem import Assignment, Problem, Solution
+from hptc.partition.quick import quick_bound
 from hptc.partition.warm import assign
 from hptc.schedule.pose import Posed, pose
 from hptc.target import Target
@@ -25,19 +26,16 @@ from passes import TileRows, tile
 from passes.row_cuts import row_cuts
 from passes.tile_rows import chunk_name
 
-WHOLE_SHARE = 0.4
+WHOLE_SHARE = 0.3
 """Share of the time in which the whole phase is placed before it is cut."""
-TRIAL_SHARE = 0.6
+TRIAL_SHARE = 0.5
 """Share of the time after which no further tiling is tried."""
-REFINE_SHARE = 0.5
-"""Share of the time left in which the best tiling is placed anew."""
+REFINE_SHARE = 0.4
+"""Share of the time left in which a tiling is placed anew."""
 LEAST_S = 1.0
 """Least time or work of a solve in s."""
 WORK_S = 1e-3
 """Work that trying a tiling counts for each task in s."""
-HOPEFUL = Fraction(11, 10)
-"""A tiling that starts from more than this times the value of the whole phase is given up."""
-
 COUNTS = (2, 4, 8, 16)
 """Numbers of chunks that are tried."""
 
@@ -75,15 +73,25 @@ class Tiling:
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """What other ways to cut a phase, and not to, were considered."""
+
+    tilings: int
+    lower_bound_ns: int
+    """Proven for every one of them, and for the whole phase."""
+
+
+@dataclass(frozen=True, slots=True)
 class Placed:
-    """A phase, its answer, and how it is cut (None: not at all)."""
+    """A phase, its answer, how it is cut (None: not at all), and what else was tried."""
 
     priced: Priced
     solution: Solution
     tiling: Tiling | None = None
+    tried: Tried | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Trial:
     """A phase cut in one way."""
 
@@ -126,13 +134,19 @@ class Tiler:
 
     def best(self) -> Placed:
         """Place the phase whole or in chunks, whichever is better as far as the time shows."""
-        coarse = self._solve(self.whole, WHOLE_SHARE, None)
-        best = min(self._trials(coarse), key=lambda trial: trial.value, default=None)
-        if best is not None and best.value < HOPEFUL * Fraction(coarse.value):
-            solution = self._solve(best.priced, REFINE_SHARE, best.start)
-            if solution.value < coarse.value:
-                return Placed(best.priced, solution, best.tiling)
-        return Placed(self.whole, self._solve(self.whole, 1.0, coarse.assignment))
+        whole = Placed(self.whole, self._solve(self.whole, WHOLE_SHARE, None))
+        trials = list(self._trials(whole.solution))
+        finalists = _finalists(trials)
+        found = [whole]
+        for trial in finalists:
+            solution = self._solve(trial.priced, REFINE_SHARE, trial.start)
+            found.append(Placed(trial.priced, solution, trial.tiling))
+        best = min(found, key=lambda placed: placed.solution.value)
+        others = [placed.solution.lower_bound_ns for placed in found if placed is not best]
+        others += [quick_bound(t.priced.posed.problem) for t in trials if t not in finalists]
+        solution = self._solve(best.priced, 1.0, best.solution.assignment)
+        tried = Tried(len(trials), min([solution.lower_bound_ns, *others]))
+        return Placed(best.priced, solution, best.tiling, tried)
 
     def _solve(self, priced: Priced, share: float, start: Assignment | None) -> Solution:
         """Solve within a share of what is left, which counts as used up."""
@@ -142,25 +156,29 @@ class Tiler:
         return solution
 
     def _trials(self, coarse: Solution) -> Iterator[_Trial]:
-        """Yield tilings until the time is over; more chunks only as long as they help."""
+        """Yield tilings until the time is over; more chunks only where they help."""
         flow = _streaming(self.whole.graph)
-        for chosen in [] if flow is None else self._choices(flow, coarse):
-            least: Fraction | None = None
-            for chunks in COUNTS:
+        if flow is None:
+            return
+        least: dict[frozenset[str] | None, Fraction | None]
+        least = dict.fromkeys(self._choices(flow, coarse))
+        for chunks in COUNTS:
+            for chosen, before in list(least.items()):
                 is_over = self.clock.elapsed_s > TRIAL_SHARE * self.clock.limits.span_s
-                if flow is None or chunks > flow.extent or is_over:
-                    break
+                if is_over or chunks > flow.extent:
+                    return
                 trial = self._trial(TileRows(flow.carried, chunks, chosen), flow, coarse)
-                if trial.start is None or (least is not None and trial.value >= least):
-                    break
+                if trial.start is None or (before is not None and trial.value >= before):
+                    del least[chosen]
+                    continue
+                least[chosen] = trial.value
                 yield trial
-                least = trial.value
 
     def _choices(self, flow: RowFlow, coarse: Solution) -> list[frozenset[str] | None]:
-        """Return what may be cut: more and more of the phase.
+        """Return what may be cut.
 
-        First what reads matrices that stay in place, then also the tasks beside it, as far as they
-        map; all that maps; all that maps or accumulates.
+        All that maps or accumulates; what reads matrices that stay in place; also the tasks beside
+        that, as far as they map; all that maps.
         """
         posed, tasks = self.whole.posed, self.whole.tasks
         cuts = row_cuts(self.whole.graph, flow.carried, COUNTS[0])
@@ -173,7 +191,7 @@ class Tiler:
             maps.intersection(op.name for index in indices for op in tasks[index].ops)
             for indices in (held, beside)
         ]
-        return [*(names for names in near if names), maps, None]
+        return [None, *(names for names in near if names), maps]
 
     def _trial(self, plan: TileRows, flow: RowFlow, coarse: Solution) -> _Trial:
         """Cut the phase, with its tasks where those of the whole phase are."""
@@ -197,6 +215,13 @@ class Tiler:
                 device |= dict.fromkeys((op.name, *op.outputs, *chunks), mode.device)
         names = ([n for op in task.ops for n in (op.name, *op.outputs)] for task in priced.tasks)
         return [next((device[n] for n in known if n in device), None) for known in names]
+
+
+def _finalists(trials: Sequence[_Trial]) -> list[_Trial]:
+    """Return what is placed anew: the best start, and what leaves most to the search."""
+    by_value = sorted(trials, key=lambda trial: trial.value)
+    by_size = sorted(trials, key=lambda trial: (-trial.tiling.ops, trial.tiling.chunks))
+    return list(dict.fromkeys(by_value[:1] + by_size[:1]))
 
 
 def _streaming(graph: Graph) -> RowFlow | None:

@@ -50,7 +50,10 @@ PIPELINE: tuple[Pass, ...] = (
 
 def tile(graph: Graph, tiling: TileRows) -> Graph:
     """Return a graph that went through the pipeline in chunks of rows, tagged and with tasks."""
-    return run_passes(graph, (tiling, TagResidency(), TagOperands(), FuseChains()))
+    for step in (tiling, TagResidency(), TagOperands(), FuseChains()):
+        graph = step(graph)
+    verify(graph)
+    return graph
 
 
 def run_passes(graph: Graph, passes: Sequence[Pass], observe: Observer | None = None) -> Graph:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
 from torch import Tensor, nn
 
 import hptc
@@ -13,10 +14,12 @@ from hptc.ir.graph import Phase
 from hptc.options import make_options
 from hptc.partition import problem as pb
 from hptc.partition.check import check
+from hptc.partition.quick import quick_bound
 from hptc.partition.warm import assign
 from hptc.program import Program
 from hptc.schedule.model import Instruction, InstructionKind
 from tests.models import merge_heads, split_heads, written_out
+from tests.partition_cases import brute_force, problems
 
 TOKENS, WIDTH = 9, 8
 
@@ -76,6 +79,14 @@ def test_chunks_are_tried_and_taken_only_if_they_pay() -> None:
     found = compiled(target="gpu", phases=["infer"], tile="auto").report()["phases"]["infer"]
     assert (whole["tiling"], whole["bound_holds_for"]) == (None, "all schedules")
     assert (found["tiling"], found["latency_ns"]) == (None, whole["latency_ns"])
+    assert found["tried"]["tilings"] > 0
+    assert 0 < found["tried"]["lower_bound_ns"] <= found["lower_bound_ns"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(problems())
+def test_quick_bounds_hold(problem: pb.Problem) -> None:
+    assert quick_bound(problem) <= brute_force(problem)[0]
 
 
 @pytest.mark.parametrize("tile", ["on", "1", "0", "-2", 1, "1025", ""])
