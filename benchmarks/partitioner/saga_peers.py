@@ -74,11 +74,9 @@ def names() -> list[str]:
     return [name.removesuffix("Scheduler") for name in known]
 
 
-def attempts(instance: Instance, name: str) -> Iterator[Choice]:
-    """Yield what a scheduler makes of a problem: first with forbidden devices barred, then dear."""
-    for is_barred in (True, False):
-        posed = _Posed(instance, is_barred)
-        yield posed.run(getattr(schedulers, f"{name}Scheduler")())
+def choose(instance: Instance, name: str, *, is_barred: bool) -> Choice:
+    """Return what a scheduler makes of a problem, forbidden devices barred or else very slow."""
+    return _Posed(instance, is_barred).run(getattr(schedulers, f"{name}Scheduler")())
 
 
 class _Posed:
