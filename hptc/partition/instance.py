@@ -66,9 +66,18 @@ class Instance:
 
     @cached_property
     def units(self) -> tuple[int, ...]:
-        """How many tasks each resource runs at a time."""
-        devices = self.problem.devices
-        return tuple(max(1, min(devices[d].count, self.tasks)) for d, _ in self.resources)
+        """How many tasks each resource runs at a time, as many as there are at most."""
+        counts = [self.problem.devices[device].count for device, _ in self.resources]
+        return tuple(map(min, counts, self.users))
+
+    @cached_property
+    def users(self) -> tuple[int, ...]:
+        """How many tasks can use each resource."""
+        found = [0] * len(self.resources)
+        for rows in self.resource:
+            for row in set(rows):
+                found[row] += 1
+        return tuple(found)
 
     @cached_property
     def mates(self) -> dict[int, tuple[int, ...]]:

@@ -200,7 +200,7 @@ class ScheduleModel:
         for row, spans in self._rows.items():
             if self.instance.units[row] == 1:
                 self.model.add_no_overlap(spans)
-            else:
+            elif self.instance.units[row] < self.instance.users[row]:
                 held = [*spans, *self._held_units(row)]
                 self.model.add_cumulative(held, [1] * len(held), self.instance.units[row])
         for pair, spans in self._wires.items():

@@ -71,15 +71,26 @@ def book(lines: Sequence[Line], ready: int, length: int) -> int:
         return lines[0].book(ready, length)
     if not length:
         return ready
-    starts = [line.find(ready, length) for line in lines]
-    return lines[starts.index(min(starts))].book(ready, length)
+    return _soonest(lines, ready, length)[1].book(ready, length)
 
 
 def seek(lines: Sequence[Line], ready: int, length: int) -> int:
     """Return where `book` would book, without booking."""
     if len(lines) == 1:
         return lines[0].find(ready, length)
-    return min(line.find(ready, length) for line in lines) if length else ready
+    return _soonest(lines, ready, length)[0] if length else ready
+
+
+def _soonest(lines: Sequence[Line], ready: int, length: int) -> tuple[int, Line]:
+    """Return the start of the first gap on any line, and the line."""
+    best, where = lines[0].find(ready, length), lines[0]
+    for line in lines:
+        start = line.find(ready, length)
+        if start < best:
+            best, where = start, line
+        if best == ready:
+            break
+    return best, where
 
 
 def take(free: list[int], ready: int, length: int) -> int:
