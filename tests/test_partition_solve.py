@@ -19,7 +19,8 @@ from hptc.partition.limits import Limits, Progress
 from hptc.partition.lp import Solving, dual_bound
 from hptc.partition.problem import Device, Link, Mode, Problem, Status, Task, Value
 from hptc.partition.relax import relaxation
-from hptc.partition.solve import restrict, solve
+from hptc.partition.restrict import restrict
+from hptc.partition.solve import solve
 from tests.partition_cases import brute_force, chain_of_blocks, problems
 
 QUICK = Limits(time_s=10.0, workers=1)

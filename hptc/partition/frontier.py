@@ -163,6 +163,12 @@ class Frontiers:
         price = frontier.next_price(self._objective, corner)
         return None if price is None else Query(frontier.powered, price)
 
+    def promising(self, earliest_ns: int, below: float) -> list[frozenset[int]]:
+        """Return the sets that may hold a lesser value than `below`, the most promising first."""
+        corners = [(f.corner(self._objective, earliest_ns), f.powered) for f in self._frontiers]
+        known = [(c.value, powered) for c, powered in corners if c is not None and c.value < below]
+        return [powered for _, powered in sorted(known, key=lambda pair: pair[0])]
+
     def _worst(self, earliest_ns: int) -> tuple[Corner, Frontier] | None:
         corners = ((f.corner(self._objective, earliest_ns), f) for f in self._frontiers)
         known = [(corner, f) for corner, f in corners if corner is not None]

@@ -31,6 +31,8 @@ class Parts:
     """Improvement of windows by CP-SAT."""
     segments: bool = True
     """The bound from segments of a long path."""
+    sets: bool = True
+    """Where energies count, the sets of devices one by one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from hptc.errors import InfeasibleError, TimeLimitError
 from hptc.partition.check import energy_pj
 from hptc.partition.front import Front, Point, check_points
 from hptc.partition.frontier import Frontiers, nothing_proven
@@ -16,6 +17,7 @@ from hptc.partition.goal import Measure, Objective
 from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock, Limits
 from hptc.partition.problem import Assignment, Problem, Solution, Status
+from hptc.partition.restrict import restrict, widened
 from hptc.partition.solve import solve
 
 LEAST_S = 0.05
@@ -57,6 +59,7 @@ def pareto(
     check_points(points)
     search = _Search(problem, within, Clock(limits, stop))
     search.find_ends(points, start)
+    search.search_sets(points)
     while len(search.front()) < points and not search.clock.is_over():
         cap_ns = search.next_cap()
         if cap_ns is None or not search.refine(cap_ns, points):
@@ -72,7 +75,10 @@ class _Search:
         self._problem = problem
         self._within = within
         self._caps: list[_Cap] = []
-        self._proven = nothing_proven(prepare(problem))
+        self._others: list[Point] = []
+        """The fastest schedules of single sets of devices."""
+        self._instance = prepare(problem)
+        self._proven = nothing_proven(self._instance)
         self._latency_bound_ns = 0
 
     def find_ends(self, points: int, start: Assignment | None) -> None:
@@ -83,6 +89,25 @@ class _Search:
         self._try(math.inf if limit is None else limit, points, fastest.assignment)
         if self._caps[0].found.latency_ns > fastest.value:
             self._try(fastest.assignment.makespan_ns, points - 1, fastest.assignment)
+
+    def search_sets(self, points: int) -> None:
+        """Find the fastest schedule of each set of devices that may be part of the front."""
+        slowest, fastest = self._caps[-1].found, self._caps[0].found
+        faster_ns = max(0, slowest.latency_ns - 1)
+        goal = replace(self._within, measure=Measure.ENERGY, latency_limit_ns=faster_ns)
+        frontiers = Frontiers(goal, self._proven.frontiers)
+        sets = frontiers.promising(self._proven.bound_ns, fastest.energy_pj)
+        for done, devices in enumerate(sets):
+            goal = replace(self._within, measure=Measure.LATENCY)
+            part, shares = restrict(self._problem, devices), points + len(sets) - done
+            try:
+                found = self._solve(goal, shares, None, part=part).assignment
+            except (InfeasibleError, TimeLimitError):
+                continue
+            modes = widened(self._instance, devices, [p.mode for p in found.placements])
+            rows = zip(found.placements, modes, strict=True)
+            placements = tuple(replace(placed, mode=mode) for placed, mode in rows)
+            self._others.append(self._point(replace(found, placements=placements), 0.0))
 
     def next_cap(self) -> int | None:
         """Return a cap in ns in the middle of the largest unknown part, None if all is known."""
@@ -98,16 +123,14 @@ class _Search:
 
     def refine(self, cap_ns: int, points: int) -> bool:
         """Search for the least energy under a cap; return whether there was time to."""
-        known = [cap.found for cap in self._caps if cap.found.latency_ns <= cap_ns]
+        known = [point for point in self._found() if point.latency_ns <= cap_ns]
         start = min(known, key=lambda point: point.energy_pj).assignment
         return self._try(cap_ns, points - len(self.front()), start)
 
     def front(self) -> list[Point]:
         """Return the points that no other beats in both, each with the best bound there is."""
         kept: list[Point] = []
-        for point in sorted(
-            (c.found for c in self._caps), key=lambda p: (p.latency_ns, p.energy_pj)
-        ):
+        for point in sorted(self._found(), key=lambda p: (p.latency_ns, p.energy_pj)):
             if not kept or point.energy_pj < kept[-1].energy_pj:
                 bound = min(self._bound(point.latency_ns), point.energy_pj)
                 kept.append(replace(point, energy_bound_pj=bound))
@@ -133,24 +156,33 @@ class _Search:
         if self._caps and self.clock.left_s < LEAST_S:
             return False
         found = self._solve(goal, shares, start)
-        energy = energy_pj(self._problem, found.assignment)
-        point = Point(found.assignment, found.assignment.makespan_ns, energy, found.lower_bound)
+        point = self._point(found.assignment, found.lower_bound)
         self._caps.append(_Cap(cap_ns, point, found.status is Status.OPTIMAL))
         self._caps.sort(key=lambda cap: cap.latency_ns)
         return True
 
-    def _solve(self, goal: Objective, shares: int, start: Assignment | None) -> Solution:
+    def _point(self, assignment: Assignment, bound_pj: float) -> Point:
+        energy = energy_pj(self._problem, assignment)
+        return Point(assignment, assignment.makespan_ns, energy, bound_pj)
+
+    def _found(self) -> list[Point]:
+        return [*self._others, *(cap.found for cap in self._caps)]
+
+    def _solve(
+        self, goal: Objective, shares: int, start: Assignment | None, part: Problem | None = None
+    ) -> Solution:
+        """Solve the problem, or a part of it, in one of so many shares of the time left."""
         clock = self.clock
         span_s = max(clock.left_s / max(1, shares), LEAST_S)
         if clock.counts_work:
             clock.work.add(span_s)
         limits = clock.limits.within(span_s)
         return solve(
-            self._problem,
+            self._problem if part is None else part,
             objective=goal,
             limits=limits,
             start=start,
-            proven=self._proven,
+            proven=self._proven if part is None else None,
             stop=clock.stop,
         )
 

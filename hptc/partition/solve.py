@@ -1,22 +1,21 @@
 """Solving a partition problem: the ladder from seeds to proof."""
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain
 
-from hptc.errors import InfeasibleError
 from hptc.partition.bounds import path_bound
 from hptc.partition.check import check
 from hptc.partition.cuts import cut_choices
 from hptc.partition.decode import Schedule, decode_by_rank
 from hptc.partition.exact import Proof, prove
 from hptc.partition.feasible import find_modes
-from hptc.partition.frontier import Proven, nothing_proven
+from hptc.partition.frontier import Proven
 from hptc.partition.goal import Objective
 from hptc.partition.heuristics import local_choices, seeds
 from hptc.partition.improve import improve
-from hptc.partition.instance import prepare
+from hptc.partition.instance import Instance, prepare
 from hptc.partition.limits import LEAST_S, Clock, Limits, Progress
 from hptc.partition.memory_seed import plant_within_memory
 from hptc.partition.objective import fits
@@ -24,6 +23,7 @@ from hptc.partition.pool import is_pool, prove_pool, work_bound
 from hptc.partition.problem import Assignment, Problem, Solution
 from hptc.partition.repeats import find_repeats, shrink
 from hptc.partition.replay import from_assignment
+from hptc.partition.restrict import search_sets
 from hptc.partition.rounding import Relaxing
 from hptc.partition.search import Incumbent
 from hptc.partition.segments import SegmentBound
@@ -83,14 +83,26 @@ def solve(  # noqa: PLR0913  (one argument per thing that a caller may bring)
     if start is not None:
         check(problem, start)
         known = from_assignment(instance, start)
-    facts = nothing_proven(instance) if proven is None else proven
-    for goal, limit in objective.stages():
-        search = Incumbent(
-            instance, goal, _until(clock, limit), progress, proven=facts, enough=limit
-        )
-        _reach(search, known)
-        known = search.schedule
+    search = _solve(instance, objective, clock, known=known, proven=proven, progress=progress)
     return search.solution()
+
+
+def _solve(
+    instance: Instance,
+    objective: Objective,
+    clock: Clock,
+    *,
+    known: Schedule | None = None,
+    proven: Proven | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Incumbent:
+    """Search stage by stage: first schedules within the limits, then the best of them."""
+    for goal, limit in objective.stages():
+        own = _until(clock, limit)
+        search = Incumbent(instance, goal, own, progress, proven=proven, enough=limit)
+        _reach(search, known)
+        known, proven = search.schedule, search.proven
+    return search
 
 
 def _until(clock: Clock, limit: float | None) -> Clock:
@@ -111,27 +123,6 @@ def _reach(search: Incumbent, known: Schedule | None) -> None:
             raise
     if search.value > limit:
         raise unreached(search, limit)
-
-
-def restrict(problem: Problem, devices: Collection[int]) -> Problem:
-    """Return the problem with the modes on `devices` only (positions stay).
-
-    Raises:
-        InfeasibleError: a task has no mode there.
-    """
-    tasks = []
-    for task in problem.tasks:
-        modes = tuple(mode for mode in task.modes if mode.device in devices)
-        if not modes:
-            names = ", ".join(problem.devices[d].name for d in sorted(devices))
-            raise InfeasibleError(
-                f"task {task.name!r}",
-                expected=f"a mode on one of the devices {names or 'given (none)'}",
-                found="none",
-                hint="Allow another device for it.",
-            )
-        tasks.append(replace(task, modes=modes))
-    return replace(problem, tasks=tuple(tasks))
 
 
 def _climb(search: Incumbent) -> None:
@@ -171,6 +162,10 @@ def _improve(search: Incumbent, relaxed: Relaxing) -> None:
         search.raise_bound(0, segments.bound_ns)
 
     try:
+        if parts.sets and not search.objective.is_makespan:
+            goal = search.objective
+            search_sets(search, lambda part, own: _solve(part, goal, own).schedule)
+            collect()
         if parts.windows:
             improve(search, clock.limits.span_s, between=collect)
         else:
