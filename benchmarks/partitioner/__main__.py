@@ -92,7 +92,8 @@ def ablate(console: Console, options: argparse.Namespace) -> tuple[Json, bool]:
 
 
 def latency(console: Console, options: argparse.Namespace) -> tuple[Json, bool]:
-    found = list(placed(options.time_limit or LONGEST_S, options.seed))
+    wanted = re.compile(options.only).search
+    found = list(placed(options.time_limit or LONGEST_S, options.seed, wanted))
     print_placed(console, found)
     return {"latency": [asdict(item) for item in found]}, False
 
@@ -123,7 +124,7 @@ def parse_options() -> argparse.Namespace:
     add("--phase", default=Phase.LOW.value, choices=[phase.value for phase in Phase])
     add("--only", default="", metavar="REGEX", help="problems whose names hold it")
     add("--time-limit", type=float, help="in s for each (default: as promised for its size)")
-    add("--peer-timeout", type=float, default=60.0, help="in s for each scheduler (60)")
+    add("--peer-timeout", type=float, default=30.0, help="in s for each scheduler (30)")
     add("--no-peers", dest="peers", action="store_false", help="hptc alone")
     add("--seed", type=int, default=0)
     add("--ablate", action="store_true", help="leave out each part of the search, instead")

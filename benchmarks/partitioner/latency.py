@@ -1,6 +1,6 @@
 """Latency and energy of HpT's steps in `low`, compiled as a user does, beside all on the GPU."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,11 +29,13 @@ class Placed:
     gpu_pj: float
 
 
-def placed(time_s: float, seed: int) -> Iterator[Placed]:
-    """Yield both models on both targets, each compiled within `time_s` s."""
+def placed(time_s: float, seed: int, wanted: Callable[[str], object]) -> Iterator[Placed]:
+    """Yield both models on both targets in each way that is wanted, compiled within `time_s` s."""
     for application in (SWE, WEATHER):
         for target in TARGETS:
             for variant, options in VARIANTS.items():
+                if not wanted(f"{application.name} {target} {variant}"):
+                    continue
                 case = build(application, application.paper)
                 program = compile_model(
                     case.model,
