@@ -250,6 +250,9 @@ def _dealt(instance: Instance, schedule: Schedule, late: frozenset[int]) -> dict
         mode = schedule.modes[task]
         row = instance.resource[task][mode]
         if instance.units[row] > 1 and instance.duration[task][mode]:
-            heap = free.setdefault(row, [(0, unit) for unit in range(instance.units[row])])
-            _, found[task] = heapq.heapreplace(heap, (schedule.end[task], heap[0][1]))
+            if row not in free:
+                free[row] = [(0, unit) for unit in range(instance.units[row])]
+            unit = free[row][0][1]
+            found[task] = unit
+            heapq.heapreplace(free[row], (schedule.end[task], unit))
     return found
