@@ -54,6 +54,7 @@ def solved(path: Path, *options: str) -> dict[str, Any]:
     return found
 
 
+W = {"name": "w", "device": "reram", "crossbars": 5}
 RERAM = {"name": "reram", "capacity_crossbars": 4}
 READS = {"id": "a", "modes": [{"device": "reram", "duration_ns": 1, "matrix": "w"}]}
 
@@ -70,6 +71,12 @@ MALFORMED: dict[str, tuple[Any, str]] = {
     "power": (problem(devices=["x", {"name": "y", "static_power_pj_per_ns": -1}]), "-1"),
     "unknown forbidden": (problem(tasks=[task("a", 1, 1) | {"forbid": ["z"]}]), "'z'"),
     "unknown in a group": (problem(together=[["a", "q"]]), "'q'"),
+    "too many crossbars": (
+        problem(
+            devices=["reram"], links=[], tasks=[], edges=[], matrices=[W | {"crossbars": HUGE}]
+        ),
+        "matrix 0: crossbars",
+    ),
     "unknown matrix": (problem(devices=[RERAM], links=[], tasks=[READS], edges=[]), "'w'"),
     "reader of nothing": (problem(values=[{"src": "a", "readers": ["q"], "bytes": 1}]), "'q'"),
     "carried": (problem(values=[{"src": "a", "readers": [], "bytes": 1, "carried": 1}]), "carried"),
@@ -80,7 +87,6 @@ MALFORMED: dict[str, tuple[Any, str]] = {
     "wide": (json.dumps([0] * 3_000_000), "an object"),
 }
 
-W = {"name": "w", "device": "reram", "crossbars": 5}
 INFEASIBLE: dict[str, tuple[Any, str]] = {
     "no device": (problem(tasks=[task("a", None, None)], edges=[]), "placement"),
     "forbidden": (

@@ -11,6 +11,9 @@ from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Task, Va
 
 Piece = TypeVar("Piece")
 
+MOST_CROSSBARS = 10**12
+"""Of one matrix: a million such still add up within 64 bits."""
+
 
 @dataclass(slots=True)
 class Names:
@@ -61,7 +64,7 @@ def read_matrix(reader: Reader, index: int, raw: object, names: Names) -> Matrix
     return Matrix(
         name,
         reader.member(f"{where}: device", record["device"], names.devices),
-        reader.whole(f"{where}: crossbars", record["crossbars"]),
+        reader.whole(f"{where}: crossbars", record["crossbars"], MOST_CROSSBARS),
     )
 
 

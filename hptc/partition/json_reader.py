@@ -65,11 +65,11 @@ class Reader:
             raise self.malformed(where, "a name", repr(raw))
         return raw
 
-    def whole(self, where: str, raw: object) -> int:
-        """Return an integer from 0 to `LARGEST`; 5.0 counts as 5."""
+    def whole(self, where: str, raw: object, most: int = LARGEST) -> int:
+        """Return an integer from 0 to `most`; 5.0 counts as 5."""
         number = raw if isinstance(raw, int | float) and not isinstance(raw, bool) else -1
-        if not 0 <= number <= LARGEST or number != int(number):
-            raise self.malformed(where, f"an integer from 0 to {LARGEST:.0e}", repr(raw))
+        if not 0 <= number <= most or number != int(number):
+            raise self.malformed(where, f"an integer from 0 to {most:.0e}", repr(raw))
         return int(number)
 
     def optional_whole(self, where: str, raw: object) -> int | None:

@@ -61,8 +61,14 @@ def largest_energy(instance: Instance) -> int:
     return modes * ENERGY_SCALE + sent + power * latest_end(instance)
 
 
-def fits(instance: Instance, objective: Objective) -> bool:
-    """Return whether CP-SAT's 64-bit integers hold every sum of times or energies."""
+def fits(instance: Instance, objective: Objective, makespan: int | None = None) -> bool:
+    """Return whether CP-SAT's 64-bit integers hold every sum of times or energies.
+
+    Given a `makespan` in ns, those of a search for less latency than that.
+    """
+    if objective.is_makespan and makespan is not None:
+        single = max((max(row) for row in (*instance.duration, *instance.send)), default=0)
+        return max(makespan, single) <= LARGEST_NS
     if latest_end(instance) > LARGEST_NS:
         return False
     return objective.is_makespan or headroom(instance, objective.price(1.0, 0.0)) >= 1

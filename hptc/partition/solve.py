@@ -133,7 +133,7 @@ def _climb(search: Incumbent) -> None:
     _plant(search)
     if search.is_done:
         return
-    is_small = fits(instance, search.objective)
+    is_small = fits(instance, search.objective, search.schedule.makespan)
     if pooled and is_small:
         _prove(search, prove_pool)
         return
