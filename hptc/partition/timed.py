@@ -1,0 +1,167 @@
+"""A schedule in sequence: what waits for what, and how long each task and transfer may wait."""
+
+import heapq
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from hptc.partition.decode import Schedule, sequence
+from hptc.partition.instance import Instance
+from hptc.partition.timeline import find_gap
+
+Key = tuple[str, int, int]
+"""("row", row, unit) or ("wire", source device, device): what carries one item at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a row's unit or a link carries, in sequence: positions, starts and ends in ns."""
+
+    positions: list[int] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+
+    def seek(
+        self, ready: int, length: int, before: int, without: Collection[int]
+    ) -> tuple[int, int | None]:
+        """Find the first gap from `ready` among the items at positions below `before`.
+
+        Args:
+            ready: earliest start in ns.
+            length: of the gap in ns.
+            before: a position of the sequence.
+            without: positions to pass over, as if they were not there.
+
+        Returns:
+            The start of the gap in ns, and the position of the first item from `before` on.
+        """
+        cut = bisect_left(self.positions, before)
+        starts, ends = self.starts[:cut], self.ends[:cut]
+        for position in sorted(without, reverse=True):
+            index = bisect_left(self.positions, position, hi=cut)
+            if index < cut and self.positions[index] == position:
+                del starts[index], ends[index]
+        later = (p for p in self.positions[cut:] if p not in without)
+        return find_gap(starts, ends, ready, length), next(later, None)
+
+
+class Timed:
+    """The items of a schedule: (task, -1, -1) for tasks, (source, value, device) for transfers."""
+
+    def __init__(self, instance: Instance, schedule: Schedule) -> None:
+        self.instance, self.schedule = instance, schedule
+        self.items = sequence(instance, schedule)
+        self.at = [instance.device[task][mode] for task, mode in enumerate(schedule.modes)]
+        self.of_task = [0] * instance.tasks
+        """Position of each task in the sequence."""
+        self.of_send: dict[tuple[int, int], int] = {}
+        for position, (task, v, device) in enumerate(self.items):
+            if v < 0:
+                self.of_task[task] = position
+            else:
+                self.of_send[v, device] = position
+
+    def start(self, position: int) -> int:
+        """Return the start of an item in ns."""
+        task, v, device = self.items[position]
+        return self.schedule.start[task] if v < 0 else self.schedule.sends[v, device]
+
+    def end(self, position: int) -> int:
+        """Return the end of an item in ns."""
+        task, v, device = self.items[position]
+        if v < 0:
+            return self.schedule.end[task]
+        pair = self.at[task] * self.instance.devices + device
+        return self.schedule.sends[v, device] + self.instance.send[v][pair]
+
+    def slack(self, position: int) -> int:
+        """Return by how many ns an item may start later in the same sequence, nothing lost."""
+        return self.schedule.makespan - self.start(position) - self.tails[position]
+
+    @cached_property
+    def keys(self) -> list[Key | None]:
+        """The line of each item; None for a task that takes none of several units."""
+        found: list[Key | None] = []
+        free: dict[int, list[tuple[int, int]]] = {}
+        for task, v, device in self.items:
+            row = self.instance.resource[task][self.schedule.modes[task]]
+            if v >= 0:
+                found.append(("wire", self.at[task], device))
+            elif (units := self.instance.units[row]) == 1:
+                found.append(("row", row, 0))
+            elif self.schedule.start[task] == self.schedule.end[task]:
+                found.append(None)
+            else:
+                heap = free.setdefault(row, [(0, unit) for unit in range(units)])
+                _, unit = heapq.heapreplace(heap, (self.schedule.end[task], heap[0][1]))
+                found.append(("row", row, unit))
+        return found
+
+    @cached_property
+    def lines(self) -> dict[Key, Line]:
+        """What every row's unit and link carries."""
+        found: dict[Key, Line] = defaultdict(Line)
+        for position, key in enumerate(self.keys):
+            if key is not None:
+                line = found[key]
+                line.positions.append(position)
+                line.starts.append(self.start(position))
+                line.ends.append(self.end(position))
+        return found
+
+    @cached_property
+    def tails(self) -> list[int]:
+        """The longest path from the start of each item to the end of the step, in ns."""
+        found = [0] * len(self.items)
+        behind: dict[Key, int] = {}
+        for position in range(len(self.items) - 1, -1, -1):
+            tail = max((found[reader] for reader in self.readers(position)), default=0)
+            key = self.keys[position]
+            if key is not None:
+                tail = max(tail, behind.get(key, 0))
+            found[position] = tail + self.end(position) - self.start(position)
+            if key is not None:
+                behind[key] = found[position]
+        return found
+
+    def readers(self, position: int) -> Iterator[int]:
+        """Yield the items that need what an item gives in the same step."""
+        task, v, device = self.items[position]
+        values = self.instance.problem.values
+        if v >= 0:
+            yield from (self.of_task[r] for r in values[v].readers if self.at[r] == device)
+            return
+        for made, reader in self.instance.successors[task]:
+            there = self.at[reader]
+            is_here = there == self.at[task]
+            yield self.of_task[reader] if is_here else self.of_send[made, there]
+
+    def needs(self, position: int) -> Iterator[int]:
+        """Yield the items that an item waits for: those that it reads, and the one before it."""
+        task, v, _ = self.items[position]
+        values, here = self.instance.problem.values, self.at[task]
+        for read in self.instance.inputs[task] if v < 0 else (v,):
+            src = values[read].src
+            if v < 0 and self.at[src] != here:
+                yield self.of_send[read, here]
+            elif not values[read].carried:
+                yield self.of_task[src]
+        key = self.keys[position]
+        if key is not None:
+            line = self.lines[key].positions
+            index = bisect_left(line, position)
+            if index:
+                yield line[index - 1]
+
+    def critical_path(self) -> list[int]:
+        """Return items without a pause between them, the last of which ends the step."""
+        ends = (p for p in self.of_task if self.end(p) == self.schedule.makespan)
+        last = min(ends, default=None)
+        path = []
+        while last is not None:
+            path.append(last)
+            begin = self.start(last)
+            last = next((p for p in self.needs(last) if self.end(p) == begin), None)
+        return path[::-1]
