@@ -16,14 +16,13 @@ from hptc.schedule.build import build_schedule
 from hptc.schedule.check import check_schedule
 from hptc.schedule.model import CompiledPhase
 from hptc.schedule.report import Json, phase_report, row_report, single_device_baselines
+from hptc.schedule.wear import DEFAULT_STEPS
 from hptc.sensitivity.model import Answer
 from hptc.sensitivity.report import sensitivity
 from hptc.target import Target
 from hptc.tiling import Placed, Priced, Tiler
 from passes import PIPELINE, run_passes
 
-DEFAULT_STEPS = 10_000
-"""Steps of a phase where --steps does not say; they count against endurance."""
 LEAST_SOLVE_S = 1.0
 """Solver time of a phase even where capture has used up the limit."""
 

@@ -6,6 +6,7 @@ import typer
 
 from hptc import __version__
 from hptc.cli.compile import compile_model
+from hptc.cli.explain import explain_operation
 from hptc.cli.inspect import inspect_bundle
 from hptc.cli.run import run_bundle
 from hptc.cli.solve import solve_problem
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.command("compile")(compile_model)
 app.command("inspect")(inspect_bundle)
+app.command("explain")(explain_operation)
 app.command("run")(run_bundle)
 app.command("train")(train_bundle)
 app.command("solve")(solve_problem)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hptc.cli.arguments import AsJson, WorkLimit
+from hptc.cli.explain import print_explanation
 from hptc.cli.guard import guarded, warn
 from hptc.cli.objective import (
     EnergyLimit,
@@ -44,6 +45,12 @@ def solve_problem(
         Path | None,
         typer.Option(help="Solve nothing: check this answer, as --json printed one."),
     ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Also tell what each task would cost elsewhere, and what is tight."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Place and order the tasks of a bare graph as the objective says, with a proven bound."""
@@ -86,6 +93,8 @@ def solve_problem(
             figures["pareto"] = front_json(read.problem, front)
     if work_limit is not None:
         figures["wall_s"] = None
+    if explain:
+        figures["explain"] = _explained(read, solution)
     if as_json:
         print_json(solution_json(read, solution) | figures)
         return
@@ -108,8 +117,20 @@ def _print(name: str, solution: "Solution", figures: Mapping[str, Any]) -> None:
     say_objective(name, figures)
     if "pareto" in figures:
         print_front(name, figures["pareto"])
+    if "explain" in figures:
+        print_explanation(figures["explain"])
     if solution.gap > 0:
         warn("best found in the time given, not proven optimal")
+
+
+def _explained(read: "FileProblem", solution: "Solution") -> dict[str, object]:
+    from hptc.partition.explain import Explainer
+    from hptc.partition.explained import explanation_json
+    from hptc.partition.sources import bounds_by_source
+
+    found = Explainer(read.problem, solution.assignment).whole()
+    bounds = bounds_by_source(read.problem, found.makespan_ns)
+    return explanation_json(read.problem, found, bounds, read.task_ids)
 
 
 def _check(problem: "FileProblem", answer: Path, objective: "Goal", *, as_json: bool) -> None:

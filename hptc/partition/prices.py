@@ -2,7 +2,8 @@
 
 The task and its transfers take the first gaps that they find before any of its readers; what reads
 it then, and what follows on the same device or link, moves back as far as it must. Such a schedule
-exists, so the price is enough; a new search may find a cheaper answer.
+exists, so the price is enough; a new search may find a cheaper answer. Of the memory of devices,
+only what the task alone needs is looked at.
 """
 
 from collections import Counter
@@ -67,7 +68,7 @@ class Prices:
         move = self._start(task, mode)
         self._book_task(move, self._fetch(move))
         self._carry(move)
-        lost_ns = max(0, move.end_ns - self._timed.schedule.makespan) + move.shift_ns
+        lost_ns = max(0, move.end_ns - self._timed.makespan) + move.shift_ns
         return Price(mode, lost_ns, self._lost_pj(move, lost_ns))
 
     def _barrier(self, task: int, mode: int) -> str:
@@ -76,6 +77,8 @@ class Prices:
         others = [mate for mate in instance.mates.get(task, ()) if mate != task]
         if any(timed.at[mate] != device for mate in others):
             return f"kept together with {instance.problem.tasks[others[0]].name}"
+        if mode not in instance.options[task]:
+            return f"no memory for it on {names[device].name}"
         for v, a, b in self._ways(task, device):
             if instance.send[v][a * instance.devices + b] == NO_LINK:
                 return f"no link from {names[a].name} to {names[b].name}"
@@ -197,7 +200,7 @@ class Prices:
             sum(devices[device].static_power_pj_per_ns for device in sorted(used))
             for used in (self._tasks_at, after)
         )
-        makespan = timed.schedule.makespan
+        makespan = timed.makespan
         return dynamic + after_power * (makespan + lost_ns) - before_power * makespan
 
     def _sent_pj(self, v: int, source: int, device: int) -> float:

@@ -1,15 +1,14 @@
 """A schedule in sequence: what waits for what, and how long each task and transfer may wait."""
 
 import heapq
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from hptc.partition.decode import Schedule, sequence
 from hptc.partition.instance import Instance
-from hptc.partition.timeline import find_gap
 
 Key = tuple[str, int, int]
 """("row", row, unit) or ("wire", source device, device): what carries one item at a time."""
@@ -44,14 +43,14 @@ class Line:
             if index < cut and self.positions[index] == position:
                 del starts[index], ends[index]
         later = (p for p in self.positions[cut:] if p not in without)
-        return find_gap(starts, ends, ready, length), next(later, None)
+        return _first_gap(starts, ends, ready, length), next(later, None)
 
 
 class Timed:
     """The items of a schedule: (task, -1, -1) for tasks, (source, value, device) for transfers."""
 
     def __init__(self, instance: Instance, schedule: Schedule) -> None:
-        self.instance, self.schedule = instance, schedule
+        self.instance, self.schedule, self.makespan = instance, schedule, schedule.makespan
         self.items = sequence(instance, schedule)
         self.at = [instance.device[task][mode] for task, mode in enumerate(schedule.modes)]
         self.of_task = [0] * instance.tasks
@@ -78,7 +77,7 @@ class Timed:
 
     def slack(self, position: int) -> int:
         """Return by how many ns an item may start later in the same sequence, nothing lost."""
-        return self.schedule.makespan - self.start(position) - self.tails[position]
+        return self.makespan - self.start(position) - self.tails[position]
 
     @cached_property
     def keys(self) -> list[Key | None]:
@@ -157,7 +156,7 @@ class Timed:
 
     def critical_path(self) -> list[int]:
         """Return items without a pause between them, the last of which ends the step."""
-        ends = (p for p in self.of_task if self.end(p) == self.schedule.makespan)
+        ends = (p for p in self.of_task if self.end(p) == self.makespan)
         last = min(ends, default=None)
         path = []
         while last is not None:
@@ -165,3 +164,11 @@ class Timed:
             begin = self.start(last)
             last = next((p for p in self.needs(last) if self.end(p) == begin), None)
         return path[::-1]
+
+
+def _first_gap(starts: Sequence[int], ends: Sequence[int], ready: int, length: int) -> int:
+    index, time = bisect_right(ends, ready), ready
+    while index < len(starts) and time + length > starts[index]:
+        time = ends[index]
+        index += 1
+    return time

@@ -9,6 +9,8 @@ from math import floor
 
 from hptc.cost import CostTable, CrossbarUse
 
+DEFAULT_STEPS = 10_000
+"""Steps of a phase where --steps does not say; they count against endurance."""
 _ENTRY_WRITES = 1
 
 
