@@ -34,8 +34,8 @@ REFINE_SHARE = 0.4
 """Share of the time left in which a tiling is placed anew."""
 LEAST_S = 1.0
 """Least time or work of a solve in s."""
-WORK_S = 1e-3
-"""Work that trying a tiling counts for each task in s."""
+TRIAL_S = 2.5e-3
+"""About how long trying a tiling takes, for each task of the whole phase and chunk, in s."""
 COUNTS = (2, 4, 8, 16)
 """Numbers of chunks that are tried."""
 
@@ -134,6 +134,8 @@ class Tiler:
 
     def best(self) -> Placed:
         """Place the phase whole or in chunks, whichever is better as far as the time shows."""
+        if not self._has_time(COUNTS[0], WHOLE_SHARE * self.clock.left_s):
+            return Placed(self.whole, self._solve(self.whole, 1.0, None))
         whole = Placed(self.whole, self._solve(self.whole, WHOLE_SHARE, None))
         trials = list(self._trials(whole.solution))
         finalists = _finalists(trials)
@@ -164,15 +166,26 @@ class Tiler:
         least = dict.fromkeys(self._choices(flow, coarse))
         for chunks in COUNTS:
             for chosen, before in list(least.items()):
-                is_over = self.clock.elapsed_s > TRIAL_SHARE * self.clock.limits.span_s
-                if is_over or chunks > flow.extent:
+                if chunks > flow.extent or not self._has_time(chunks):
                     return
                 trial = self._trial(TileRows(flow.carried, chunks, chosen), flow, coarse)
-                if trial.start is None or (before is not None and trial.value >= before):
+                if (
+                    not trial.tiling.ops
+                    or trial.start is None
+                    or (before is not None and trial.value >= before)
+                ):
                     del least[chosen]
                     continue
                 least[chosen] = trial.value
                 yield trial
+
+    def _has_time(self, chunks: int, before_s: float = 0.0) -> bool:
+        """Return whether a trial after so many s would end in time for what it is good for."""
+        end_s = self.clock.elapsed_s + before_s + self._trial_s(chunks)
+        return end_s <= TRIAL_SHARE * self.clock.limits.span_s
+
+    def _trial_s(self, chunks: int) -> float:
+        return TRIAL_S * len(self.whole.tasks) * chunks
 
     def _choices(self, flow: RowFlow, coarse: Solution) -> list[frozenset[str] | None]:
         """Return what may be cut.
@@ -196,7 +209,7 @@ class Tiler:
     def _trial(self, plan: TileRows, flow: RowFlow, coarse: Solution) -> _Trial:
         """Cut the phase, with its tasks where those of the whole phase are."""
         priced = Priced.of(tile(self.whole.graph, plan), self.target, self.steps)
-        self.clock.work.add(WORK_S * len(priced.tasks))
+        self.clock.work.add(self._trial_s(plan.chunks))
         cut = row_cuts(self.whole.graph, plan.carried, plan.chunks, plan.chosen)
         tiling = Tiling(flow.axis, flow.extent, plan.chunks, len(cut))
         start = assign(priced.posed.problem, self._devices(priced, tiling, coarse))
