@@ -8,6 +8,7 @@ reads as JSON is taken as that. GraphML keeps defaults of nodes as `node_default
 
 import json
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,12 @@ def graph_data(path: Path, text: str) -> dict[str, Any]:
     if not graph.is_directed():
         raise malformed(path, "a directed graph", "an undirected one")
     own = graph.graph
-    top = {key: _plain(value) for key, value in {**own, **own.get("graph", {})}.items()}
-    nodes, lines = ({**own.get(f"{of}_default", {}), **own.get(of, {})} for of in ("node", "edge"))
+    top = {key: _plain(value) for key, value in {**own, **_record(own.get("graph"))}.items()}
+    nodes, lines = (
+        _record(own.get(f"{of}_default")) | _record(own.get(of)) for of in ("node", "edge")
+    )
     tasks = [_task(node, {**nodes, **found}) for node, found in graph.nodes(data=True)]
-    named = dict.fromkeys(name for task in tasks for name in task["cost"])
+    named = dict.fromkeys(name for task in tasks for name in _record(task["cost"]))
     edges = [_edge(src, dst, {**lines, **found}) for src, dst, found in graph.edges(data=True)]
     defaults = {"devices": list(named), "links": []}
     return defaults | top | {"tasks": tasks, "edges": edges}
@@ -51,7 +54,8 @@ def _graphml(path: Path, text: str) -> Any:
 
 def _dot(path: Path, text: str) -> Any:
     try:
-        return nx.nx_pydot.read_dot(StringIO(text))
+        with redirect_stdout(StringIO()):  # where pydot prints what it does not understand
+            return nx.nx_pydot.read_dot(StringIO(text))
     except ImportError:
         raise UsageError(
             str(path),
@@ -73,6 +77,11 @@ def _task(node: object, attributes: Mapping[str, object]) -> dict[str, Any]:
 def _edge(src: object, dst: object, attributes: Mapping[str, object]) -> dict[str, Any]:
     record = {_plain_name(key): _plain(value) for key, value in attributes.items()}
     return {"bytes": 0} | record | {"src": _plain_name(src), "dst": _plain_name(dst)}
+
+
+def _record(raw: object) -> dict[str, Any]:
+    """Return what is a mapping, and nothing of all else."""
+    return dict(raw) if isinstance(raw, Mapping) else {}
 
 
 def _plain_name(name: object) -> str:
