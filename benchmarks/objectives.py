@@ -106,7 +106,13 @@ def show(console: Console, name: str, result: Mapping[str, Any]) -> None:
     table = Table("", "latency ns", "energy nJ", "bound nJ", "gap", title=title)
     for point in result["front"]["points"]:
         figures = (point["latency_ns"], point["energy_nj"], point["energy_bound_nj"])
-        table.add_row("front", *(f"{n:,.0f}" for n in figures), f"{point['gap'] or 0:.1%}")
+        table.add_row("front", *(f"{n:,.0f}" for n in figures), _percent(point["gap"]))
+    console.print(table)
+    table = Table("objective", "value", "bound", "unit", "gap")
+    for found in result["objectives"]:
+        numbers = (f"{found[f'objective_{key}']:,.0f}" for key in ("value", "bound"))
+        gap = _percent(found["objective_gap"])
+        table.add_row(found["objective"], *numbers, found["objective_unit"], gap)
     console.print(table)
     table = Table("placement", "latency ns", "energy nJ", "latency x", "energy x", "EDP x")
     for row in result["placements"]:
@@ -118,6 +124,10 @@ def show(console: Console, name: str, result: Mapping[str, Any]) -> None:
             *("-" if ratio is None else f"{ratio:.2f}" for ratio in ratios),
         )
     console.print(table)
+
+
+def _percent(gap: float | None) -> str:
+    return "-" if gap is None else f"{gap:.1%}"
 
 
 def main() -> None:

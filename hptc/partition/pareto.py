@@ -5,7 +5,7 @@ caps on the latency, where most of the front is still unknown.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -64,7 +64,7 @@ def pareto(
         cap_ns = search.next_cap()
         if cap_ns is None or not search.refine(cap_ns, points):
             break
-    return search.result()
+    return search.result(points)
 
 
 class _Search:
@@ -143,12 +143,12 @@ class _Search:
         caps = (c.found.energy_bound_pj for c in self._caps if c.latency_ns >= latency_ns)
         return max(known, *caps)
 
-    def result(self) -> Front:
+    def result(self, most: int) -> Front:
         """Return the front; complete where no part is unknown and every cap is proven."""
         points = self.front()
         is_complete = self.next_cap() is None and all(cap.is_optimal for cap in self._caps)
-        reached = points[0].latency_ns <= self._latency_bound_ns
-        return Front(tuple(points), self._latency_bound_ns, is_complete and reached)
+        is_complete &= points[0].latency_ns <= self._latency_bound_ns and len(points) <= most
+        return Front(_thinned(points, most), self._latency_bound_ns, is_complete)
 
     def _try(self, cap_ns: float, shares: int, start: Assignment) -> bool:
         cap = None if math.isinf(cap_ns) else int(cap_ns)
@@ -185,6 +185,18 @@ class _Search:
             proven=self._proven if part is None else None,
             stop=clock.stop,
         )
+
+
+def _thinned(points: Sequence[Point], most: int) -> tuple[Point, ...]:
+    """Leave out points between the ends, those first that add least to what the front covers."""
+    kept = list(points)
+    while len(kept) > most:
+        adds = [
+            (slow.latency_ns - point.latency_ns) * (fast.energy_pj - point.energy_pj)
+            for fast, point, slow in zip(kept, kept[1:], kept[2:], strict=False)
+        ]
+        del kept[1 + adds.index(min(adds))]
+    return tuple(kept)
 
 
 def _saving(fast: _Cap, slow: _Cap) -> float:
