@@ -9,8 +9,8 @@ from hptc.cost import CostTable
 from hptc.errors import InfeasibleError, VerifyError
 from hptc.ir.graph import Graph, Update, ValueKind
 from hptc.ir.tasks import tasks_of
-from hptc.partition.instance import transfer_ns
 from hptc.partition.problem import Assignment, Placement
+from hptc.partition.tables import transfer_ns
 from hptc.schedule.build import build_schedule
 from hptc.schedule.check import check_schedule
 from hptc.schedule.model import InstructionKind, Schedule

@@ -14,8 +14,8 @@ from types import MappingProxyType
 from benchmarks.cost_models.score import NO_LIMIT, Limit, Score, score
 from benchmarks.cost_models.tables import Pairs, rows_of
 from cost_models.link_presets import link_preset
-from hptc.partition.instance import transfer_ns
 from hptc.partition.problem import Link
+from hptc.partition.tables import transfer_ns
 from hptc.units import NS_PER_MS
 
 TABLES = ("interconnect_vidur.csv",)

@@ -4,17 +4,15 @@ Resources are the rows on which tasks exclude each other: one per matrix of a sp
 there that name no matrix share one more), one for every other device, with all of its units.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import networkx as nx
-
-from hptc.errors import InfeasibleError, ProblemError
+from hptc.errors import InfeasibleError
 from hptc.partition.groups import common, merged
-from hptc.partition.problem import Link, Problem
-from hptc.partition.validate import invalid, validate
+from hptc.partition.problem import Problem
+from hptc.partition.tables import link_positions, send_times, topological
+from hptc.partition.validate import validate
 from hptc.partition.variants import Family, families, first_modes, water_filled
 
 NO_LINK = -1
@@ -235,7 +233,7 @@ def prepare(problem: Problem) -> Instance:
         )
         for task in problem.tasks
     )
-    link_of = _links(problem)
+    link_of = link_positions(problem)
     inputs: list[list[int]] = [[] for _ in problem.tasks]
     outputs: list[list[int]] = [[] for _ in problem.tasks]
     for v, value in enumerate(problem.values):
@@ -249,11 +247,11 @@ def prepare(problem: Problem) -> Instance:
         resource=rows,
         resources=tuple(resources),
         link_of=link_of,
-        send=_send_times(problem, link_of),
+        send=send_times(problem, link_of, NO_LINK),
         inputs=tuple(map(tuple, inputs)),
         outputs=tuple(map(tuple, outputs)),
         groups=merged(problem),
-        order=_topological(problem),
+        order=topological(problem),
     )
     _check_room(found)
     return found
@@ -273,48 +271,3 @@ def _check_room(instance: Instance) -> None:
 
 def _row(problem: Problem, device: int, matrix: int | None) -> int | None:
     return matrix if problem.devices[device].capacity_crossbars is not None else None
-
-
-def _links(problem: Problem) -> dict[int, int]:
-    found: dict[int, int] = {}
-    for position, link in enumerate(problem.links):
-        pair = link.src * len(problem.devices) + link.dst
-        if found.setdefault(pair, position) != position:
-            raise invalid("links", "one link per ordered pair of devices", (link.src, link.dst))
-    return found
-
-
-def transfer_ns(link: Link, size: int) -> int:
-    """Return the time in ns that a link is held to send `size` bytes."""
-    return math.ceil(link.latency_ns + size / link.bandwidth_bytes_per_ns)
-
-
-def _send_times(problem: Problem, link_of: dict[int, int]) -> tuple[tuple[int, ...], ...]:
-    count = len(problem.devices)
-    known: dict[int, tuple[int, ...]] = {}
-    for size in {value.bytes for value in problem.values}:
-        row = [NO_LINK] * (count * count)
-        for pair, position in link_of.items():
-            row[pair] = transfer_ns(problem.links[position], size)
-        for device in range(count):
-            row[device * count + device] = 0
-        known[size] = tuple(row)
-    return tuple(known[value.bytes] for value in problem.values)
-
-
-def _topological(problem: Problem) -> tuple[int, ...]:
-    graph: nx.DiGraph[int] = nx.DiGraph()
-    graph.add_nodes_from(range(len(problem.tasks)))
-    for value in problem.values:
-        if not value.carried:
-            graph.add_edges_from((value.src, reader) for reader in value.readers)
-    try:
-        return tuple(nx.lexicographical_topological_sort(graph))
-    except nx.NetworkXUnfeasible:
-        loop = [problem.tasks[a].name for a, _ in nx.find_cycle(graph)]
-        raise ProblemError(
-            "task graph",
-            expected="a graph without cycles",
-            found=f"the cycle {' -> '.join([*loop, loop[0]])}",
-            hint="Mark values that cross from one step to the next as carried.",
-        ) from None
