@@ -10,7 +10,7 @@ from hptc.errors import InfeasibleError, VerifyError
 from hptc.partition.check import check
 from hptc.partition.decode import Schedule, decode_by_rank, to_assignment
 from hptc.partition.goal import Objective
-from hptc.partition.heuristics import earliest_finish
+from hptc.partition.greedy import earliest_finish
 from hptc.partition.instance import prepare
 from hptc.partition.limits import Limits
 from hptc.partition.memory import is_overfull

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from hptc.partition.decode import Schedule, legal_order
 from hptc.partition.frontier import Frontiers, Query
-from hptc.partition.heuristics import decoded, earliest_finish
+from hptc.partition.greedy import earliest_finish
+from hptc.partition.heuristics import decoded
 from hptc.partition.instance import Instance
 from hptc.partition.lp import Solving
 from hptc.partition.objective import latest_end, longest
