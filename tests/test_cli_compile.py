@@ -105,6 +105,14 @@ def test_existing_output_needs_force(tmp_path: Path, small_onnx: Path) -> None:
     assert list(load_bundle(bundle).phases) == [Phase.INFER]
 
 
+def test_the_same_work_gives_the_same_bundle(tmp_path: Path, small_onnx: Path) -> None:
+    bundles = [tmp_path / "a.hptc", tmp_path / "b.hptc"]
+    arguments = ("compile", small_onnx, "--phases", "low", "--work-limit", "0.2", "--json")
+    reports = [json.loads(hptc(*arguments, "-o", bundle).out) for bundle in bundles]
+    assert bundles[0].read_bytes() == bundles[1].read_bytes()
+    assert [report["solve_s"] for report in reports] == [None, None]
+
+
 def test_dynamic_dimension(tmp_path: Path) -> None:
     model, bundle = tmp_path / "dynamic.onnx", tmp_path / "m.hptc"
     onnx.save(small_model(batch="batch"), model)

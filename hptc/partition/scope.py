@@ -7,7 +7,7 @@ shift. The latter act through tails: the longest path in ns from an item to the 
 
 import heapq
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hptc.partition.decode import Schedule
@@ -168,7 +168,7 @@ class _Tails:
         self.wire: dict[int, int] = {}
         self.read: dict[tuple[int, int], int] = {}
         self._sent: dict[tuple[int, int], int] = {}
-        self._unit = _dealt(instance, schedule, parts.late)
+        self._unit = dealt(instance, schedule, parts.late)
         for task, v, device in self._backwards():
             if v < 0:
                 self._pass_task(task)
@@ -242,11 +242,11 @@ class _Tails:
         self._sent[v, device] = self.wire[pair] = tail
 
 
-def _dealt(instance: Instance, schedule: Schedule, late: frozenset[int]) -> dict[int, int]:
-    """Return the unit of each later task that takes time on a row of several units."""
+def dealt(instance: Instance, schedule: Schedule, tasks: Iterable[int]) -> dict[int, int]:
+    """Return the unit of each of some tasks that takes time on a row of several units."""
     free: dict[int, list[tuple[int, int]]] = {}
     found = {}
-    for task in sorted(late, key=lambda t: (schedule.start[t], schedule.end[t])):
+    for task in sorted(tasks, key=lambda t: (schedule.start[t], schedule.end[t])):
         mode = schedule.modes[task]
         row = instance.resource[task][mode]
         if instance.units[row] > 1 and instance.duration[task][mode]:

@@ -1,6 +1,5 @@
 """A schedule in sequence: what waits for what, and how long each task and transfer may wait."""
 
-import heapq
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
@@ -9,6 +8,7 @@ from functools import cached_property
 
 from hptc.partition.decode import Schedule, sequence
 from hptc.partition.instance import Instance
+from hptc.partition.scope import dealt
 
 Key = tuple[str, int, int]
 """("row", row, unit) or ("wire", source device, device): what carries one item at a time."""
@@ -83,19 +83,15 @@ class Timed:
     def keys(self) -> list[Key | None]:
         """The line of each item; None for a task that takes none of several units."""
         found: list[Key | None] = []
-        free: dict[int, list[tuple[int, int]]] = {}
+        unit = dealt(self.instance, self.schedule, range(self.instance.tasks))
         for task, v, device in self.items:
             row = self.instance.resource[task][self.schedule.modes[task]]
             if v >= 0:
                 found.append(("wire", self.at[task], device))
-            elif (units := self.instance.units[row]) == 1:
-                found.append(("row", row, 0))
-            elif self.schedule.start[task] == self.schedule.end[task]:
-                found.append(None)
+            elif self.instance.units[row] == 1 or task in unit:
+                found.append(("row", row, unit.get(task, 0)))
             else:
-                heap = free.setdefault(row, [(0, unit) for unit in range(units)])
-                _, unit = heapq.heapreplace(heap, (self.schedule.end[task], heap[0][1]))
-                found.append(("row", row, unit))
+                found.append(None)
         return found
 
     @cached_property
