@@ -9,6 +9,7 @@ from ortools.sat.python import cp_model
 
 from hptc.partition.decode import Schedule
 from hptc.partition.instance import NO_LINK, Instance
+from hptc.partition.model_capacity import add_capacities
 from hptc.partition.scope import Scope
 
 
@@ -50,7 +51,7 @@ class ScheduleModel:
             self._add_value(v)
         self._add_groups()
         self._add_exclusion()
-        self._add_capacities()
+        add_capacities(self.model, instance, scope, self.chosen)
 
     def _add_task(self, task: int) -> None:
         """Add one start, and one optional interval per mode of which exactly one is present."""
@@ -216,33 +217,6 @@ class ScheduleModel:
             tail = self.scope.row_tail.get((row, unit))
             if tail:
                 yield self.model.new_fixed_size_interval_var(self.makespan - tail, tail, "")
-
-    def _add_capacities(self) -> None:
-        """Keep the crossbars of the distinct matrices used on a device within its capacity."""
-        instance = self.instance
-        for device, capacity in instance.capacities.items():
-            users: dict[int, list[cp_model.IntVar]] = defaultdict(list)
-            taken = {
-                instance.resource[task][mode]
-                for task, mode in self.scope.fixed.items()
-                if instance.device[task][mode] == device
-            }
-            for task, lits in self.chosen.items():
-                for mode, lit in lits.items():
-                    if instance.device[task][mode] == device:
-                        users[instance.resource[task][mode]].append(lit)
-            used = sum(self._crossbars(row) for row in taken)
-            load: list[cp_model.LinearExprT] = []
-            for row in users.keys() - taken:
-                held = self.model.new_bool_var("")
-                for lit in users[row]:
-                    self.model.add_implication(lit, held)
-                load.append(self._crossbars(row) * held)
-            self.model.add(sum(load) <= capacity - used)
-
-    def _crossbars(self, row: int) -> int:
-        matrix = self.instance.resources[row][1]
-        return 0 if matrix is None else self.instance.problem.matrices[matrix].crossbars
 
     def hint(self, schedule: Schedule) -> None:
         """Offer a schedule as the first solution."""
