@@ -2,11 +2,13 @@
 
 import random
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 
 from hptc.errors import InfeasibleError, ProblemError, VerifyError
 from hptc.partition.check import check
+from hptc.partition.goal import Objective
 from hptc.partition.limits import Limits, Progress
 from hptc.partition.problem import (
     Assignment,
@@ -127,3 +129,15 @@ def test_windows_improve_schedules_of_units_and_groups() -> None:
     found = solve(problem, limits=Limits(time_s=3.0), progress=note)
     check(problem, found.assignment)
     assert found.lower_bound_ns <= found.value == stages["window"] < stages["seed"]
+
+
+def test_sets_of_devices_without_one_for_a_group_are_passed_over() -> None:
+    """The group shares only x, which is costly to power; y and z alone hold each of its tasks."""
+    devices = (Device("x", static_power_pj_per_ns=9.0), Device("y"), Device("z"))
+    links = tuple(Link(a, b, 1.0, 1) for a, b in permutations(range(3), 2))
+    pairs = [(0, 1 + i % 2) for i in range(90)]
+    tasks = tuple(Task(f"t{i}", tuple(Mode(d, 10, 10) for d in row)) for i, row in enumerate(pairs))
+    problem = Problem(devices, links, tasks, (), together=((0, 1),))
+    found = solve(problem, objective=Objective.ENERGY, limits=Limits(time_s=2.0))
+    check(problem, found.assignment)
+    assert found.value == 900 + 9 * found.assignment.makespan_ns

@@ -65,8 +65,8 @@ def search_sets(search: Incumbent, solve_part: Callable[[Instance, Clock], Sched
         own = clock.part(span_s)
         span_s *= NEXT_SHARE
         own = replace(own, limits=replace(own.limits, parts=parts))
-        part = prepare(restrict(instance.problem, devices))
         try:
+            part = prepare(restrict(instance.problem, devices))
             found = solve_part(part, own)
             search.offer(replace(found, modes=widened(instance, devices, found.modes)), "set")
         except (InfeasibleError, TimeLimitError):
