@@ -127,6 +127,8 @@ def test_an_objective_is_read_and_written() -> None:
     assert found == Objective(Measure.WEIGHTED, 2.0, 0.5, latency_limit_ns=7)
     assert found.value(4, Fraction(2000)) == 9
     assert parse_objective(found.text, latency_limit_ns=7) == found
+    third = Objective(Measure.WEIGHTED, 1 / 3, 1e-7)
+    assert parse_objective(third.text) == third
     assert parse_objective("edp") == Objective.EDP
     assert parse_objective("energy", energy_limit_nj=2.0).to_json() == {
         "objective": "energy",
@@ -171,6 +173,14 @@ def test_small_fronts_are_those_of_the_brute_force(problem: Problem) -> None:
         assert point.energy_pj == pytest.approx(energy)
         assert point.energy_bound_pj == pytest.approx(energy)
     assert found.is_complete
+
+
+@pytest.mark.parametrize("measure", [Measure.EDP, Measure.WEIGHTED])
+def test_the_same_work_gives_the_same_answer(measure: Measure) -> None:
+    problem, objective = without_need_of_the_gpu(chain_of_blocks(15)), Objective(measure, 10.0)
+    limits = Limits(time_s=30.0, work_s=0.5)
+    first, second = (solve(problem, objective=objective, limits=limits) for _ in range(2))
+    assert (first.assignment, first.lower_bound) == (second.assignment, second.lower_bound)
 
 
 def without_need_of_the_gpu(problem: Problem) -> Problem:

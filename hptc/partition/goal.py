@@ -74,7 +74,8 @@ class Objective:
         """The measure, as `parse_objective` reads it."""
         if self.measure is not Measure.WEIGHTED:
             return str(self.measure.value)
-        return f"weighted:latency={self.latency_weight:g},energy={self.energy_weight:g}"
+        latency, energy = map(_shortest, (self.latency_weight, self.energy_weight))
+        return f"weighted:latency={latency},energy={energy}"
 
     def value(self, time_ns: Fraction | int, energy_pj: Fraction | float) -> Fraction:
         """Return the measure of a schedule, exactly."""
@@ -160,6 +161,12 @@ def parse_objective(
         latency_limit_ns=latency_limit_ns,
         energy_limit_pj=None if energy_limit_nj is None else energy_limit_nj * PJ_PER_NJ,
     )
+
+
+def _shortest(number: float) -> str:
+    """Return a number as text that reads back as the same."""
+    text = f"{number:g}"
+    return text if float(text) == number else repr(number)
 
 
 def _weights(text: str, weights: str) -> dict[str, float]:
