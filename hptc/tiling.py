@@ -19,7 +19,7 @@ from hptc.partition.goal import Objective
 from hptc.partition.limits import Clock, Limits
 from hptc.partition.problem import Assignment, Problem, Solution
 from hptc.partition.quick import quick_bound
-from hptc.partition.warm import assign
+from hptc.partition.warm import Place, assign, place_of
 from hptc.schedule.pose import Posed, pose
 from hptc.target import Target
 from passes import TileRows, tile
@@ -169,11 +169,8 @@ class Tiler:
                 if chunks > flow.extent or not self._has_time(chunks):
                     return
                 trial = self._trial(TileRows(flow.carried, chunks, chosen), flow, coarse)
-                if (
-                    not trial.tiling.ops
-                    or trial.start is None
-                    or (before is not None and trial.value >= before)
-                ):
+                helps = before is None or trial.value < before
+                if trial.start is None or not trial.tiling.ops or not helps:
                     del least[chosen]
                     continue
                 least[chosen] = trial.value
@@ -212,22 +209,23 @@ class Tiler:
         self.clock.work.add(self._trial_s(plan.chunks))
         cut = row_cuts(self.whole.graph, plan.carried, plan.chunks, plan.chosen)
         tiling = Tiling(flow.axis, flow.extent, plan.chunks, len(cut))
-        start = assign(priced.posed.problem, self._devices(priced, tiling, coarse))
+        start = assign(priced.posed.problem, self._places(priced, tiling, coarse))
         if start is None:
             return _Trial(priced, tiling, None, Fraction(0))
         energy = energy_pj(priced.posed.problem, start)
         return _Trial(priced, tiling, start, self.objective.value(start.makespan_ns, energy))
 
-    def _devices(self, priced: Priced, tiling: Tiling, coarse: Solution) -> list[int | None]:
-        """Return the device of each task of a cut phase, from the operations it stems from."""
+    def _places(self, priced: Priced, tiling: Tiling, coarse: Solution) -> list[Place | None]:
+        """Return the place of each task of a cut phase, from the operations it stems from."""
         modes = self.whole.posed.chosen(coarse.assignment)
-        device: dict[str, int] = {}
+        place: dict[str, Place] = {}
         for task, mode in zip(self.whole.tasks, modes, strict=True):
             for op in task.ops:
                 chunks = (chunk_name(op.name, index) for index in range(tiling.chunks))
-                device |= dict.fromkeys((op.name, *op.outputs, *chunks), mode.device)
+                here = place_of(self.whole.posed.problem, mode)
+                place |= dict.fromkeys((op.name, *op.outputs, *chunks), here)
         names = ([n for op in task.ops for n in (op.name, *op.outputs)] for task in priced.tasks)
-        return [next((device[n] for n in known if n in device), None) for known in names]
+        return [next((place[n] for n in known if n in place), None) for known in names]
 
 
 def _finalists(trials: Sequence[_Trial]) -> list[_Trial]:

@@ -33,6 +33,7 @@ def row_cuts(
         passed = stream(graph, op, reached)
         if _is_cut(graph, op, passed, chunks) and (chosen is None or op.name in chosen):
             found[op.name] = passed
+        # Rows go on through what is not cut: later chunks slice what it makes.
         for name, rows in zip(op.outputs, passed.outputs, strict=False):
             if isinstance(rows, Rows) and passed.flow is not Flow.ALL:
                 reached[name] = rows

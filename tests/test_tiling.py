@@ -108,15 +108,18 @@ def test_known_devices_make_a_first_assignment() -> None:
         (pb.Task("t", (slow, fast)), pb.Task("u", (slow, fast)), pb.Task("v", (fast,))),
         (pb.Value(0, (1, 2), 4),),
     )
-    found = assign(problem, [0, None, 0])
+    found = assign(problem, [(0, None), None, (0, None)])
     assert found is not None
     check(problem, found)
     assert [p.mode for p in found.placements] == [0, 1, 0]
-    held = pb.Problem(
-        (pb.Device("x", 1),),
-        (),
-        (pb.Task("t", (pb.Mode(0, 1, matrix=0),)),),
-        (),
-        (pb.Matrix("w", 0, 2),),
-    )
-    assert assign(held, [0]) is None
+
+
+def test_known_places_name_the_matrix_too() -> None:
+    modes = tuple(pb.Mode(0, 9 - size, matrix=size) for size in range(3))
+    matrices = tuple(pb.Matrix(f"w{size}", 0, 1 + size) for size in range(3))
+    problem = pb.Problem((pb.Device("x", 2),), (), (pb.Task("t", modes),), (), matrices)
+    for place, mode in (((0, "w1"), 1), ((0, "gone"), 0), (None, 0)):
+        found = assign(problem, [place])
+        assert found is not None
+        assert found.placements[0].mode == mode
+    assert assign(problem, [(0, "w2")]) is None

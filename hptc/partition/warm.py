@@ -1,31 +1,53 @@
-"""A first assignment from devices that are known beforehand."""
+"""A first assignment from places that are known beforehand."""
 
 from collections.abc import Sequence
 
+from hptc.errors import VerifyError
+from hptc.partition.check import check
 from hptc.partition.decode import decode_by_rank, to_assignment
 from hptc.partition.instance import Instance, prepare
-from hptc.partition.problem import Assignment, Problem
+from hptc.partition.problem import Assignment, Mode, Problem
+
+Place = tuple[int, str | None]
+"""A device, and the matrix read there."""
 
 
-def assign(problem: Problem, devices: Sequence[int | None]) -> Assignment | None:
-    """Return the tasks on given devices, those with the longest way to go first.
+def assign(problem: Problem, places: Sequence[Place | None]) -> Assignment | None:
+    """Return the tasks in given places, those with the longest way to go first.
 
     Args:
         problem: What is to be placed.
-        devices: Of each task. Where it is None, or the task cannot run there, its fastest mode.
+        places: Of each task; None if nothing is known. A task that has no such mode takes one that
+            needs least crossbars, on that device if it can.
 
     Returns:
-        The answer; None where the crossbars or the links do not suffice.
+        The answer; None where the crossbars, the memory or the links do not suffice.
     """
     instance = prepare(problem)
-    modes = [_mode(instance, task, device) for task, device in enumerate(devices)]
+    modes = instance.settled([_mode(instance, t, place) for t, place in enumerate(places)])
     if not instance.admits(modes):
         return None
-    return to_assignment(instance, decode_by_rank(instance, modes))
+    found = to_assignment(instance, decode_by_rank(instance, modes))
+    try:
+        check(problem, found)
+    except VerifyError:  # the memory, which decoding does not look at
+        return None
+    return found
 
 
-def _mode(instance: Instance, task: int, device: int | None) -> int:
-    """Return the fastest mode of a task on a device."""
-    durations, devices = instance.duration[task], instance.device[task]
-    there = [mode for mode, at in enumerate(devices) if at == device]
-    return min(there or range(len(durations)), key=durations.__getitem__)
+def place_of(problem: Problem, mode: Mode) -> Place:
+    """Return where a mode of a problem runs."""
+    return mode.device, None if mode.matrix is None else problem.matrices[mode.matrix].name
+
+
+def _mode(instance: Instance, task: int, place: Place | None) -> int:
+    problem = instance.problem
+    modes = problem.tasks[task].modes
+
+    def strangeness(position: int) -> tuple[bool, bool, int, int]:
+        mode = modes[position]
+        is_there = place is not None and mode.device == place[0]
+        held = 0 if mode.matrix is None else problem.matrices[mode.matrix].crossbars
+        return not is_there, place_of(problem, mode) != place, held, mode.duration_ns
+
+    return min(range(len(modes)), key=strangeness)
