@@ -9,7 +9,7 @@ from hptc.partition.instance import prepare
 from hptc.partition.limits import Limits
 from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Status, Task, Value
 from hptc.partition.solve import solve
-from hptc.partition.variants import families, first_modes, water_filled
+from hptc.partition.variants import families
 
 GPU, RERAM = 0, 1
 LIMITS = Limits(time_s=10.0)
@@ -51,25 +51,24 @@ def test_readers_of_one_matrix_choose_among_the_same_ones() -> None:
     assert (second.tasks, second.crossbars) == ((1,), (2, 8))
 
 
-def test_water_filling_takes_the_largest_saving_per_crossbar_that_fits() -> None:
-    everywhere, even = first_modes(SHARED), [1.0] * 3
-
-    def on_reram(capacity: int, weight: list[float]) -> list[str]:
-        problem = posed(list(SHARED.tasks), [1, 2, 2, 8], capacity)
-        filled = water_filled(problem, families(problem), everywhere, weight)
-        return held(problem, [filled[task, RERAM] for task in range(3)])
-
-    assert on_reram(3, even) == ["w0", "w2", "w0"]
-    assert on_reram(4, even) == ["w1", "w2", "w1"]
-    assert on_reram(9, even) == ["w1", "w2", "w1"]
-    assert on_reram(9, [0.0, 1.0, 0.0]) == ["w0", "w3", "w0"]
-    assert on_reram(10, even) == ["w1", "w3", "w1"]
-
-
-def test_a_family_of_tasks_elsewhere_takes_nothing() -> None:
-    present = {(0, GPU), (1, RERAM), (2, GPU)}
-    filled = water_filled(SHARED, families(SHARED), present, [1.0] * 3)
-    assert filled == {(0, GPU): 0, (1, RERAM): 2, (2, GPU): 0}
+@pytest.mark.parametrize(
+    ("capacity", "matrices"),
+    [
+        (2, ["w0", "w2"]),
+        (3, ["w0", "w2"]),
+        (4, ["w1", "w2"]),
+        (9, ["w1", "w2"]),
+        (10, ["w1", "w3"]),
+    ],
+)
+def test_water_filling_takes_the_largest_saving_per_crossbar_that_fits(
+    capacity: int, matrices: list[str]
+) -> None:
+    usual = prepare(posed(list(SHARED.tasks), [1, 2, 2, 8], capacity)).mode_on
+    first, other, last = (on[RERAM] for on in usual)
+    assert [held(SHARED, [mode, other, mode]) for mode in (first, last)] == 2 * [
+        [*matrices, matrices[0]]
+    ]
 
 
 def test_what_nothing_waits_for_gets_fewer_copies_than_water_filling_gives() -> None:

@@ -13,7 +13,7 @@ from hptc.partition.groups import common, merged
 from hptc.partition.problem import Problem
 from hptc.partition.tables import link_positions, send_times, topological
 from hptc.partition.validate import validate
-from hptc.partition.variants import Family, families, first_modes, water_filled
+from hptc.partition.variants import Family, families, water_filled
 
 NO_LINK = -1
 """Entry of `Instance.send` for a pair of devices without a link."""
@@ -129,10 +129,7 @@ class Instance:
     def mode_on(self) -> tuple[dict[int, int], ...]:
         """Device to mode position, for each task; of several, what water-filling gives it."""
         found: list[dict[int, int]] = [{} for _ in self.device]
-        places = first_modes(self.problem)
-        if self.families:
-            places = water_filled(self.problem, self.families, places, [1.0] * self.tasks)
-        for (task, device), mode in places.items():
+        for (task, device), mode in water_filled(self.problem, self.families).items():
             found[task][device] = mode
         return tuple(found)
 

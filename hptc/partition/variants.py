@@ -7,7 +7,7 @@ alternatives choose among the same ones.
 
 import heapq
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import networkx as nx
@@ -66,7 +66,7 @@ def _choices(problem: Problem) -> dict[Place, dict[int, int]]:
     return found
 
 
-def first_modes(problem: Problem) -> dict[Place, int]:
+def _first_modes(problem: Problem) -> dict[Place, int]:
     """Return the first mode of every task on every device."""
     found: dict[Place, int] = {}
     for t, task in enumerate(problem.tasks):
@@ -75,24 +75,14 @@ def first_modes(problem: Problem) -> dict[Place, int]:
     return found
 
 
-def water_filled(
-    problem: Problem,
-    families: Sequence[Family],
-    present: Collection[Place],
-    weight: Sequence[float],
-) -> dict[Place, int]:
-    """Return the mode of each task that is present, spare crossbars going where they save most.
+def water_filled(problem: Problem, families: Sequence[Family]) -> dict[Place, int]:
+    """Return a mode of every task on every device, spare crossbars going where they save most.
 
     Every family starts with its smallest matrix. Then the step to a larger one that saves most
-    time per crossbar is taken for as long as one fits. Ties go to the first family.
-
-    Args:
-        problem: the tasks.
-        families: its families.
-        present: tasks and devices; one device alone if the tasks are placed, else all of them.
-        weight: what a ns of each task is worth.
+    time per crossbar is taken for as long as one fits beside all matrices of the device. Ties go to
+    the first family.
     """
-    filling = _Filling(problem, families, present, weight)
+    filling = _Filling(problem, families)
     filling.fill()
     return filling.modes
 
@@ -100,23 +90,11 @@ def water_filled(
 class _Filling:
     """The state of a water-filling; `held` is the position of each family's matrix."""
 
-    def __init__(
-        self,
-        problem: Problem,
-        families: Sequence[Family],
-        present: Collection[Place],
-        weight: Sequence[float],
-    ) -> None:
-        self._problem, self._weight = problem, weight
-        self._families = [
-            family
-            for family in families
-            if any((task, family.device) in present for task in family.tasks)
-        ]
-        self._held = [0] * len(self._families)
-        self._present = present
-        self.modes = {p: m for p, m in first_modes(problem).items() if p in present}
-        for family in self._families:
+    def __init__(self, problem: Problem, families: Sequence[Family]) -> None:
+        self._problem, self._families = problem, families
+        self._held = [0] * len(families)
+        self.modes = _first_modes(problem)
+        for family in families:
             self._take(family, 0)
         self._spare = self._left()
         self._steps: list[tuple[float, int, int]] = []
@@ -147,8 +125,7 @@ class _Filling:
 
     def _take(self, family: Family, wanted: int) -> None:
         for task, mode in zip(family.tasks, family.modes[wanted], strict=True):
-            if (task, family.device) in self._present:
-                self.modes[task, family.device] = mode
+            self.modes[task, family.device] = mode
 
     def _offer(self, position: int) -> None:
         """Push the step of a family that fits and saves most time per crossbar."""
@@ -156,7 +133,7 @@ class _Filling:
         best: tuple[float, int] | None = None
         for wanted in range(held + 1, len(family.crossbars)):
             more = family.crossbars[wanted] - family.crossbars[held]
-            saved = self._worth(family, held) - self._worth(family, wanted)
+            saved = self._time_ns(family, held) - self._time_ns(family, wanted)
             if saved > 0 and more <= self._spare[family.device]:
                 rate = saved / max(more, 1)
                 if best is None or rate > best[0]:
@@ -164,10 +141,9 @@ class _Filling:
         if best is not None:
             heapq.heappush(self._steps, (-best[0], position, best[1]))
 
-    def _worth(self, family: Family, alternative: int) -> float:
-        """Weighted time of a family's tasks with one of its matrices."""
+    def _time_ns(self, family: Family, alternative: int) -> int:
+        """Time of a family's tasks together with one of its matrices."""
         return sum(
-            self._weight[task] * self._problem.tasks[task].modes[mode].duration_ns
+            self._problem.tasks[task].modes[mode].duration_ns
             for task, mode in zip(family.tasks, family.modes[alternative], strict=True)
-            if (task, family.device) in self._present
         )
