@@ -55,10 +55,8 @@ def search_sets(search: Incumbent, solve_part: Callable[[Instance, Clock], Sched
     frontiers = Frontiers(search.objective, search.proven.frontiers)
     used = {device for row in instance.device for device in row}
     sets = frontiers.promising(search.bound_ns, search.value / (1 + TOLERANCE))
-    parts, span_s = (
-        replace(clock.limits.parts, sets=False, segments=False),
-        FIRST_SHARE * clock.left_s,
-    )
+    parts = replace(clock.limits.parts, sets=False, segments=False)
+    span_s = FIRST_SHARE * clock.left_s
     for devices in (devices for devices in sets if devices < used):
         if search.is_done:
             return
