@@ -201,12 +201,13 @@ def test_stop_ends_the_search_and_keeps_the_answer() -> None:
     check(problem, found.assignment)
 
 
-def test_interrupt_returns_the_incumbent() -> None:
+@pytest.mark.parametrize("stage", ["seed", "bound", "relaxation", "window"])
+def test_interrupt_returns_the_incumbent(stage: str) -> None:
     problem = chain_of_blocks(30)
     started = time.monotonic()
 
     def interrupt(progress: Progress) -> None:
-        if progress.stage == "window":
+        if progress.stage == stage:
             raise KeyboardInterrupt
 
     found = solve(problem, limits=Limits(time_s=60.0), progress=interrupt)
