@@ -8,7 +8,16 @@ import pytest
 
 from benchmarks.partitioner.cases import Case, folder_cases, generated_cases
 from benchmarks.partitioner.generators import DEVICES, layered, training
-from benchmarks.partitioner.peers import HAS_SAGA, LISTS, SAGA, SINGLE, Peer, best, peers
+from benchmarks.partitioner.peers import (
+    HAS_SAGA,
+    LISTS,
+    OUT_OF_TIME,
+    SAGA,
+    SINGLE,
+    Peer,
+    best,
+    peers,
+)
 from benchmarks.partitioner.solves import Solved, in_child, peak_gib, solved
 from benchmarks.partitioner.verdicts import row, summary
 from benchmarks.partitioner.write import problem_json
@@ -117,6 +126,8 @@ def test_verdicts_name_what_is_missed() -> None:
     assert total.mean_ratio == pytest.approx((0.8 * 1.1) ** 0.5)
     assert total.worst_ratio == pytest.approx(1.1)
     assert total.missed[-1] == "mean ratio above 0.9"
+    late = [*rivals[1:], Peer(SAGA, "Heft", None, 30.0, OUT_OF_TIME)]
+    assert row(case, Solved(80, 79, 0.01, False, 9.0, 0.5), late).ratio == 1.0
     known = Case("stg", SMALL, 30.0, 100, 1.01, is_stg=True)
     rows = [row(known, Solved(101, 90, 0.1, False, 1.0, 0.1), ())]
     assert rows[0].missed == ()

@@ -61,7 +61,10 @@ class _InvalidError(Exception):
 
 
 def peers(problem: Problem, timeout_s: float, without: Collection[str] = ()) -> list[Peer]:
-    """Return what every scheduler reaches, each within `timeout_s` s; none of those `without`."""
+    """Return what every scheduler reaches, each within `timeout_s` s.
+
+    Those `without` are not asked: they ran out of time on fewer tasks.
+    """
     instance = prepare(problem)
     runs: list[tuple[str, str, Callable[[], Schedule]]] = [
         (SINGLE, device.name, partial(_single, instance, d))
@@ -71,9 +74,10 @@ def peers(problem: Problem, timeout_s: float, without: Collection[str] = ()) -> 
     names = saga_peers.names() if HAS_SAGA else ()
     runs += [(SAGA, name, partial(_saga, instance, name)) for name in names]
     return [
-        _measured(instance, kind, name, run, timeout_s)
+        Peer(kind, name, None, 0.0, OUT_OF_TIME)
+        if name in without
+        else _measured(instance, kind, name, run, timeout_s)
         for kind, name, run in runs
-        if name not in without
     ]
 
 
