@@ -147,7 +147,8 @@ class Tiler:
         others = [placed.solution.lower_bound_ns for placed in found if placed is not best]
         others += [quick_bound(t.priced.posed.problem) for t in trials if t not in finalists]
         solution = self._solve(best.priced, 1.0, best.solution.assignment)
-        tried = Tried(len(trials), min([solution.lower_bound_ns, *others]))
+        bound_ns = min([solution.lower_bound_ns, *others])
+        tried = Tried(len(trials), bound_ns) if trials else None
         return Placed(best.priced, solution, best.tiling, tried)
 
     def _solve(self, priced: Priced, share: float, start: Assignment | None) -> Solution:
