@@ -5,9 +5,22 @@ import pytest
 from hptc.errors import ProblemError
 from hptc.partition.bounds import path_bound
 from hptc.partition.check import check
+from hptc.partition.harder import is_harder
 from hptc.partition.instance import prepare
 from hptc.partition.limits import Limits
-from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Status, Task, Value
+from hptc.partition.problem import (
+    Assignment,
+    Device,
+    Link,
+    Matrix,
+    Mode,
+    Placement,
+    Problem,
+    Status,
+    Task,
+    Value,
+)
+from hptc.partition.replay import replay
 from hptc.partition.solve import solve
 from hptc.partition.variants import families
 
@@ -104,3 +117,18 @@ def test_modes_on_one_device_read_distinct_matrices() -> None:
     unary = Task("t", (Mode(GPU, 1), Mode(GPU, 2)))
     with pytest.raises(ProblemError, match="task 't'"):
         prepare(posed([unary], [1], 1))
+
+
+def test_under_other_numbers_a_task_keeps_its_matrix_or_reads_the_usual_one() -> None:
+    built = posed([reading("t", {0: 80, 1: 40})], [1, 2], 2)
+    assignment = Assignment((Placement(2, 0, 40),), ())
+    slower = posed([reading("t", {0: 90, 1: 70})], [1, 2], 2)
+    kept = replay(prepare(built), assignment, prepare(slower))
+    assert kept is not None
+    assert kept.placements == (Placement(2, 0, 70),)
+    fewer = posed([reading("t", {0: 90})], [1], 2)
+    left = replay(prepare(built), assignment, prepare(fewer))
+    assert left is not None
+    assert left.placements == (Placement(1, 0, 90),)
+    assert is_harder(fewer, built)
+    assert not is_harder(built, fewer)

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from hptc.cost import CostTable
+from hptc.cost import Cost, CostTable
 from hptc.errors import InfeasibleError, VerifyError
 from hptc.ir.graph import Graph, Update, ValueKind
 from hptc.ir.tasks import tasks_of
@@ -15,8 +15,9 @@ from hptc.schedule.build import build_schedule
 from hptc.schedule.check import check_schedule
 from hptc.schedule.model import InstructionKind, Schedule
 from hptc.schedule.pose import home_value, pose
+from hptc.schedule.report import step_figures
 from hptc.target import LinkSpec
-from hptc.units import Ns
+from hptc.units import Ns, Pj
 from tests import schedule_examples as ex
 
 
@@ -115,6 +116,27 @@ def test_schedule_of_the_hybrid() -> None:
     static_pj = 69 * (2000.0 + 500.0 + 100.0)
     assert schedule.energy_pj == pytest.approx(1 + 100 + 10 + 100 + transfers_pj + static_pj)
     assert (schedule.latency_ns, schedule.program_ns, schedule.program_pj) == (69, 99.5, 7.0)
+
+
+def test_the_chosen_copies_are_programmed_and_told() -> None:
+    gpu, xbar, sys = ex.costs().devices
+    twice = replace(ex.MATRIX, copies=2, crossbars=4, cells=80, program_pj=Pj(14.0), reads=2)
+    more = {"linear": (Cost(Ns(3.0), Pj(1.0), twice),)}
+    costs = CostTable((gpu, replace(xbar, copied=more), sys))
+    posed = pose(ex.STEP, ex.TASKS, costs, ex.target())
+    assert [m.name for m in posed.problem.matrices] == ["w0", "w0*2"]
+    linear, *rest = ex.assign(posed, ex.HYBRID).placements
+    assert posed.problem.tasks[0].modes[linear.mode + 1].duration_ns == 3
+    faster = replace(linear, mode=linear.mode + 1, end_ns=linear.start_ns + 3)
+    assignment = replace(ex.assign(posed, ex.HYBRID), placements=(faster, *rest))
+    schedule = build_schedule(ex.STEP, ex.TASKS, costs, posed, assignment)
+    check_schedule(ex.STEP, schedule)
+    (program,) = (i for i in schedule.prologue if i.kind is InstructionKind.PROGRAM)
+    assert (program.value, program.resource, program.cells) == ("w0", "xbar/w0*2", 80)
+    figures = step_figures(posed, assignment, schedule, costs)
+    assert (figures.crossbars_used, figures.program_nj) == (4, 0.014)
+    settled = posed.settled(costs, assignment).device("xbar")
+    assert [cost.crossbars for cost in settled.prices("linear")] == [twice]
 
 
 def test_every_placement_builds_a_sound_schedule() -> None:
