@@ -14,7 +14,10 @@ from hptc.partition.segments import segment_bound, segments
 from hptc.partition.solve import solve
 from tests.partition_cases import brute_force, chain_of_blocks, problems
 
-CLOCK = Clock(Limits(time_s=60.0))
+
+def clock() -> Clock:
+    """A clock that starts now."""
+    return Clock(Limits(time_s=60.0))
 
 
 def blocks(count: int) -> Problem:
@@ -38,7 +41,7 @@ def blocks(count: int) -> Problem:
 def test_the_bound_never_exceeds_the_optimum(problem: Problem) -> None:
     time_ns, _ = brute_force(problem)
     if time_ns < math.inf:
-        assert segment_bound(prepare(problem), CLOCK, 10.0) <= time_ns
+        assert segment_bound(prepare(problem), clock(), 10.0) <= time_ns
 
 
 def test_blocks_in_a_row_are_bounded_exactly_where_paths_and_loads_are_not() -> None:
@@ -46,19 +49,19 @@ def test_blocks_in_a_row_are_bounded_exactly_where_paths_and_loads_are_not() -> 
     instance = prepare(problem)
     exact = solve(problem, limits=Limits(time_s=30.0))
     assert exact.gap == 0
-    bound = segment_bound(instance, CLOCK, 20.0)
+    bound = segment_bound(instance, clock(), 20.0)
     assert path_bound(instance) < bound <= exact.value
     assert bound >= 0.95 * exact.value
 
 
 def test_a_bound_of_many_blocks_costs_the_solves_of_one() -> None:
-    one, many = (segment_bound(prepare(blocks(count)), CLOCK, 20.0) for count in (2, 40))
+    one, many = (segment_bound(prepare(blocks(count)), clock(), 20.0) for count in (2, 40))
     assert many > 19 * one
 
 
 def test_without_time_the_paths_remain() -> None:
     instance = prepare(blocks(3))
-    assert path_bound(instance) <= segment_bound(instance, CLOCK, 0.0) <= 300
+    assert path_bound(instance) <= segment_bound(instance, clock(), 0.0) <= 300
 
 
 def test_waists_are_where_the_branches_meet() -> None:
@@ -78,4 +81,4 @@ def test_segments_meet_end_to_end_and_stay_within_the_chain() -> None:
 
 
 def test_a_graph_without_tasks_has_the_bound_zero() -> None:
-    assert segment_bound(prepare(Problem((Device("a"),), (), (), ())), CLOCK, 1.0) == 0
+    assert segment_bound(prepare(Problem((Device("a"),), (), (), ())), clock(), 1.0) == 0
