@@ -1,6 +1,7 @@
 """Random small problems and a brute force that knows nothing of the solvers."""
 
 import math
+import random
 from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
@@ -247,3 +248,18 @@ def chain_of_blocks(blocks: int, seed: int = 0) -> Problem:
     )
     matrices = tuple(Matrix(f"w{i}", 2, 2 + i % 2) for i in range(5))
     return Problem(devices, links, tuple(tasks), tuple(values), matrices)
+
+
+def layers(width: int, depth: int) -> Problem:
+    """Return layers of tasks on two devices that read two of the layer before."""
+    rng = random.Random(1)
+    tasks, values = [], []
+    for layer in range(depth):
+        for place in range(width):
+            modes = tuple(Mode(device, rng.randint(50, 500)) for device in range(2))
+            tasks.append(Task(f"t{layer}.{place}", modes))
+            for before in rng.sample(range(width), 2) if layer else ():
+                edge = ((layer - 1) * width + before, (layer * width + place,))
+                values.append(Value(*edge, rng.randint(1, 200)))
+    links = (Link(0, 1, 1.0, 20), Link(1, 0, 1.0, 20))
+    return Problem((Device("a"), Device("b")), links, tuple(tasks), tuple(values))

@@ -1,6 +1,5 @@
 """Memory of devices: nobody exceeds it, and what cannot be kept is refused."""
 
-import random
 from dataclasses import replace
 
 import pytest
@@ -29,7 +28,7 @@ from hptc.partition.problem import (
 )
 from hptc.partition.solve import solve
 from tests.memory_cases import shortest_within, tight_problems
-from tests.partition_cases import brute_steps
+from tests.partition_cases import brute_steps, layers
 
 QUICK = Limits(time_s=10.0, workers=1)
 
@@ -142,23 +141,8 @@ def test_what_all_tasks_together_need_is_refused_with_its_proof() -> None:
         solve(tight, limits=QUICK)
 
 
-def _layers(width: int, depth: int) -> Problem:
-    """Return layers of tasks that read two of the layer before."""
-    rng = random.Random(1)
-    tasks, values = [], []
-    for layer in range(depth):
-        for place in range(width):
-            modes = tuple(Mode(device, rng.randint(50, 500)) for device in range(2))
-            tasks.append(Task(f"t{layer}.{place}", modes))
-            for before in rng.sample(range(width), 2) if layer else ():
-                edge = ((layer - 1) * width + before, (layer * width + place,))
-                values.append(Value(*edge, rng.randint(1, 200)))
-    links = (Link(0, 1, 1.0, 20), Link(1, 0, 1.0, 20))
-    return Problem((Device("a"), Device("b")), links, tuple(tasks), tuple(values))
-
-
 def test_large_problems_keep_their_memory_and_their_bound() -> None:
-    loose = _layers(6, 20)
+    loose = layers(6, 20)
     free = solve(loose, limits=Limits(time_s=1.0))
     devices = tuple(replace(device, memory_bytes=1500) for device in loose.devices)
     problem = replace(loose, devices=devices)

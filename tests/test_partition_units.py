@@ -1,6 +1,5 @@
 """Devices of several identical units, and tasks that have to share a device."""
 
-import random
 from dataclasses import replace
 from itertools import permutations
 
@@ -22,6 +21,7 @@ from hptc.partition.problem import (
     Value,
 )
 from hptc.partition.solve import solve
+from tests.partition_cases import layers
 
 QUICK = Limits(time_s=10.0, workers=1)
 
@@ -104,23 +104,10 @@ def test_groups_that_leave_no_way_are_named() -> None:
         solve(problem, limits=QUICK)
 
 
-def _layers(width: int, depth: int) -> Problem:
-    """Return layers of tasks that read two of the layer before."""
-    rng = random.Random(1)
-    tasks, values = [], []
-    for layer in range(depth):
-        for place in range(width):
-            modes = tuple(Mode(device, rng.randint(50, 500)) for device in range(2))
-            tasks.append(Task(f"t{layer}.{place}", modes))
-            for before in rng.sample(range(width), 2) if layer else ():
-                edge = ((layer - 1) * width + before, (layer * width + place,))
-                values.append(Value(*edge, rng.randint(1, 200)))
-    links = (Link(0, 1, 1.0, 20), Link(1, 0, 1.0, 20))
-    return Problem((Device("a", count=2), Device("b")), links, tuple(tasks), tuple(values))
-
-
 def test_windows_improve_schedules_of_units_and_groups() -> None:
-    problem = replace(_layers(6, 20), together=((3, 9, 14), (40, 43), (100, 91)))
+    units = (Device("a", count=2), Device("b"))
+    groups = ((3, 9, 14), (40, 43), (100, 91))
+    problem = replace(layers(6, 20), devices=units, together=groups)
     stages: dict[str, float] = {}
 
     def note(progress: Progress) -> None:
