@@ -62,6 +62,14 @@ def decode(instance: Instance, modes: Sequence[int], order: Sequence[int]) -> Sc
     return Schedule(tuple(modes), tuple(start), tuple(end), sends)
 
 
+def by_start(instance: Instance, schedule: Schedule) -> list[int]:
+    """Return the tasks as they start; of several at once, those that end first come first."""
+    return sorted(
+        range(instance.tasks),
+        key=lambda t: (schedule.start[t], schedule.end[t], instance.rank[t]),
+    )
+
+
 def legal_order(instance: Instance, key: Sequence[float], latest_first: bool = False) -> list[int]:
     """Return the tasks by `key` (small first unless `latest_first`), bent to be topological."""
     sign = -1 if latest_first else 1

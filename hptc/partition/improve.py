@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from hptc.partition.cpsat import run
-from hptc.partition.decode import Schedule, decode, decode_by_rank, legal_order, retime
+from hptc.partition.decode import Schedule, by_start, decode, decode_by_rank, legal_order, retime
 from hptc.partition.goal import Measure
 from hptc.partition.instance import Instance
 from hptc.partition.model import ScheduleModel
@@ -84,10 +84,7 @@ def _improve_window(
     """Search one window; return whether CP-SAT finished it, None if it cannot help."""
     instance, schedule = search.instance, search.schedule
     search.charge()
-    order = sorted(
-        range(instance.tasks),
-        key=lambda t: (schedule.start[t], schedule.end[t], instance.rank[t]),
-    )
+    order = by_start(instance, schedule)
     free, early = order[first : first + size], order[:first]
     parts = split(instance, schedule, free, early)
     scope = window(instance, schedule, free, parts)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hptc.partition.decode import Schedule
+from hptc.partition.decode import Schedule, by_start
 from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock
 from hptc.partition.memory import is_overfull
@@ -39,9 +39,7 @@ def fitted(
         return schedule
     modes = list(schedule.modes)
     moved: set[int] = set()
-    order = sorted(
-        range(instance.tasks), key=lambda t: (schedule.start[t], schedule.end[t], instance.rank[t])
-    )
+    order = by_start(instance, schedule)
     while True:
         for sequence in (order, frugal_order(instance, modes)):
             found = decode_within(instance, modes, sequence)
