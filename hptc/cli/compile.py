@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hptc.cli.arguments import AsJson, Force, Overrides, WorkLimit, parse_counts, parse_names
+from hptc.cli.compiled import print_program
 from hptc.cli.guard import guarded, warn
 from hptc.cli.objective import (
     EnergyLimit,
@@ -18,25 +19,10 @@ from hptc.cli.objective import (
     Pareto,
     parse_energy,
     parse_time,
-    print_front,
-    say_objective,
-    say_training,
 )
-from hptc.cli.output import (
-    human_count,
-    human_energy,
-    human_time,
-    new_table,
-    print_json,
-    print_table,
-    say,
-)
-from hptc.cli.sensitivity import print_sensitivity
 from hptc.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from hptc.options import Options
     from hptc.program import Program
 
@@ -146,7 +132,7 @@ def compile_model(
     program.save(path, force=force)
     for kind, file in emitted.items():
         _emit(program, kind, file)
-    _report(program, path, emitted, as_json=as_json)
+    print_program(program, path, emitted, as_json=as_json)
 
 
 def _emitted(bundle: Path, emit: str | None) -> dict[str, Path]:
@@ -201,90 +187,3 @@ def _emit(program: Program, kind: str, path: Path) -> None:
         "ir": lambda: "\n".join(to_text(c.graph) for c in program.bundle.phases.values()),
     }
     write_file(path, writers[kind]())
-
-
-def _report(program: Program, path: Path, emitted: Mapping[str, Path], *, as_json: bool) -> None:
-    report = {**program.report(), "bundle": str(path)}
-    if as_json:
-        print_json({**report, "emitted": {kind: str(file) for kind, file in emitted.items()}})
-        return
-    table = new_table(
-        f"{program.bundle.name} on {report['target']}",
-        *("phase", "latency", "bound", "gap", "energy", "all-GPU", "speed-up", "static MACs"),
-    )
-    for name, figures in report["phases"].items():
-        table.add_row(name, *_row(figures))
-    print_table(table)
-    for name, figures in report["phases"].items():
-        placed = ", ".join(f"{d} {f['ops']}" for d, f in figures["devices"].items())
-        folded = figures["tags"]["folded"]["ops"]
-        macs = human_count(figures["step"]["macs"])
-        say(
-            f"{name}: {figures['ops']} operations, {macs} MACs a step, in {figures['tasks']} "
-            f"tasks ({placed}, folded {folded}), {figures['crossbars_used']} crossbars"
-            f"{_wear(figures)}{_waiting(figures['sequences'])}{_tiling(figures)}"
-        )
-        if figures["status"] != "optimal":
-            gap = figures["objective_gap"]
-            above = "nothing proven" if gap is None else f"{gap:.1%} above the bound"
-            warn(f"{name}: best found in the time given, {above}")
-        say_objective(name, figures)
-        if "pareto" in figures:
-            print_front(name, figures["pareto"])
-        if "sensitivity" in figures:
-            print_sensitivity(name, figures["sensitivity"])
-    if "training" in report:
-        say_training(report["training"])
-    say(f"wrote {', '.join(str(file) for file in (path, *emitted.values()))}")
-
-
-def _wear(figures: Mapping[str, Any]) -> str:
-    kinds = (("steps_to_failure", "steps"), ("programmings_to_failure", "programmings"))
-    lasting = [
-        f"{human_count(figures[key])} {noun}" for key, noun in kinds if figures[key] is not None
-    ]
-    return f", which last {' and '.join(lasting)}" if lasting else ""
-
-
-def _waiting(sequences: Mapping[str, Any]) -> str:
-    """Say what long sequences lose on crossbars, if they are used."""
-    if not sequences["waiting_ns"]:
-        return ""
-    share, worst = sequences["waiting_ns"] / sequences["crossbar_ns"], sequences["longest"][0]
-    return (
-        f"; vectors that wait for others of their task take {share:.0%} of their time "
-        f"(most in {worst['task']}, {worst['reads']} one after the other)"
-    )
-
-
-def _tiling(figures: Mapping[str, Any]) -> str:
-    """Say how the step is cut, and that its bound is not one for steps that are cut otherwise."""
-    if figures["bound_holds_for"] == "all schedules":
-        return ""
-    cut, tried = figures["tiling"], figures["tried"]
-    how = (
-        "; all rows at once"
-        if cut is None
-        else f"; {cut['chunks']} chunks of the {cut['extent']} rows of axis {cut['axis']}"
-    )
-    found = f"{how} (bound and gap hold for this tiling"
-    if tried is None:
-        return f"{found})"
-    of_all = human_time(tried["lower_bound_ns"])
-    return f"{found}; no one of {tried['tilings']} tried, nor none, gets below {of_all})"
-
-
-def _row(figures: Mapping[str, Any]) -> tuple[str, ...]:
-    baselines, tags, latency_ns = figures["baselines"], figures["tags"], figures["latency_ns"]
-    gpu = baselines.get(figures["all_gpu"])
-    macs = figures["step"]["macs"]
-    static = tags["static"]["macs"]
-    return (
-        human_time(latency_ns),
-        human_time(figures["lower_bound_ns"]),
-        f"{figures['gap']:.1%}",
-        human_energy(figures["energy_nj"]),
-        human_time(gpu["latency_ns"]) if gpu else "-",
-        f"{gpu['latency_ns'] / latency_ns:.2f}x" if gpu and latency_ns else "-",
-        f"{static / macs:.0%}" if macs else "-",
-    )
