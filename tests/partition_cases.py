@@ -53,10 +53,10 @@ def _task(draw: st.DrawFn, index: int, devices: int, spatial: bool) -> Task:
     places = draw(st.sets(st.integers(0, devices - 1), min_size=1))
     modes = []
     for place in sorted(places):
-        choice = st.sets(st.integers(0, 1), min_size=1)
+        choice = st.lists(st.sampled_from([0, 1, None]), min_size=1, unique=True)
         read: list[int | None] = [None]
         if spatial and place == devices - 1:
-            read = [*sorted(draw(choice))]
+            read = draw(choice)
         for matrix in read:
             modes.append(Mode(place, draw(st.integers(0, 9)), draw(st.integers(0, 20)), matrix))
     return Task(f"t{index}", tuple(modes))

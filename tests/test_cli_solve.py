@@ -187,6 +187,8 @@ BROKEN: dict[str, tuple[Callable[[Answer], object], str]] = {
     "shorter": (lambda a: a["assignment"][1].update(end_ns=9), "task duration"),
     "unknown link": (lambda a: a["transfers"][0].update(link=4), "known transfer"),
     "unknown edge": (lambda a: a["transfers"][0].update(edge=4), "known transfer"),
+    "ends of another edge": (lambda a: a["transfers"][0].update(src="b"), "known transfer"),
+    "unknown end": (lambda a: a["transfers"][0].update(dst="q"), "known transfer"),
     "makespan": (lambda a: a.update(makespan_ns=12), "makespan"),
     "bound": (lambda a: a.update(lower_bound_ns=99), "no bound above the makespan"),
 }
@@ -206,13 +208,15 @@ def test_a_broken_answer_names_its_rule(tmp_path: Path, kind: str) -> None:
 
 
 def test_answers_of_the_bare_form_are_checked_too(tmp_path: Path) -> None:
-    path = write(tmp_path, problem(edges=[edge("a", "b"), edge("a", "b")]))
+    """Of edges between the same tasks, each transfer is that of one which takes its time."""
+    path = write(tmp_path, problem(edges=[edge("a", "b", 4), edge("a", "b", 9), edge("a", "b", 4)]))
     answer = solved(path)
     for sent in answer["transfers"]:
         del sent["edge"]
-    bare = {key: answer[key] for key in ("assignment", "transfers")}
-    done = hptc("solve", path, "--check", write(tmp_path, bare, "answer.json"), "--json")
-    assert json.loads(done.out) == {"ok": True, "makespan_ns": 3 + 5 + 5 + 5}
+    for transfers in (answer["transfers"], answer["transfers"][::-1]):
+        bare = {"assignment": answer["assignment"], "transfers": transfers}
+        done = hptc("solve", path, "--check", write(tmp_path, bare, "answer.json"), "--json")
+        assert json.loads(done.out) == {"ok": True, "makespan_ns": 3 + 5 + 10 + 5 + 5}
 
 
 def test_an_answer_without_its_form_is_malformed(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from hptc.partition.file_problem import FileProblem
 from hptc.partition.files import read_json
 from hptc.partition.json_reader import Reader
 from hptc.partition.problem import Assignment, Placement, Transfer, matrix_name
+from hptc.partition.tables import transfer_ns
 
 TIMES = ("start_ns", "end_ns")
 
@@ -67,7 +68,10 @@ def _placements(reader: Reader, file_problem: FileProblem, raw: object) -> list[
 
 
 def _mode(file_problem: FileProblem, task: int, record: dict[str, Any], length: int) -> int:
-    """Return the mode on the named device; of several, with the matrix or the time told."""
+    """Return the mode on the named device; of several, with the matrix or the time told.
+
+    An answer that tells no matrix reads none where the time allows that.
+    """
     problem = file_problem.problem
     modes = [
         (index, mode)
@@ -78,7 +82,8 @@ def _mode(file_problem: FileProblem, task: int, record: dict[str, Any], length: 
     if not modes:
         wanted = f"a mode of task {file_problem.task_ids[task]!r}"
         raise _broken("known mode", wanted, f"device {record['device']!r}")
-    return min(modes, key=lambda pair: (pair[1].duration_ns != length, pair[0]))[0]
+    fit = {i: (m.duration_ns != length, m.matrix is not None, i) for i, m in modes}
+    return min(fit, key=fit.__getitem__)
 
 
 def _time(reader: Reader, where: str, raw: object) -> int:
@@ -101,15 +106,16 @@ def _instant(file_problem: FileProblem, placements: Sequence[Placement]) -> list
 
 
 class _Sent:
-    """Reads transfers; one that does not name its edge or value gets the first that fits."""
+    """Reads transfers; one that does not name its edge or value gets the first left that fits."""
 
     def __init__(self, reader: Reader, file_problem: FileProblem) -> None:
         self._reader = reader
+        self._problem = file_problem.problem
         self._links = {raw: i for i, raw in enumerate(file_problem.link_indices or ())}
         self._tasks = {task_id: i for i, task_id in enumerate(file_problem.task_ids)}
-        values = file_problem.problem.values
+        values = self._problem.values
         self._keys = {file_problem.transfer_key(v): v for v in range(len(values))}
-        self._open: dict[tuple[int, int], list[int]] = defaultdict(list)
+        self._open: dict[tuple[int | None, ...], list[int]] = defaultdict(list)
         for v, value in enumerate(values):
             for reading in value.readers:
                 self._open[value.src, reading].append(v)
@@ -120,15 +126,26 @@ class _Sent:
         record = self._reader.record(where, raw, ("src", "dst", "link", *TIMES))
         start, end = (_time(self._reader, f"{where}: {key}", record[key]) for key in TIMES)
         link = self._links.get(_time(self._reader, f"{where}: link", record["link"]))
-        value = self._value(where, record)
+        value = None if link is None else self._value(where, record, link, end - start)
         if link is None or value is None:
             raise _broken("known transfer", "an edge or value, and a link, of the problem", record)
         return Transfer(value, link, start, end)
 
-    def _value(self, where: str, record: dict[str, Any]) -> int | None:
+    def _value(self, where: str, record: dict[str, Any], link: int, length: int) -> int | None:
+        """Return the value between the ends told: the one named, or one that takes this long."""
+        ends = [
+            self._tasks.get(self._reader.identifier(f"{where}: {key}", record[key]))
+            for key in ("src", "dst")
+        ]
+        values, candidates = self._problem.values, self._open[tuple(ends)]
         for key in ("edge", "value"):
             if key in record:
-                return self._keys.get((key, _time(self._reader, f"{where}: {key}", record[key])))
-        ends = [self._reader.task(where, record[key], self._tasks) for key in ("src", "dst")]
-        candidates = self._open[ends[0], ends[1]]
-        return candidates.pop(0) if candidates else None
+                v = self._keys.get((key, _time(self._reader, f"{where}: {key}", record[key])))
+                is_fit = v is not None and values[v].src == ends[0] and ends[1] in values[v].readers
+                return v if is_fit else None
+        if not candidates:
+            return None
+        over = self._problem.links[link]
+        best = min(candidates, key=lambda v: transfer_ns(over, values[v].bytes) != length)
+        candidates.remove(best)
+        return best
