@@ -11,15 +11,16 @@ from hypothesis import given, settings
 from hptc.errors import InfeasibleError, ProblemError
 from hptc.partition.bounds import path_bound
 from hptc.partition.check import check, energy_pj
-from hptc.partition.decode import retime, to_assignment
+from hptc.partition.decode import decode_by_rank, retime, to_assignment
 from hptc.partition.goal import Objective
 from hptc.partition.heuristics import seeds
 from hptc.partition.instance import prepare
-from hptc.partition.limits import Limits, Progress
+from hptc.partition.limits import Clock, Limits, Progress
 from hptc.partition.lp import Solving, dual_bound
 from hptc.partition.problem import Device, Link, Mode, Problem, Status, Task, Value
 from hptc.partition.relax import relaxation
 from hptc.partition.restrict import restrict
+from hptc.partition.search import Incumbent
 from hptc.partition.solve import solve
 from tests.partition_cases import brute_force, chain_of_blocks, problems
 
@@ -146,6 +147,17 @@ def test_huge_costs_do_not_overflow(size: int) -> None:
         assert 0 < found.lower_bound <= found.value
         assert found.lower_bound_ns <= found.assignment.makespan_ns
     assert solve(problem, limits=Limits(time_s=2.0)).lower_bound_ns >= 44 * size
+
+
+def test_times_beyond_exact_floats_are_told_apart() -> None:
+    length = 2**60 + 1
+    instance = prepare(Problem((Device("a"),), (), (Task("t", (Mode(0, length),)),), ()))
+    search = Incumbent(instance, Objective.LATENCY, Clock(QUICK), None)
+    search.offer(decode_by_rank(instance, [0]), "seed")
+    search.raise_bound(length - 1)
+    assert not search.is_good_enough
+    search.raise_bound(length)
+    assert search.is_good_enough
 
 
 def _pair(

@@ -25,6 +25,11 @@ class Run:
     """The solution is optimal, or there is none."""
     was_interrupted: bool
 
+    @property
+    def bound(self) -> int:
+        """What is proven of the objective, in its own integers: a float of it may lie above."""
+        return int(self.solver.response_proto.inner_objective_lower_bound)
+
 
 class _Watch(cp_model.CpSolverSolutionCallback):
     """Remembers the last objective and bound."""

@@ -86,7 +86,7 @@ def _prove_sum(search: Incumbent, objective: Objective, time_s: float, workers: 
     if done.is_proven and not done.found:
         return Proof(None, math.inf, is_optimal=False, was_interrupted=done.was_interrupted)
     schedule = _read(built, done) if done.found else None
-    bound = done.solver.best_objective_bound / scale
+    bound = done.bound if scale == 1 else done.bound / scale
     is_optimal = done.is_proven and done.found and search.clock.limits.gap <= 0
     return Proof(schedule, bound, is_optimal, done.was_interrupted)
 

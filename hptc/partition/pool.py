@@ -72,9 +72,8 @@ def prove_pool(search: Incumbent, time_s: float, workers: int) -> Proof:
     schedule = None
     if done.found:
         schedule = deal(instance, [done.solver.value(variable) for variable in start])
-    bound = done.solver.best_objective_bound
     is_optimal = done.is_proven and done.found and search.clock.limits.gap <= 0
-    return Proof(schedule, bound, is_optimal, done.was_interrupted)
+    return Proof(schedule, done.bound, is_optimal, done.was_interrupted)
 
 
 def deal(instance: Instance, start: list[int]) -> Schedule:

@@ -52,7 +52,8 @@ class Incumbent:
         """Of the best schedule; infinite while it is beyond the limits."""
         self.energy_pj = math.inf
         """Of the best schedule."""
-        self.bound = 0.0
+        self.bound: float = 0
+        """On the value; of a latency a whole number, since a float of that may lie above."""
         self.bound_ns = self.proven.bound_ns
         self._is_optimal = False
         self._tolerance = 0.0 if objective.measure is Measure.LATENCY else TOLERANCE
@@ -84,7 +85,10 @@ class Incumbent:
             return True
         if self.enough is not None and (self.value <= self.enough or self.bound > self.enough):
             return True
-        return self.value <= self.bound * (1 + max(self.clock.limits.gap, self._tolerance))
+        return self._is_within(max(self.clock.limits.gap, self._tolerance))
+
+    def _is_within(self, share: float) -> bool:
+        return self.value - self.bound <= share * self.bound
 
     def offer(self, schedule: Schedule, stage: str, *, take_equal: bool = False) -> bool:
         """Take a schedule if it is better, and say so; beyond the memory, one like it that fits.
@@ -125,7 +129,7 @@ class Incumbent:
         self.bound_ns = max(self.bound_ns, bound_ns)
         if self.objective.measure is Measure.LATENCY:
             self.bound_ns = max(self.bound_ns, math.ceil(bound))
-            self.bound = float(self.bound_ns)
+            self.bound = self.bound_ns
         else:
             self.bound = max(self.bound, bound)
         if self.objective.energy_limit_pj is None:
@@ -140,7 +144,7 @@ class Incumbent:
 
     def close(self) -> None:
         """Note that the incumbent is proven optimal, as far as units of energy are fine enough."""
-        self._is_optimal = self.value <= self.bound * (1 + self._tolerance)
+        self._is_optimal = self._is_within(self._tolerance)
 
     def tell(self, stage: str) -> None:
         """Report progress to the caller."""
@@ -164,7 +168,7 @@ class Incumbent:
         check(self.instance.problem, assignment)
         check_limits(self.instance.problem, assignment, self.objective)
         bound = min(self.bound, self.value)
-        proven = self._is_optimal or self.value <= bound * (1 + self._tolerance)
+        proven = self._is_optimal or self._is_within(self._tolerance)
         return Solution(
             assignment=assignment,
             objective=self.objective,
