@@ -15,7 +15,7 @@ from cost_models.gpu_launch import Kernel, Launch, LaunchMode
 from cost_models.gpu_stream_params import StreamParams
 from cost_models.gpu_streams import Chip, Traffic, traffic_ns, unit_costs
 from cost_models.gpu_traffic import traffic_of
-from cost_models.model import Count, NonNegative
+from cost_models.model import Count, MemoryParams, NonNegative
 from cost_models.work import OpWork, TaskWork
 from hptc.cost import Cost, DeviceCosts
 from hptc.ir.contractions import Contraction
@@ -25,7 +25,7 @@ from hptc.units import FLOP_PER_NS_PER_TFLOPS, Ns, Pj, pj_from_power
 _FP32_BYTES, _HALF_BYTES = 4, 2
 
 
-class GpuParams(StreamParams, GemmParams):
+class GpuParams(StreamParams, GemmParams, MemoryParams):
     """One GPU and the way its kernels are issued."""
 
     launch: LaunchMode

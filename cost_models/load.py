@@ -11,9 +11,11 @@ from cost_models.link import links_of
 from cost_models.link_presets import with_presets
 from cost_models.merge import resolved
 from cost_models.mistakes import refuse_unknown
+from cost_models.model import MemoryParams
 from cost_models.overlay import Document
 from cost_models.overrides import with_overrides
 from cost_models.ranges import ranges_of, to_toml, with_numbers
+from cost_models.registry import KINDS
 from cost_models.text_file import read_text, refusal
 from hptc.target import DeviceSpec, Target
 
@@ -88,16 +90,18 @@ def _names_in(folder: Traversable) -> tuple[str, ...]:
 
 def _target(data: Document, where: str) -> Target:
     document = parse_document(data, where)
-    devices = tuple(
-        DeviceSpec(
-            name,
-            str(table["kind"]),
-            {key: value for key, value in table.items() if key != "kind"},
-        )
-        for name, table in document.devices.items()
-    )
+    devices = tuple(_device(name, table) for name, table in document.devices.items())
     links = links_of([*document.devices], document.topology, document.links)
     return Target(document.name, devices, links, to_toml(data), ranges_of(data, where))
+
+
+def _device(name: str, table: Mapping[str, object]) -> DeviceSpec:
+    kind = KINDS[str(table["kind"])]
+    own = {key: value for key, value in table.items() if key != "kind"}
+    params = kind.params.model_validate(own)
+    if not isinstance(params, MemoryParams):
+        return DeviceSpec(name, str(table["kind"]), own)
+    return DeviceSpec(name, str(table["kind"]), own, params.memory_bytes, params.units)
 
 
 def _read(name: str, seen_from: str) -> tuple[str, Document]:

@@ -47,6 +47,16 @@ class DeviceParams(BaseModel):
     the kind (`registry.DeviceKind.figures`). What is not here is not validated."""
 
 
+class MemoryParams(DeviceParams):
+    """Parameters of devices that compute on what lies in their memory."""
+
+    memory_bytes: Count | None = None
+    """Most that may lie in the memory at a time; None: enough for everything."""
+    units: Count = 1
+    """Identical devices such as this over one memory: so many tasks at a time, each with the rates
+    that the table tells. They are powered together."""
+
+
 class CostModel(Protocol):
     """Prices tasks on one device."""
 

@@ -14,6 +14,7 @@ from hptc.partition.problem import Assignment, Problem, Solution
 from hptc.partition.solve import solve
 from hptc.schedule.build import build_schedule
 from hptc.schedule.check import check_schedule
+from hptc.schedule.limits import check_limits
 from hptc.schedule.model import CompiledPhase
 from hptc.schedule.report import Json, phase_report, row_report, single_device_baselines
 from hptc.schedule.wear import DEFAULT_STEPS
@@ -70,6 +71,7 @@ def compile_phase(
     graph, tasks, costs, posed = chosen.graph, chosen.tasks, chosen.costs, chosen.posed
     schedule = build_schedule(graph, tasks, costs, posed, solution.assignment)
     check_schedule(graph, schedule)
+    check_limits(graph, schedule, target)
     report = phase_report(graph, posed, solution, schedule, costs)
     report |= {"rows": row_report(whole.graph), **_tiling(placed, options)}
     report |= _baselines(whole, target, steps)

@@ -17,6 +17,10 @@ class DeviceSpec:
     """Key of the cost-model registry: `gpu`, `systolic`, `reram`."""
     table: Mapping[str, object]
     """The device's table as written, without `kind`."""
+    memory_bytes: int | None = None
+    """Most that may lie there at a time; None: enough for everything."""
+    units: int = 1
+    """Identical devices over one memory, each of which runs a task."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hptc.errors import VerifyError
 from hptc.partition.check import check
-from hptc.partition.problem import Assignment, Placement, Problem, Transfer
+from hptc.partition.problem import Assignment, Placement, Problem, Resident, Transfer
 from tests.partition_cases import Events, problems
 
 
@@ -19,7 +19,10 @@ def tight_problems(draw: st.DrawFn) -> Problem:
         replace(device, memory_bytes=draw(st.sampled_from([None, 4, 7, 12])))
         for device in problem.devices
     )
-    return replace(problem, devices=devices)
+    everybody = st.sets(st.integers(0, len(problem.tasks) - 1))
+    residents = st.builds(Resident, everybody.map(sorted).map(tuple), st.integers(0, 4))
+    found = draw(st.lists(residents, max_size=2))
+    return replace(problem, devices=devices, residents=tuple(found))
 
 
 def shortest_within(events: Events, problem: Problem) -> float:

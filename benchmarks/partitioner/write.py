@@ -60,6 +60,9 @@ def problem_json(problem: Problem) -> dict[str, Any]:
             for value in problem.values
         ],
         "together": problem.together,
+        "residents": [
+            {"readers": resident.readers, "bytes": resident.bytes} for resident in problem.residents
+        ],
     }
 
 

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from cost_models.model import Count, DeviceParams, NonNegative, Positive
+from cost_models.model import Count, MemoryParams, NonNegative, Positive
 from cost_models.systolic.folding import Array
 from cost_models.systolic.traffic import Buffers
 
@@ -17,11 +17,11 @@ _MM2_PER_UM2 = 1e-6
 _GOPS_PER_TOPS = 1000
 
 
-class SystolicParams(DeviceParams):
+class SystolicParams(MemoryParams):
     """Identical systolic arrays over one memory, each with buffers and a vector unit."""
 
     count: Count
-    """Arrays."""
+    """Arrays, which work on one task as a gang."""
     rows: Count
     cols: Count
     clock_ghz: Positive

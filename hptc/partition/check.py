@@ -184,14 +184,15 @@ def _check_memory(problem: Problem, assignment: Assignment) -> None:
 
 
 def _copies(problem: Problem, assignment: Assignment) -> list[tuple[int, int, int, int]]:
-    """Return device, start, end and bytes of every value wherever it lies for a time."""
+    """Return device, start, end and bytes of all that lies anywhere for a time."""
     chosen, placements = chosen_modes(problem, assignment), assignment.placements
+    always = max(1, assignment.makespan_ns)
     used: dict[tuple[int, int], int] = defaultdict(int)
     begun: dict[tuple[int, int], int] = {}
     for v, value in enumerate(problem.values):
         home = v, chosen[value.src].device
         begun[home] = 0 if value.carried else placements[value.src].start_ns
-        used[home] = assignment.makespan_ns if value.carried else placements[value.src].end_ns
+        used[home] = always if value.carried else placements[value.src].end_ns
     for t in assignment.transfers:
         begun[t.value, problem.links[t.link].dst] = t.start_ns
         home = t.value, problem.links[t.link].src
@@ -200,8 +201,12 @@ def _copies(problem: Problem, assignment: Assignment) -> list[tuple[int, int, in
         for reader in value.readers:
             place = v, chosen[reader].device
             used[place] = max(used[place], placements[reader].end_ns)
-    return [
+    found = [
         (d, begin, used[v, d], problem.values[v].bytes)
         for (v, d), begin in begun.items()
         if begin < used[v, d]
     ]
+    for resident in problem.residents:
+        for d in {chosen[reader].device for reader in resident.readers}:
+            found.append((d, 0, always, resident.bytes))
+    return found

@@ -1,7 +1,7 @@
 """Finding any admissible choice of modes, or the constraint that forbids all of them.
 
 Times play no part: a choice that keeps groups and capacities and has its links can always be
-scheduled.
+scheduled, but for memory: of that only what does not depend on the sequence is asked for.
 """
 
 from collections import defaultdict
@@ -15,12 +15,11 @@ from hptc.partition.cpsat import run
 from hptc.partition.goal import Objective
 from hptc.partition.instance import NO_LINK, Instance
 from hptc.partition.limits import Clock
+from hptc.partition.memory_choice import Literals, add_lasting_room
 from hptc.partition.objective import fits
 
 SEARCH_SHARE = 0.2
 """Share of the time limit spent on good modes once some are known to exist."""
-
-Literals = list[list[cp_model.IntVar]]
 
 
 def find_modes(instance: Instance, clock: Clock) -> list[int]:
@@ -66,7 +65,12 @@ def _model(instance: Instance, *, without: str | None = None) -> tuple[cp_model.
         model.add_exactly_one(row)
         if without != "groups":
             model.add_bool_or(row[mode] for mode in options)
-    add = {"capacities": _add_capacities, "links": _add_links, "groups": _add_groups}
+    add = {
+        "capacities": _add_capacities,
+        "links": _add_links,
+        "groups": _add_groups,
+        "memory": add_lasting_room,
+    }
     for family, constrain in add.items():
         if family != without:
             constrain(instance, model, lits)
@@ -118,6 +122,7 @@ def _fault(instance: Instance, clock: Clock) -> InfeasibleError:
         "capacities": bool(instance.capacities),
         "links": not instance.is_complete,
         "groups": bool(instance.groups),
+        "memory": bool(instance.memories),
     }
     guilty = [
         family
@@ -131,17 +136,23 @@ NAMES = {
     "capacities": "the crossbar capacity",
     "links": "the links between devices",
     "groups": "the colocation of groups",
+    "memory": "memory for what lies there throughout and for each task",
 }
+UNITS = {"capacities": "crossbars", "memory": "bytes"}
 HINTS = {
     "capacities": "Enlarge the crossbar capacity, or allow the tasks on another device.",
     "links": "Add the missing link to the target, or allow the tasks on one common device.",
     "groups": "Take a group apart.",
+    "memory": "Enlarge memory_bytes, or allow tasks on another device.",
 }
 
 
 def _error(instance: Instance, families: Sequence[str]) -> InfeasibleError:
+    sizes = {"capacities": instance.capacities, "memory": instance.memories}
     limits = ", ".join(
-        f"{instance.problem.devices[d].name}: {c} crossbars" for d, c in instance.capacities.items()
+        f"{instance.problem.devices[device].name}: {size} {UNITS[family]}"
+        for family in families
+        for device, size in sizes.get(family, {}).items()
     )
     found = f"no such choice for {instance.tasks} tasks" + (f" ({limits})" if limits else "")
     return InfeasibleError(

@@ -7,12 +7,14 @@ def is_harder(problem: Problem, known: Problem) -> bool:
     """Return whether every answer to `problem` is one to `known` too, in no more time or energy.
 
     Then no answer to `problem` can beat the optimum of `known`. Only problems with the same values,
-    groups, links and devices are compared; False says nothing.
+    residents, groups, links and devices are compared; False says nothing.
     """
     sizes = len(problem.devices), len(problem.links), len(problem.tasks)
     if sizes != (len(known.devices), len(known.links), len(known.tasks)):
         return False
     if (problem.values, problem.together) != (known.values, known.together):
+        return False
+    if problem.residents != known.residents:
         return False
     held = {(matrix.device, matrix.name): matrix.crossbars for matrix in known.matrices}
     return (
@@ -33,8 +35,11 @@ def _is_poorer(device: Device, known: Device) -> bool:
     if (device.capacity_crossbars is None) != (known.capacity_crossbars is None):
         return False
     fewer = (device.capacity_crossbars or 0) <= (known.capacity_crossbars or 0)
+    memory, before = device.memory_bytes, known.memory_bytes
+    less = before is None or (memory is not None and memory <= before)
     return (
         fewer
+        and less
         and device.count <= known.count
         and device.static_power_pj_per_ns >= known.static_power_pj_per_ns
     )

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from hptc.errors import InfeasibleError
 from hptc.partition.groups import common, merged
 from hptc.partition.problem import Problem
+from hptc.partition.room import bytes_at_work, check_room, lasting_bytes, limited_memories
 from hptc.partition.tables import link_positions, send_times, topological
 from hptc.partition.validate import validate
 from hptc.partition.variants import Family, families, water_filled
@@ -100,19 +100,17 @@ class Instance:
 
     @cached_property
     def memories(self) -> dict[int, int]:
-        """Bytes of each device that could not hold all values at once."""
-        total = sum(value.bytes for value in self.problem.values)
-        memory = {d: device.memory_bytes for d, device in enumerate(self.problem.devices)}
-        return {d: size for d, size in memory.items() if size is not None and size < total}
+        """Bytes of each device that could not hold all values and residents at once."""
+        return limited_memories(self.problem)
 
-    def least_bytes(self, task: int) -> int:
-        """Return what a device holds while it runs a task: what that reads and makes."""
-        values = self.problem.values
-        return sum(values[v].bytes for v in {*self.inputs[task], *self.outputs[task]})
+    @cached_property
+    def least_bytes(self) -> tuple[int, ...]:
+        """What a device holds while it runs each task: what that reads and makes."""
+        return bytes_at_work(self.problem)
 
     def _has_room(self, task: int, mode: int) -> bool:
         memory = self.memories.get(self.device[task][mode])
-        return memory is None or not self.duration[task][mode] or self.least_bytes(task) <= memory
+        return memory is None or not self.duration[task][mode] or self.least_bytes[task] <= memory
 
     @cached_property
     def successors(self) -> tuple[tuple[tuple[int, int], ...], ...]:
@@ -192,9 +190,9 @@ class Instance:
     def admits(self, modes: Sequence[int]) -> bool:
         """Return whether modes keep groups together and capacities, and have all their links.
 
-        Of memory, only what one task alone needs is looked at.
+        Of memory, only what one task alone needs and what lies there throughout is looked at.
         """
-        if self.memories and any(m not in self.options[t] for t, m in enumerate(modes)):
+        if self.memories and not self._has_lasting_room(modes):
             return False
         for group in self.groups:
             if len({self.device[task][modes[task]] for task in group}) > 1:
@@ -209,6 +207,13 @@ class Instance:
             for v, value in enumerate(self.problem.values)
             for reader in value.readers
         )
+
+    def _has_lasting_room(self, modes: Sequence[int]) -> bool:
+        if any(mode not in self.options[task] for task, mode in enumerate(modes)):
+            return False
+        at = [self.device[task][mode] for task, mode in enumerate(modes)]
+        held = lasting_bytes(self.problem, at)
+        return all(held[device] <= memory for device, memory in self.memories.items())
 
 
 def prepare(problem: Problem) -> Instance:
@@ -250,20 +255,8 @@ def prepare(problem: Problem) -> Instance:
         groups=merged(problem),
         order=topological(problem),
     )
-    _check_room(found)
+    check_room(problem, found.options, found.memories)
     return found
-
-
-def _check_room(instance: Instance) -> None:
-    """Refuse a task that no device has the memory for, even alone."""
-    for task, options in enumerate(instance.options):
-        if not options:
-            raise InfeasibleError(
-                f"memory: task {instance.problem.tasks[task].name!r}",
-                expected="a device that holds what it and those of its group read and make",
-                found=f"none with {instance.least_bytes(task)} bytes among its own",
-                hint="Enlarge memory_bytes, or allow the task on another device.",
-            )
 
 
 def _row(problem: Problem, device: int, matrix: int | None) -> int | None:

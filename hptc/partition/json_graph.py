@@ -7,7 +7,7 @@ from typing import TypeVar
 from hptc.errors import InfeasibleError
 from hptc.partition.file_problem import FileProblem, Id
 from hptc.partition.json_reader import Reader
-from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Task, Value
+from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Resident, Task, Value
 
 Piece = TypeVar("Piece")
 
@@ -137,6 +137,16 @@ def read_value(reader: Reader, index: int, raw: object, names: Names) -> Value:
     )
 
 
+def read_resident(reader: Reader, index: int, raw: object, names: Names) -> Resident:
+    """Return what lies wherever it is read."""
+    where = f"resident {index}"
+    record = reader.record(where, raw, ("readers", "bytes"), ())
+    return Resident(
+        read_group(reader, f"{where}: readers", record["readers"], names.tasks),
+        reader.whole(f"{where}: bytes", record["bytes"]),
+    )
+
+
 def read_group(reader: Reader, where: str, raw: object, tasks: Mapping[Id, int]) -> tuple[int, ...]:
     """Return the positions of distinct tasks."""
     members = reader.array(where, raw)
@@ -163,6 +173,7 @@ def json_problem(reader: Reader, data: object) -> FileProblem:
     devices, links = read("devices", read_device), read("links", read_link)
     matrices, tasks = read("matrices", read_matrix), read("tasks", read_task)
     edges, values = read("edges", read_edge), read("values", read_value)
+    residents = read("residents", read_resident)
     groups = reader.array("together", top.get("together", []))
     for task, task_id in zip(tasks, names.tasks, strict=True):
         if not task.modes:
@@ -176,5 +187,5 @@ def json_problem(reader: Reader, data: object) -> FileProblem:
         read_group(reader, f"together {i}", raw, names.tasks) for i, raw in enumerate(groups)
     )
     used = tuple(links[i] for i in kept)
-    problem = Problem(devices, used, tasks, (*edges, *values), matrices, together)
+    problem = Problem(devices, used, tasks, (*edges, *values), matrices, together, residents)
     return FileProblem(problem, tuple(names.tasks), kept, len(edges))

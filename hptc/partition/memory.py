@@ -2,7 +2,8 @@
 
 A value lies on the device that makes it from the start of its task until its last reader there and
 its last transfer from there have ended; on a device it is sent to, from the start of the transfer
-until its last reader there has ended. A carried value always lies on its home.
+until its last reader there has ended. A carried value always lies on its home, a resident always
+where it is read.
 """
 
 from collections import defaultdict
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 
 from hptc.partition.decode import Schedule
 from hptc.partition.instance import Instance
+from hptc.partition.room import lasting_bytes
 
 Span = tuple[int, int, int]
 """Start, end and bytes."""
@@ -32,14 +34,14 @@ def _alive(instance: Instance, schedule: Schedule) -> Iterator[tuple[int, Span]]
     for (v, device), begin in schedule.sends.items():
         pair = at[instance.problem.values[v].src] * instance.devices + device
         sent[v].append((device, begin, begin + instance.send[v][pair]))
+    for device, size in lasting_bytes(instance.problem, at).items():
+        yield device, (0, max(1, schedule.makespan), size)
     for v, value in enumerate(instance.problem.values):
         last: dict[int, int] = defaultdict(int)
         for reader in value.readers:
             last[at[reader]] = max(last[at[reader]], schedule.end[reader])
         home = at[value.src]
-        if home in instance.memories and value.carried:
-            yield home, (0, schedule.makespan, value.bytes)
-        elif home in instance.memories:
+        if home in instance.memories and not value.carried:
             ends = [done for _, _, done in sent[v]]
             end = max(schedule.end[value.src], last[home], *ends)
             yield home, (schedule.start[value.src], end, value.bytes)

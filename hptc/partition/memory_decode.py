@@ -10,6 +10,7 @@ from hptc.partition.decode import Schedule, by_start
 from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock
 from hptc.partition.memory import is_overfull
+from hptc.partition.room import lasting_bytes
 from hptc.partition.timeline import take
 
 LOOK = 16
@@ -62,13 +63,14 @@ def decode_within(
     """
     count, values = instance.devices, instance.problem.values
     at = [instance.device[task][mode] for task, mode in enumerate(modes)]
+    crowded = _crowded(instance, at)
+    if crowded is not None:
+        return crowded
     room = _Room(instance, at)
     rows = [[0] * units for units in instance.units]
     wires = dict.fromkeys(instance.link_of, 0)
     start, end = [0] * len(at), [0] * len(at)
     sends: dict[tuple[int, int], int] = {}
-    if room.crowded is not None:
-        return room.crowded
     for task in order:
         device, mode, ready = at[task], modes[task], 0
         for v in instance.inputs[task]:
@@ -99,28 +101,34 @@ def decode_within(
     return Schedule(tuple(modes), tuple(start), tuple(end), sends)
 
 
+def _crowded(instance: Instance, at: Sequence[int]) -> Stuck | None:
+    """Return a task of a device that cannot even hold what lies there throughout."""
+    held = lasting_bytes(instance.problem, at)
+    for device, memory in instance.memories.items():
+        if held[device] > memory:
+            there = (task for task, place in enumerate(at) if place == device)
+            return Stuck(max(there, key=instance.least_bytes.__getitem__), device)
+    return None
+
+
 class _Room:
     """What lies on the devices of limited memory, as of the last time that something was added."""
 
     def __init__(self, instance: Instance, at: Sequence[int]) -> None:
         self._values = instance.problem.values
         self._memory = instance.memories
-        self._held = dict.fromkeys(self._memory, 0)
+        self._held = lasting_bytes(instance.problem, at)
         self._now = dict.fromkeys(self._memory, 0)
         self._ends: dict[int, list[tuple[int, int]]] = {device: [] for device in self._memory}
         self._users: dict[tuple[int, int], int] = {}
         self._until: dict[tuple[int, int], int] = defaultdict(int)
-        self.crowded: Stuck | None = None
         for v, value in enumerate(self._values):
             home = at[value.src]
             places = [at[reader] for reader in set(value.readers) - {value.src}]
             for device in set(places) & self._memory.keys():
                 self._users[v, device] = places.count(device)
-            if value.carried and home in self._memory:
+            if value.carried:
                 self._users.pop((v, home), None)
-                self._held[home] += value.bytes
-                if self._held[home] > self._memory[home]:
-                    self.crowded = Stuck(value.src, home)
             elif home in self._memory:
                 others = len(set(places) - {home})
                 self._users[v, home] = self._users.get((v, home), 0) + 1 + others
@@ -195,7 +203,7 @@ def _relieve(instance: Instance, modes: list[int], stuck: Stuck, moved: set[int]
         for task, mode in enumerate(modes)
         if instance.device[task][mode] == stuck.device and task not in moved
     ]
-    there.sort(key=lambda task: (task != stuck.task, -instance.least_bytes(task), task))
+    there.sort(key=lambda task: (task != stuck.task, -instance.least_bytes[task], task))
     spare = _spare(instance, modes)
     wanted = most = 1 + len(there) // MOVED
     for task in there:
@@ -219,7 +227,7 @@ def _move(instance: Instance, modes: list[int], task: int, spare: dict[int, floa
         trial[task] = mode
         if instance.admits(trial):
             modes[:] = trial
-            spare[row[mode]] -= instance.least_bytes(task)
+            spare[row[mode]] -= instance.least_bytes[task]
             return True
     return False
 

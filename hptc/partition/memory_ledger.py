@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from hptc.partition.instance import Instance
+from hptc.partition.room import residents_read
 
 
 class Ledger:
@@ -21,6 +22,9 @@ class Ledger:
         self._held = dict.fromkeys(instance.memories, 0)
         self._peak = dict.fromkeys(instance.memories, 0)
         self._copies: dict[int, set[int]] = defaultdict(set)
+        self._read = residents_read(instance.problem)
+        self._residing: set[tuple[int, int]] = set()
+        """Residents, with the devices where they lie."""
         self._unread = [len(set(value.readers)) for value in instance.problem.values]
         self._kept = self._captives()
 
@@ -50,6 +54,7 @@ class Ledger:
         for d in passing.keys() | lasting.keys():
             self._held[d] += passing.get(d, 0) + lasting.get(d, 0)
             self._peak[d] = max(self._peak[d] + lasting.get(d, 0), self._held[d])
+        self._residing.update((r, device) for r in self._read[task])
         for v in instance.inputs[task]:
             if device in instance.memories and at[values[v].src] not in (-1, device):
                 self._copies[v].add(device)
@@ -67,7 +72,8 @@ class Ledger:
     ) -> tuple[dict[int, int], dict[int, int]]:
         """Return the bytes that a task adds by device: until they are read, and for ever.
 
-        The latter are carried values at home, and where readers placed earlier need them.
+        The latter are residents, and carried values at home and where readers placed earlier need
+        them.
         """
         instance, values = self._instance, self._instance.problem.values
         passing: dict[int, int] = defaultdict(int)
@@ -75,6 +81,9 @@ class Ledger:
         for v in instance.inputs[task]:
             if at[values[v].src] not in (-1, device) and device not in self._copies[v]:
                 passing[device] += values[v].bytes
+        for r in self._read[task]:
+            if (r, device) not in self._residing:
+                lasting[device] += instance.problem.residents[r].bytes
         for v in instance.outputs[task]:
             if not values[v].carried:
                 passing[device] += values[v].bytes
@@ -94,5 +103,5 @@ class Ledger:
             devices = {instance.device[task][mode] for mode in options}
             if len(devices) == 1:
                 (device,) = devices
-                found[device] = max(found[device], instance.least_bytes(task))
+                found[device] = max(found[device], instance.least_bytes[task])
         return found

@@ -5,6 +5,7 @@ from collections import defaultdict
 from ortools.sat.python import cp_model
 
 from hptc.partition.model import ScheduleModel
+from hptc.partition.room import total_bytes
 
 LARGEST_BYTES = 1 << 58
 """More could leave CP-SAT's 64-bit integers: sizes are then rounded down, which only relaxes."""
@@ -26,7 +27,7 @@ class _Memory:
     def add(self) -> None:
         """Add the intervals and the limits."""
         instance, built = self._built.instance, self._built
-        unit = 1 + sum(value.bytes for value in instance.problem.values) // LARGEST_BYTES
+        unit = 1 + total_bytes(instance.problem) // LARGEST_BYTES
         for v, value in enumerate(instance.problem.values):
             for mode, lit in built.chosen[value.src].items():
                 device = instance.device[value.src][mode]
@@ -37,15 +38,35 @@ class _Memory:
                 done = self._done(v, source, device)
                 last = self._last(v, device, sent, [(done, sent)])
                 self._hold(v, device, built.sent_at[v, source, device], last, sent)
+        self._add_residents()
         for device, spans in self._spans.items():
             intervals, sizes = [span for span, _ in spans], [size // unit for _, size in spans]
             built.model.add_cumulative(intervals, sizes, instance.memories[device] // unit)
 
+    def _add_residents(self) -> None:
+        """Residents lie where a chosen mode of a reader puts them."""
+        instance, model = self._built.instance, self._built.model
+        for resident in instance.problem.residents:
+            users: dict[int, list[cp_model.IntVar]] = defaultdict(list)
+            for reader in set(resident.readers):
+                for mode, lit in self._built.chosen[reader].items():
+                    users[instance.device[reader][mode]].append(lit)
+            for device in users.keys() & instance.memories.keys():
+                lies = model.new_bool_var("")
+                model.add_bool_or([lies.negated(), *users[device]])
+                for lit in users[device]:
+                    model.add_implication(lit, lies)
+                self._hold_always(device, resident.bytes, lies)
+
+    def _hold_always(self, device: int, size: int, lit: cp_model.IntVar) -> None:
+        length = max(1, self._horizon)
+        span = self._built.model.new_optional_fixed_size_interval_var(0, length, lit, "")
+        self._spans[device].append((span, size))
+
     def _add_home(self, v: int, device: int, lit: cp_model.IntVar) -> None:
         value, built = self._built.instance.problem.values[v], self._built
         if value.carried:
-            span = built.model.new_optional_fixed_size_interval_var(0, self._horizon, lit, "")
-            self._spans[device].append((span, value.bytes))
+            self._hold_always(device, value.bytes, lit)
             return
         uses: list[tuple[cp_model.LinearExprT, cp_model.IntVar]] = [(built.end[value.src], lit)]
         uses += [

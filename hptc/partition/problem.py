@@ -35,7 +35,7 @@ class Device:
     """Most that may lie there at a time; None: no limit. A value lies where it is made from the
     start of its task until the last reader there and the last transfer from there have ended, where
     it is sent to from the start of the transfer until the last reader there has ended; a carried
-    value always lies on its home."""
+    value always lies on its home, a resident always where it is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,18 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
+class Resident:
+    """Data that lies on every device where one of `readers` runs, from the start to the end.
+
+    Weights that nothing changes, inputs of the step: they are there before it and never sent, so
+    they only take memory.
+    """
+
+    readers: tuple[int, ...]
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Tasks to place, order and connect. A placement is forbidden by leaving out its mode."""
 
@@ -108,6 +120,7 @@ class Problem:
     matrices: tuple[Matrix, ...] = ()
     together: tuple[tuple[int, ...], ...] = ()
     """Groups of tasks that have to share a device."""
+    residents: tuple[Resident, ...] = ()
 
 
 def matrix_name(problem: Problem, mode: Mode) -> str | None:

@@ -2,6 +2,7 @@
 
 from hptc.partition.decode import Schedule, follow, sequence, to_assignment
 from hptc.partition.instance import Instance
+from hptc.partition.memory import is_overfull
 from hptc.partition.problem import Assignment, matrix_name
 
 
@@ -22,19 +23,21 @@ def replay(built: Instance, assignment: Assignment, found: Instance) -> Assignme
     Args:
         built: The problem that the assignment answers.
         assignment: Devices of the tasks, and the sequence on every device and link.
-        found: The same tasks, values, devices and links with other times and energies. A task keeps
-            to a matrix of the same name if it can, else it reads the usual one.
+        found: The same tasks, values, devices and links with other times and energies, perhaps with
+            more values at the end that nobody reads. A task keeps to a matrix of the same name if
+            it can, else it reads the usual one.
 
     Returns:
         The assignment timed by `found`, each start as early as the sequence allows; None where a
-        task cannot run on its device there, or the crossbars do not suffice.
+        task cannot run on its device there, or the crossbars or memories do not suffice.
     """
     schedule = from_assignment(built, assignment)
     modes = [_same(built, found, task, mode) for task, mode in enumerate(schedule.modes)]
     chosen = tuple(mode for mode in modes if mode is not None)
     if len(chosen) < len(modes) or not found.admits(chosen):
         return None
-    return to_assignment(found, follow(found, chosen, sequence(built, schedule)))
+    timed = follow(found, chosen, sequence(built, schedule))
+    return None if is_overfull(found, timed) else to_assignment(found, timed)
 
 
 def _same(built: Instance, found: Instance, task: int, mode: int) -> int | None:

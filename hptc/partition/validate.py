@@ -45,6 +45,10 @@ def _check_positions(problem: Problem) -> None:
         for task_position in (value.src, *value.readers):
             if task_position not in tasks:
                 raise invalid(f"value {v}", f"tasks below {len(tasks)}", task_position)
+    for r, resident in enumerate(problem.residents):
+        for task_position in resident.readers:
+            if task_position not in tasks:
+                raise invalid(f"resident {r}", f"tasks below {len(tasks)}", task_position)
     for link in problem.links:
         if link.src not in devices or link.dst not in devices:
             raise invalid("links", f"devices below {len(devices)}", (link.src, link.dst))
@@ -78,6 +82,9 @@ def _check_sizes(problem: Problem) -> None:
     for v, value in enumerate(problem.values):
         if value.bytes < 0:
             raise invalid(f"value {v}", "at least 0 bytes", value.bytes)
+    for r, resident in enumerate(problem.residents):
+        if resident.bytes < 0:
+            raise invalid(f"resident {r}", "at least 0 bytes", resident.bytes)
     for device in problem.devices:
         if not 0 <= device.static_power_pj_per_ns < math.inf:
             raise invalid(f"device {device.name!r}", "a finite static power of at least 0", device)

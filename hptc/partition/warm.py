@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from hptc.errors import VerifyError
-from hptc.partition.check import check
 from hptc.partition.decode import decode_by_rank, to_assignment
 from hptc.partition.instance import Instance, prepare
+from hptc.partition.memory_decode import fitted
 from hptc.partition.problem import Assignment, Mode, Problem
 
 Place = tuple[int, str | None]
@@ -27,12 +26,8 @@ def assign(problem: Problem, places: Sequence[Place | None]) -> Assignment | Non
     modes = instance.settled([_mode(instance, t, place) for t, place in enumerate(places)])
     if not instance.admits(modes):
         return None
-    found = to_assignment(instance, decode_by_rank(instance, modes))
-    try:
-        check(problem, found)
-    except VerifyError:  # the memory, which decoding does not look at
-        return None
-    return found
+    found = fitted(instance, decode_by_rank(instance, modes))
+    return None if found is None else to_assignment(instance, found)
 
 
 def place_of(problem: Problem, mode: Mode) -> Place:

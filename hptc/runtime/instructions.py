@@ -118,8 +118,8 @@ class _Run:
                 context.watched[name] = local[name]
 
     def _check_programmed(self, context: Context) -> None:
-        resource, device = self.instruction.resource, self.instruction.device
-        if resource not in ("", device) and resource not in context.programmed:
+        resource = self.instruction.resource
+        if self.instruction.reads_matrix and resource not in context.programmed:
             raise VerifyError(
                 self.instruction.label, expected=f"{resource} programmed", found="it blank"
             )

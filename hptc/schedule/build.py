@@ -13,6 +13,7 @@ from hptc.partition import problem as pb
 from hptc.schedule.model import Instruction, InstructionKind, Schedule
 from hptc.schedule.pose import Posed
 from hptc.schedule.residents import Residents, residents_of
+from hptc.schedule.units import dealt_units
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +119,9 @@ def _execs(
     tasks: Sequence[Task], costs: CostTable, posed: Posed, assignment: pb.Assignment
 ) -> list[_Event]:
     events = []
-    modes = posed.chosen(assignment)
-    for task, mode, placement in zip(tasks, modes, assignment.placements, strict=True):
-        device = posed.devices[mode.device]
+    modes, units = posed.chosen(assignment), dealt_units(posed, assignment)
+    for index, (task, mode) in enumerate(zip(tasks, modes, strict=True)):
+        device, placement = posed.devices[mode.device], assignment.placements[index]
         held = "" if mode.matrix is None else f"/{posed.matrices[mode.matrix][1]}"
         instruction = Instruction(
             InstructionKind.EXEC,
@@ -130,7 +131,7 @@ def _execs(
             energy_pj=mode.energy_pj,
             task=task.name,
             ops=tuple(op.name for op in task.ops),
-            resource=device + held,
+            resource=units.get(index, device + held),
             rows=task.rows,
             accumulate=task.accumulates,
             cells=_rewritten_cells(costs.device(device).tasks[task.name]),

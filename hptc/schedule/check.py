@@ -90,7 +90,8 @@ def _check_resource_name(instruction: Instruction) -> None:
     device, resource = instruction.device, instruction.resource
     link = f"{instruction.source}->{device}"
     fits = {
-        InstructionKind.EXEC: resource == device or resource.startswith(f"{device}/"),
+        InstructionKind.EXEC: resource == device
+        or resource.startswith((f"{device}/", f"{device}#")),
         InstructionKind.TRANSFER: resource == link or resource.startswith(f"{link}#"),
         InstructionKind.FREE: not resource,
     }

@@ -157,7 +157,8 @@ def _mode(posed: Posed, task: int, run: Instruction) -> int:
     for index, mode in enumerate(posed.problem.tasks[task].modes):
         device = posed.devices[mode.device]
         matrix = "" if mode.matrix is None else f"/{posed.matrices[mode.matrix][1]}"
-        if run.resource == device + matrix:
+        is_unit = posed.problem.devices[mode.device].count > 1 and run.device == device
+        if is_unit or run.resource == device + matrix:
             return index
     raise LookupError(f"no price of the task {run.task} on {run.resource}")
 

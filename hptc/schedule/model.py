@@ -52,14 +52,19 @@ class Instruction:
     source: str = ""
     """Device that a TRANSFER reads from."""
     resource: str = ""
-    """What is occupied: the device, `device/matrix` on a spatial one (`*4` for four copies), or
-    `source->device`."""
+    """What is occupied: the device, `device/matrix` on a spatial one (`*4` for four copies),
+    `device#2` for one of several units, or `source->device`."""
     rows: tuple[int, int] | None = None
     """Rows of the chunk that an EXEC of a tiled step works on; None: all rows."""
     accumulate: bool = False
     """An EXEC that adds its chunk to what those before it made."""
     cells: int = 0
     """ReRAM cells written: by a PROGRAM once, by an EXEC (a trained operand) in every step."""
+
+    @property
+    def reads_matrix(self) -> bool:
+        """Whether it occupies a matrix of a spatial device, which has to be programmed before."""
+        return self.resource.startswith(f"{self.device}/")
 
     @property
     def subject(self) -> str:

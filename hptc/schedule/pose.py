@@ -9,6 +9,7 @@ from hptc.errors import InfeasibleError
 from hptc.ir.graph import Graph
 from hptc.ir.tasks import Task
 from hptc.partition import problem as pb
+from hptc.schedule.holding import binding_memories, residents_in_memory
 from hptc.schedule.wear import lasting_steps
 from hptc.target import Target
 from hptc.units import BITS_PER_BYTE, pj_from_power
@@ -52,13 +53,15 @@ def pose(
     """Return the partitioning problem of a phase.
 
     Latencies are rounded up to whole ns, energies to the nearest pJ. What is present wherever it is
-    read (step inputs, static values, folded results) makes no value of the problem.
+    read (step inputs, static values, folded results) makes no value of the problem. Memory that
+    could hold all of a step at once is no limit; beside one that binds, the problem has all that
+    takes it (`hptc.schedule.holding`).
 
     Args:
         graph: The fused graph.
         tasks: Its tasks, as `hptc.ir.tasks.tasks_of` returns them.
         costs: Price of each task on each device.
-        target: The links.
+        target: The links, memories and units.
         steps: Steps of the phase, which count against the write endurance of devices that wear.
 
     Raises:
@@ -66,10 +69,13 @@ def pose(
     """
     matrices = _matrices(tasks, costs)
     positions = {key: index for index, key in enumerate(matrices)}
-    named = (*_sent(graph, tasks), *_carried(graph, tasks))
+    memories = binding_memories(graph, target)
+    homes = homes_of(graph, tasks)
+    unread = _unread(graph, tasks, homes) if memories else ()
+    named = (*_sent(graph, tasks), *_carried(graph, tasks, homes), *unread)
     device_index = {device.name: index for index, device in enumerate(costs.devices)}
     problem = pb.Problem(
-        devices=tuple(_device(device) for device in costs.devices),
+        devices=tuple(_device(device, target, memories) for device in costs.devices),
         links=_links(target, device_index),
         tasks=tuple(_task(task, costs, positions, steps) for task in tasks),
         values=tuple(value for _, value in named),
@@ -77,6 +83,7 @@ def pose(
             pb.Matrix(name, device_index[device], crossbars)
             for (device, name), crossbars in matrices.items()
         ),
+        residents=residents_in_memory(graph, tasks, homes) if memories else (),
     )
     return Posed(
         problem,
@@ -101,9 +108,18 @@ def home_value(graph: Graph, state: str) -> str:
     return value
 
 
-def _device(costs: DeviceCosts) -> pb.Device:
-    power = pj_from_power(costs.static_power_w, 1.0)
-    return pb.Device(costs.name, costs.capacity_crossbars, power)
+def homes_of(graph: Graph, tasks: Sequence[Task]) -> dict[str, int]:
+    """Return the states that a task updates, each with its task."""
+    maker = {name: index for index, task in enumerate(tasks) for name in task.outputs}
+    ends = {update.state: home_value(graph, update.state) for update in graph.updates}
+    return {state: maker[end] for state, end in ends.items() if end in maker}
+
+
+def _device(costs: DeviceCosts, target: Target, memories: Mapping[str, int]) -> pb.Device:
+    units = target.device(costs.name).units
+    power = units * pj_from_power(costs.static_power_w, 1.0)
+    memory = memories.get(costs.name)
+    return pb.Device(costs.name, costs.capacity_crossbars, power, units, memory)
 
 
 def _links(target: Target, device_index: Mapping[str, int]) -> tuple[pb.Link, ...]:
@@ -185,18 +201,25 @@ def _sent(graph: Graph, tasks: Sequence[Task]) -> Iterator[tuple[str, pb.Value]]
                 yield name, pb.Value(index, others, graph.by_name[name].bytes)
 
 
-def _carried(graph: Graph, tasks: Sequence[Task]) -> Iterator[tuple[str, pb.Value]]:
+def _carried(
+    graph: Graph, tasks: Sequence[Task], homes: Mapping[str, int]
+) -> Iterator[tuple[str, pb.Value]]:
     """States that one task writes for the next step and other tasks read."""
     readers = _readers(tasks)
-    maker = {name: index for index, task in enumerate(tasks) for name in task.outputs}
-    for update in graph.updates:
-        src = maker.get(home_value(graph, update.state))
-        if src is None:
-            continue
-        others = tuple(reader for reader in readers.get(update.state, ()) if reader != src)
+    for state, src in homes.items():
+        others = tuple(reader for reader in readers.get(state, ()) if reader != src)
         if others:
-            size = graph.by_name[update.state].bytes
-            yield update.state, pb.Value(src, others, size, carried=True)
+            yield state, pb.Value(src, others, graph.by_name[state].bytes, carried=True)
+
+
+def _unread(
+    graph: Graph, tasks: Sequence[Task], homes: Mapping[str, int]
+) -> Iterator[tuple[str, pb.Value]]:
+    """States that only the task reads which writes them: they take memory, and are never sent."""
+    readers = _readers(tasks)
+    for state, src in homes.items():
+        if set(readers.get(state, ())) <= {src}:
+            yield state, pb.Value(src, (), graph.by_name[state].bytes, carried=True)
 
 
 def _readers(tasks: Sequence[Task]) -> dict[str, list[int]]:

@@ -59,11 +59,10 @@ class Replay:
             self._free(instruction)
 
     def _check_programmed(self, instruction: Instruction) -> None:
-        resource = instruction.resource
-        if resource != instruction.device and resource not in self._matrices:
+        if instruction.reads_matrix and instruction.resource not in self._matrices:
             raise VerifyError(
                 instruction.label,
-                expected=f"a PROGRAM of {resource} in the prologue",
+                expected=f"a PROGRAM of {instruction.resource} in the prologue",
                 found="none",
             )
 

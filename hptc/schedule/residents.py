@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hptc.ir.graph import STEP_INPUTS, Graph, Op, ValueKind
 from hptc.ir.tasks import Task, folded_ops
-from hptc.schedule.pose import home_value
+from hptc.schedule.pose import homes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def residents_of(
         placed: Device of each task.
         devices: The devices in use; there must be at least one.
     """
-    homes = homes_of(graph, tasks, placed)
+    homes = {state: placed[tasks[t].name] for state, t in homes_of(graph, tasks).items()}
     wanted: dict[str, set[str]] = {device: set() for device in devices}
     for task in tasks:
         wanted[placed[task.name]].update(name for name in task.inputs if name not in homes)
@@ -41,13 +41,6 @@ def residents_of(
         wanted[home].add(state)
     _add_yields(graph, wanted, homes)
     return {device: _residents(graph, wanted[device]) for device in devices}
-
-
-def homes_of(graph: Graph, tasks: Sequence[Task], placed: Mapping[str, str]) -> dict[str, str]:
-    """Return the device of each state that a task updates."""
-    maker = {name: placed[task.name] for task in tasks for name in task.outputs}
-    ends = {update.state: home_value(graph, update.state) for update in graph.updates}
-    return {state: maker[end] for state, end in ends.items() if end in maker}
 
 
 def _add_yields(graph: Graph, wanted: Mapping[str, set[str]], homes: Mapping[str, str]) -> None:
