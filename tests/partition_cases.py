@@ -15,11 +15,11 @@ Events = list[dict[str, Any]]
 
 
 @st.composite
-def problems(draw: st.DrawFn, most_tasks: int = 4) -> Problem:
+def problems(draw: st.DrawFn, most_tasks: int = 4, *, has_matrices: bool = False) -> Problem:
     """Draw a problem of up to three devices; the last may be spatial, the first of two units."""
-    devices = draw(st.integers(1, 3))
+    devices = draw(st.integers(2 if has_matrices else 1, 3))
     tasks = draw(st.integers(1, most_tasks))
-    spatial = devices > 1 and draw(st.booleans())
+    spatial = has_matrices or (devices > 1 and draw(st.booleans()))
     capacity = draw(st.integers(1, 3)) if spatial else None
     power = st.sampled_from([0.0, 1.5, 7.0])
     last = devices - 1
@@ -105,11 +105,18 @@ def brute_front(problem: Problem) -> list[tuple[int, float]]:
 def brute_steps(
     problem: Problem, shortest: Callable[[Events, Problem], float] | None = None
 ) -> set[tuple[int, float]]:
-    """Return the shortest makespan in ns, and its energy in pJ, for all choices of modes.
+    """Return the shortest makespan in ns, and its energy in pJ, for all choices of modes."""
+    return set(brute_choices(problem, shortest).values())
+
+
+def brute_choices(
+    problem: Problem, shortest: Callable[[Events, Problem], float] | None = None
+) -> dict[tuple[Mode, ...], tuple[int, float]]:
+    """Return the shortest makespan in ns, and its energy in pJ, by the modes of all tasks.
 
     The shortest is also the most frugal of a choice. With memories, `shortest` has to keep them.
     """
-    found = set()
+    found = {}
     for modes in product(*(task.modes for task in problem.tasks)):
         if any(len({modes[task].device for task in group}) > 1 for group in problem.together):
             continue
@@ -133,7 +140,7 @@ def brute_steps(
         power = sum(
             problem.devices[d].static_power_pj_per_ns for d in {mode.device for mode in modes}
         )
-        found.add((int(time), moved + power * time))
+        found[modes] = (int(time), moved + power * time)
     return found
 
 

@@ -1,0 +1,136 @@
+"""Whole trainings: never worse than their stages apart, never below their bounds."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hptc.errors import InfeasibleError
+from hptc.partition.goal import Measure, Objective
+from hptc.partition.limits import Limits
+from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Task
+from hptc.partition.solve import solve
+from hptc.partition.training import Charge, Stage, State, Training, switches
+from hptc.partition.training_search import TrainingSolution, solve_training
+from tests.training_cases import brute_trainings, trainings
+
+LIMITS = Limits(work_s=6.0, workers=1)
+GOALS = (
+    Objective.LATENCY,
+    Objective.ENERGY,
+    Objective(Measure.WEIGHTED, latency_weight=2.0, energy_weight=300.0),
+)
+
+
+def solved(training: Training, goal: Objective) -> TrainingSolution:
+    starts = [solve(stage.problem, objective=goal, limits=LIMITS) for stage in training.stages]
+    return solve_training(training, goal, starts, limits=LIMITS)
+
+
+@settings(max_examples=60, deadline=None)
+@given(trainings(), st.sampled_from(GOALS))
+def test_between_the_bound_and_the_stages_apart(training: Training, goal: Objective) -> None:
+    try:
+        found = solved(training, goal)
+    except InfeasibleError:
+        return
+    every = brute_trainings(training)
+    least = min(goal.value(time, Fraction(energy)) for time, energy in every.values())
+    tolerance = 1 + Fraction(1, 10**6)
+    assert found.lower_bound <= least * tolerance
+    assert found.value * tolerance >= least
+    assert found.value <= found.apart.value(goal)
+    assert found.value == found.best.value(goal)
+    modes = tuple(answer.choice for answer in found.best.answers)
+    time, energy = every[modes]
+    assert found.best.time_ns >= time
+    assert float(found.best.energy_pj) >= energy * (1 - 1e-9)
+
+
+DEVICES = (Device("array"), Device("reram", 2))
+LINKS = (Link(0, 1, 1.0, 0), Link(1, 0, 1.0, 0))
+WRITE = Charge(100, 600.0)
+
+
+def stage(
+    steps: int,
+    *ways: tuple[int, int],
+    kept: bool = False,
+    write: Charge = WRITE,
+    crossbars: int = 1,
+) -> Stage:
+    """Return tasks that take so many ns on the array, and so many in a matrix of their own."""
+    tasks = tuple(
+        Task(f"t{i}", (Mode(0, array_ns, array_ns), Mode(1, reram_ns, reram_ns, i)))
+        for i, (array_ns, reram_ns) in enumerate(ways)
+    )
+    matrices = tuple(Matrix(f"w{i}", 1, crossbars) for i in range(len(ways)))
+    found = {i: frozenset({i}) for i in range(len(ways))} if kept else {}
+    problem = Problem(DEVICES, LINKS, tasks, (), matrices)
+    return Stage(problem, steps, (write,) * len(ways), (None, None), found)
+
+
+def programmed(found: TrainingSolution) -> list[tuple[int, ...]]:
+    return [entry.programmed for entry in found.best.switches]
+
+
+@pytest.mark.parametrize(
+    ("steps", "matrices", "total_ns"),
+    [(5, (), 50), (12, (), 120), (13, (0,), 126), (50, (0,), 200)],
+)
+def test_a_matrix_is_programmed_where_the_steps_repay_it(
+    steps: int, matrices: tuple[int, ...], total_ns: int
+) -> None:
+    found = solved(Training((stage(steps, (10, 2)),)), Objective.LATENCY)
+    assert programmed(found) == [matrices]
+    assert found.best.time_ns == found.value == found.lower_bound == total_ns
+    assert found.apart.time_ns == 100 + 2 * steps
+
+
+def test_energy_repays_each_matrix_on_its_own() -> None:
+    training = Training((stage(100, (10, 2), (10, 9)),))
+    found = solved(training, Objective.ENERGY)
+    assert programmed(found) == [(0,)]
+    assert found.value == found.lower_bound == 600 + 100 * (2 + 10)
+    assert found.apart.energy_pj == 1200 + 100 * (2 + 9)
+
+
+@pytest.mark.parametrize("goal", [Objective.LATENCY, Objective.ENERGY])
+def test_two_stages_repay_what_neither_would_alone(goal: Objective) -> None:
+    write = Charge(100, 100.0)
+    low, infer = (stage(8, (10, 2), kept=kept, write=write) for kept in (False, True))
+    found = solved(Training((low, infer)), goal)
+    assert programmed(found) == [(0,), ()]
+    assert found.best.switches[1].kept == (0,)
+    assert found.value == 100 + 16 * 2
+    assert programmed(solved(Training((low, replace(infer, kept={}))), goal)) == [(), ()]
+
+
+def test_what_stays_programmed_is_chosen_for_both_stages() -> None:
+    """Crossbars hold one of two matrices; the second stage keeps what suits the first."""
+    low = stage(1000, (10, 2), (6, 4), crossbars=2)
+    infer = stage(10, (6, 4), (10, 2), kept=True, crossbars=2)
+    found = solved(Training((low, infer)), Objective.LATENCY)
+    assert found.apart.time_ns == 1000 * 6 + 10 * 6 + 200
+    assert programmed(found) == [(0,), ()]
+    assert found.best.time_ns == 1000 * 6 + 10 * 10 + 100
+
+
+def test_a_state_finds_its_home_where_it_is_needed_next() -> None:
+    first, second = stage(10, (10, 10)), stage(10, (10, 90))
+    moves = {(0, 1): Charge(50, 7.0), (1, 0): Charge(50, 7.0)}
+    training = Training((first, second), (State(0, 0, ((1, (0,)),), moves),))
+    choices = [tuple(task.modes[1] for task in first.problem.tasks)]
+    choices.append(tuple(task.modes[0] for task in second.problem.tasks))
+    (move,) = switches(training, choices)[1].moves
+    assert (move.src, move.dst, move.charge.time_ns) == (1, 0, 50)
+    assert solved(training, Objective.LATENCY).value == 200
+
+
+def test_programming_at_once_stays_under_the_power() -> None:
+    both = replace(stage(1, (10, 2), (10, 2)), write_power_pj_per_ns=(None, 4.0))
+    choice = tuple(task.modes[1] for task in both.problem.tasks)
+    (entry,) = switches(Training((both,)), [choice])
+    assert entry.programming == Charge(300, 1200.0)
