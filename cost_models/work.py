@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hptc.ir.contractions import Contraction, contraction
 from hptc.ir.families import Family, family
 from hptc.ir.graph import Graph, Op, Role
-from hptc.ir.layout import MatrixRead, is_alias, layout_of, matrix_read
+from hptc.ir.layout import MatrixRead, is_alias, layout_of, matrix_read, moves_nothing
 from hptc.ir.ops import Moved, bytes_written, flops, reads
 from hptc.ir.rows import Rows, rows
 from hptc.ir.tasks import Task
@@ -16,7 +16,8 @@ from hptc.ir.tasks import Task
 class OpWork:
     """One operation that computes or moves data.
 
-    Views that alias do neither and are left out, as are operations without an element to write.
+    Views that alias and joins of chunks do neither and are left out, as are operations without an
+    element to write.
     """
 
     op: Op
@@ -75,8 +76,8 @@ def _task_work(graph: Graph, task: Task) -> TaskWork:
     counted: list[OpWork] = []
     leaving = frozenset(task.outputs)
     for op in task.ops:
-        if is_alias(graph, op):
-            if op.inputs[0] in inner:
+        if moves_nothing(graph, op):
+            if inner.issuperset(op.inputs):
                 inner.update(op.outputs)
             continue
         if any(graph.by_name[name].numel for name in op.outputs):

@@ -4,8 +4,8 @@ The phase is placed whole; its devices are then those of its chunks, as a start 
 chunks are placed anew.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from cost_models.price import price
@@ -23,8 +23,8 @@ from hptc.partition.warm import Place, assign, place_of
 from hptc.schedule.pose import Posed, pose
 from hptc.target import Target
 from passes import TileRows, tile
+from passes.row_chunks import chunk_name
 from passes.row_cuts import row_cuts
-from passes.tile_rows import chunk_name
 
 WHOLE_SHARE = 0.3
 """Share of the time in which the whole phase is placed before it is cut."""
@@ -129,7 +129,7 @@ class Tiler:
                 found=f"{flow.extent if flow else 1} in the phase {self.whole.graph.phase.value}",
             )
         coarse = self._solve(self.whole, WHOLE_SHARE, None)
-        trial = self._trial(TileRows(flow.carried, chunks), flow, coarse)
+        trial = self._trial(flow, chunks, None, coarse)
         return Placed(trial.priced, self._solve(trial.priced, 1.0, trial.start), trial.tiling)
 
     def best(self) -> Placed:
@@ -169,7 +169,7 @@ class Tiler:
             for chosen, before in list(least.items()):
                 if chunks > flow.extent or not self._has_time(chunks):
                     return
-                trial = self._trial(TileRows(flow.carried, chunks, chosen), flow, coarse)
+                trial = self._trial(flow, chunks, chosen, coarse)
                 helps = before is None or trial.value < before
                 if trial.start is None or not trial.tiling.ops or not helps:
                     del least[chosen]
@@ -204,12 +204,17 @@ class Tiler:
         ]
         return [None, *(names for names in near if names), maps]
 
-    def _trial(self, plan: TileRows, flow: RowFlow, coarse: Solution) -> _Trial:
+    def _trial(
+        self, flow: RowFlow, chunks: int, chosen: Iterable[str] | None, coarse: Solution
+    ) -> _Trial:
         """Cut the phase, with its tasks where those of the whole phase are."""
+        plan = TileRows(flow.carried, chunks)
+        if chosen is not None:
+            plan = replace(plan, chunks=dict.fromkeys(chosen, chunks))
         priced = Priced.of(tile(self.whole.graph, plan), self.target, self.steps)
-        self.clock.work.add(self._trial_s(plan.chunks))
-        cut = row_cuts(self.whole.graph, plan.carried, plan.chunks, plan.chosen)
-        tiling = Tiling(flow.axis, flow.extent, plan.chunks, len(cut))
+        self.clock.work.add(self._trial_s(chunks))
+        cut = row_cuts(self.whole.graph, plan.carried, plan.chunks)
+        tiling = Tiling(flow.axis, flow.extent, chunks, len(cut))
         start = assign(priced.posed.problem, self._places(priced, tiling, coarse))
         if start is None:
             return _Trial(priced, tiling, None, Fraction(0))

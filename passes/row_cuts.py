@@ -1,6 +1,6 @@
 """Which operations of a step can run chunk by chunk of rows."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 
 from hptc.ir.axes import Flow, Rows, Stream, stream
 from hptc.ir.contractions import contraction
@@ -10,8 +10,7 @@ from hptc.ir.graph import Graph, Op, OperandTag, Residency, Role, Value
 def row_cuts(
     graph: Graph,
     carried: Mapping[str, Rows],
-    chunks: int,
-    chosen: Container[str] | None = None,
+    chunks: int | Mapping[str, int],
 ) -> dict[str, Stream]:
     """Return how each operation that is cut passes its chunks on, by its name.
 
@@ -22,8 +21,8 @@ def row_cuts(
     Args:
         graph: A step graph with residencies and tags.
         carried: The rows of its inputs, e.g. `{"in_0": Rows(1)}`.
-        chunks: How many chunks there are to be; there must be as many rows.
-        chosen: The operations that may be cut; None: all.
+        chunks: How many chunks there are to be, of all or of each operation; what is not named
+            stays whole. There must be as many rows.
     """
     found: dict[str, Stream] = {}
     reached = dict(carried)
@@ -31,7 +30,8 @@ def row_cuts(
         if reached.keys().isdisjoint(op.inputs) or op.role is Role.OPTIMIZER:
             continue
         passed = stream(graph, op, reached)
-        if _is_cut(graph, op, passed, chunks) and (chosen is None or op.name in chosen):
+        count = chunks if isinstance(chunks, int) else chunks.get(op.name, 1)
+        if count > 1 and _is_cut(graph, op, passed, count):
             found[op.name] = passed
         # Rows go on through what is not cut: later chunks slice what it makes.
         for name, rows in zip(op.outputs, passed.outputs, strict=False):

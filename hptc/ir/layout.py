@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from math import prod
 
 from hptc.ir.contractions import contraction
-from hptc.ir.families import Family, family
+from hptc.ir.families import Family, base_name, family
 from hptc.ir.graph import Graph, Op, Residency, Value
 from hptc.ir.views import Strided, view_outputs
+
+_LEAST_CHUNKS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,29 @@ def is_alias(graph: Graph, op: Op) -> bool:
     return layout_of(graph, op.outputs[0]).root != op.outputs[0]
 
 
+def is_join(graph: Graph, op: Op) -> bool:
+    """Say whether the operation puts all chunks of rows of a value together, one after the other.
+
+    It moves no data: chunks are written to their places in the whole.
+    """
+    if base_name(op.kind) != "cat" or op.rows is not None or len(op.inputs) < _LEAST_CHUNKS:
+        return False
+    stop = 0
+    for name in op.inputs:
+        maker = graph.producer.get(name)
+        if maker is None or maker.rows is None or maker.rows[0] != stop:
+            return False
+        stop = maker.rows[1]
+    return True
+
+
+def moves_nothing(graph: Graph, op: Op) -> bool:
+    """Say whether the operation moves no data, as a view or as a join of chunks."""
+    return is_alias(graph, op) or is_join(graph, op)
+
+
 def aliases(graph: Graph) -> frozenset[str]:
-    """Return the names of all operations that move no data (see `is_alias`)."""
+    """Return the names of all views that move no data (see `is_alias`)."""
     found = layouts(graph)
     return frozenset(op.name for op in graph.ops if found[op.outputs[0]].root not in op.outputs)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hptc.ir.contractions import contraction, data_inputs
 from hptc.ir.families import Family, base_name, family
 from hptc.ir.graph import Graph, Op
-from hptc.ir.layout import is_alias, layout_of
+from hptc.ir.layout import layout_of, moves_nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +64,14 @@ def flops(graph: Graph, op: Op) -> int:
 
 
 def bytes_read(graph: Graph, op: Op) -> int:
-    """Return the bytes read from memory; a view reads none, an expanded input counts once."""
+    """Return the bytes read; views and joins read none, an expanded input counts once."""
     return sum(moved.bytes for moved in reads(graph, op))
 
 
 def reads(graph: Graph, op: Op) -> tuple[Moved, ...]:
     """Return what is read from memory, operand by operand."""
     group = family(op.kind)
-    if group is Family.CREATE or is_alias(graph, op):
+    if group is Family.CREATE or moves_nothing(graph, op):
         return ()
     stored = tuple(_stored(graph, name) for name in data_inputs(graph, op))
     if group is Family.GATHER:  # of the table, only what is looked up
@@ -80,8 +80,8 @@ def reads(graph: Graph, op: Op) -> tuple[Moved, ...]:
 
 
 def bytes_written(graph: Graph, op: Op) -> int:
-    """Return the bytes written to memory; a view writes none."""
-    if is_alias(graph, op):
+    """Return the bytes written to memory; a view or a join writes none."""
+    if moves_nothing(graph, op):
         return 0
     return sum(graph.by_name[name].bytes for name in op.outputs)
 
