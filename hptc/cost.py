@@ -64,6 +64,8 @@ class DeviceCosts:
     choice, that is the price with the fewest."""
     write_budget_per_cell: float | None = None
     """Mean writes per cell after which the hottest cell fails, for a device that wears."""
+    write_power_cap_w: float | None = None
+    """Most that is drawn while matrices are programmed; None: no limit."""
     copied: Mapping[str, tuple[Cost, ...]] = field(default_factory=dict)
     """Prices with more copies of the matrix, in ascending order, where they are a choice."""
 

@@ -16,12 +16,13 @@ from hptc.schedule.build import build_schedule
 from hptc.schedule.check import check_schedule
 from hptc.schedule.limits import check_limits
 from hptc.schedule.model import CompiledPhase
+from hptc.schedule.priced import Priced
 from hptc.schedule.report import Json, phase_report, row_report, single_device_baselines
 from hptc.schedule.wear import DEFAULT_STEPS
 from hptc.sensitivity.model import Answer
 from hptc.sensitivity.report import sensitivity
 from hptc.target import Target
-from hptc.tiling import Placed, Priced, Tiler
+from hptc.tiling import Placed, Tiler
 from passes import PIPELINE, run_passes
 
 LEAST_SOLVE_S = 1.0

@@ -8,19 +8,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from cost_models.price import price
-from hptc.cost import CostTable
 from hptc.errors import UsageError
 from hptc.ir.axes import Flow, RowFlow, row_flows
 from hptc.ir.graph import Graph
-from hptc.ir.tasks import Task, tasks_of
 from hptc.partition.check import energy_pj
 from hptc.partition.goal import Objective
 from hptc.partition.limits import Clock, Limits
 from hptc.partition.problem import Assignment, Problem, Solution
 from hptc.partition.quick import quick_bound
 from hptc.partition.warm import Place, assign, place_of
-from hptc.schedule.pose import Posed, pose
+from hptc.schedule.priced import Priced
 from hptc.target import Target
 from passes import TileRows, tile
 from passes.row_chunks import chunk_name
@@ -41,23 +38,6 @@ COUNTS = (2, 4, 8, 16)
 
 Solver = Callable[[Problem, Limits, Assignment | None], Solution]
 """Solves a problem within limits, from an assignment if there is one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Priced:
-    """A phase with its tasks, their prices, and the problem they pose."""
-
-    graph: Graph
-    tasks: Sequence[Task]
-    costs: CostTable
-    posed: Posed
-
-    @classmethod
-    def of(cls, graph: Graph, target: Target, steps: int) -> "Priced":
-        """Price and pose a graph with tasks; raises as `hptc.schedule.pose.pose` does."""
-        tasks = tasks_of(graph)
-        costs = price(graph, tasks, target)
-        return cls(graph, tasks, costs, pose(graph, tasks, costs, target, steps=steps))
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ class ReramModel:
             tasks=costs,
             copied=copied,
             write_budget_per_cell=self.params.endurance_writes / self.params.wear_imbalance,
+            write_power_cap_w=self.params.write_power_cap_w,
         )
 
     def figures(self) -> Mapping[str, float]:

@@ -1,6 +1,6 @@
 """What each device holds from phase entry on: loaded values and folded results."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hptc.ir.graph import STEP_INPUTS, Graph, Op, ValueKind
@@ -62,17 +62,23 @@ def _add_yields(graph: Graph, wanted: Mapping[str, set[str]], homes: Mapping[str
                 pending += [new] if new in homeless else []
 
 
-def _residents(graph: Graph, wanted: set[str]) -> Residents:
-    """Close `wanted` over folded operations; results of tasks and step inputs drop out."""
+def unfolded(graph: Graph, wanted: Iterable[str]) -> set[str]:
+    """Return values with all from which those of them that are folded are made."""
     folded = {name: op for op in folded_ops(graph) for name in op.outputs}
     names = set(wanted)
-    pending = list(wanted)
+    pending = list(names)
     while pending:
         op = folded.get(pending.pop())
         if op is not None:
             fresh = [name for name in op.inputs if name not in names]
             names.update(fresh)
             pending += fresh
+    return names
+
+
+def _residents(graph: Graph, wanted: set[str]) -> Residents:
+    """Close `wanted` over folded operations; results of tasks and step inputs drop out."""
+    names = unfolded(graph, wanted)
     loaded = tuple(
         value.name
         for value in graph.values
