@@ -51,7 +51,12 @@ def run(
     work_s: float | None = None,
     report: Callable[[float, float], None] | None = None,
 ) -> Run:
-    """Solve `model` in a thread, so that the caller can stop it and Ctrl-C is seen at once.
+    """Solve `model` and wait for what comes of it; the arguments are those of `Running`."""
+    return Running(model, clock, time_s, workers=workers, work_s=work_s).wait(report)
+
+
+class Running:
+    """A search in a thread of its own, so that the caller can stop it and Ctrl-C is seen at once.
 
     Args:
         model: with an objective or without.
@@ -59,31 +64,71 @@ def run(
         time_s: limit of this run in s.
         workers: threads; one is deterministic.
         work_s: limit in s as it would take on an idle machine: by CP-SAT's deterministic time.
-        report: called in the calling thread with (objective, bound) at each solution.
     """
-    solver = _configured(clock, time_s, workers, work_s)
-    watch, outcome = _Watch(), list[cp_model.CpSolverStatus]()
-    finished = threading.Event()
 
-    def search() -> None:
+    def __init__(
+        self,
+        model: cp_model.CpModel,
+        clock: Clock,
+        time_s: float,
+        *,
+        workers: int = 1,
+        work_s: float | None = None,
+    ) -> None:
+        self._model, self._clock = model, clock
+        self._solver = _configured(clock, time_s, workers, work_s)
+        self._watch, self._outcome = _Watch(), list[cp_model.CpSolverStatus]()
+        self._finished = threading.Event()
+        threading.Thread(target=self._search).start()
+
+    def _search(self) -> None:
         try:
-            outcome.append(solver.solve(model, watch))
+            self._outcome.append(self._solver.solve(self._model, self._watch))
         finally:
-            finished.set()
+            self._finished.set()
 
-    threading.Thread(target=search).start()
-    interrupted = _attend(solver, clock, finished, watch, report)
-    if not outcome:
-        raise RuntimeError("CP-SAT ended without a status")
-    status = outcome[0]
-    clock.work.add(solver.response_proto.deterministic_time / EFFORT_PER_S)
-    clock.work.add(MODEL_S * len(model.proto.constraints))
-    return Run(
-        solver,
-        found=status in (cp_model.OPTIMAL, cp_model.FEASIBLE),
-        is_proven=status in (cp_model.OPTIMAL, cp_model.INFEASIBLE),
-        was_interrupted=interrupted,
-    )
+    def stop(self) -> None:
+        """Ask the search to end soon."""
+        self._solver.stop_search()
+
+    def wait(self, report: Callable[[float, float], None] | None = None) -> Run:
+        """Wait for the end; `report` is called here with (objective, bound) at each solution."""
+        interrupted = self._attend(report)
+        if not self._outcome:
+            raise RuntimeError("CP-SAT ended without a status")
+        status = self._outcome[0]
+        work = self._clock.work
+        work.add(self._solver.response_proto.deterministic_time / EFFORT_PER_S)
+        work.add(MODEL_S * len(self._model.proto.constraints))
+        return Run(
+            self._solver,
+            found=status in (cp_model.OPTIMAL, cp_model.FEASIBLE),
+            is_proven=status in (cp_model.OPTIMAL, cp_model.INFEASIBLE),
+            was_interrupted=interrupted,
+        )
+
+    def _attend(self, report: Callable[[float, float], None] | None) -> bool:
+        """Pass on solutions, stop the search in time; return whether Ctrl-C came.
+
+        An event is waited for, not the thread: Python 3.11 takes a join that Ctrl-C interrupts for
+        the end of the thread.
+        """
+        interrupted, told = False, None
+        try:
+            while not self._finished.is_set():
+                try:
+                    self._finished.wait(POLL_S)
+                    if report is not None and self._watch.seen not in (None, told):
+                        told = self._watch.seen
+                        report(*told)
+                except KeyboardInterrupt:
+                    interrupted = True
+                if interrupted or self._clock.is_over():
+                    self.stop()
+        finally:
+            self.stop()
+            self._finished.wait()
+        return interrupted
 
 
 def _configured(
@@ -104,33 +149,3 @@ def _configured(
     if work_s is not None:
         solver.parameters.max_deterministic_time = EFFORT_PER_S * work_s
     return solver
-
-
-def _attend(
-    solver: cp_model.CpSolver,
-    clock: Clock,
-    finished: threading.Event,
-    watch: _Watch,
-    report: Callable[[float, float], None] | None,
-) -> bool:
-    """Wait for a search, pass on its solutions, stop it in time; return whether Ctrl-C came.
-
-    An event is waited for, not the thread: Python 3.11 takes a join that Ctrl-C interrupts for the
-    end of the thread.
-    """
-    interrupted, told = False, None
-    try:
-        while not finished.is_set():
-            try:
-                finished.wait(POLL_S)
-                if report is not None and watch.seen not in (None, told):
-                    told = watch.seen
-                    report(*told)
-            except KeyboardInterrupt:
-                interrupted = True
-            if interrupted or clock.is_over():
-                solver.stop_search()
-    finally:
-        solver.stop_search()
-        finished.wait()
-    return interrupted

@@ -51,6 +51,11 @@ class Relaxing:
             else:
                 self._take(self._solving)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether one is being solved."""
+        return self._solving is not None and self._solving.is_running
+
     def _is_due(self, solving: Solving, until_s: float) -> bool:
         """Whether to wait for a result or take it; where work is limited, however long it takes."""
         clock = self._search.clock

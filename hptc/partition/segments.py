@@ -52,6 +52,11 @@ class SegmentBound:
         """The bound, 0 until it is there."""
         return self._found[0] if self._found else 0
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the bound is still to come."""
+        return self._thread is not None and self._thread.is_alive()
+
     def wait(self) -> None:
         """Wait for the bound."""
         if self._thread is not None:

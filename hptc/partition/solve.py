@@ -138,7 +138,7 @@ def _climb(search: Incumbent) -> None:
         _prove(search, prove_pool)
         return
     relaxed = Relaxing(search)
-    _plant_repeats(search)
+    _plant_repeats(search, relaxed)
     if not is_small:
         relaxed.collect(search.clock.left_s)
         return
@@ -157,9 +157,10 @@ def _improve(search: Incumbent, relaxed: Relaxing) -> None:
     share = SEGMENTS_SHARE if parts.segments else 0.0
     segments = SegmentBound(search.instance, clock, share * clock.left_s)
 
-    def collect() -> None:
+    def collect() -> int:
         relaxed.collect(0.0)
         search.raise_bound(0, segments.bound_ns)
+        return relaxed.is_running + segments.is_running
 
     try:
         if parts.sets and not search.objective.is_makespan:
@@ -167,7 +168,7 @@ def _improve(search: Incumbent, relaxed: Relaxing) -> None:
             search_sets(search, lambda part, own: _solve(part, goal, own).schedule)
             collect()
         if parts.windows:
-            improve(search, clock.limits.span_s, between=collect)
+            improve(search, clock.limits.span_s, beside=collect)
         else:
             relaxed.collect(clock.left_s)
             segments.wait()
@@ -196,7 +197,7 @@ def _plant(search: Incumbent) -> None:
         search.offer(decode_by_rank(instance, modes), "seed")
 
 
-def _plant_repeats(search: Incumbent) -> None:
+def _plant_repeats(search: Incumbent, relaxed: Relaxing) -> None:
     """Solve the problem with few of its repeated blocks, and do the same in all of them."""
     instance, clock = search.instance, search.clock
     if instance.tasks <= EXACT_TASKS or not clock.limits.parts.repeats:
@@ -210,7 +211,7 @@ def _plant_repeats(search: Incumbent) -> None:
     few = Incumbent(part, free, clock.part(span_s), None)
     if fits(part, free):
         _plant(few)
-        improve(few, span_s, between=lambda: None)
+        improve(few, span_s, beside=lambda: relaxed.is_running)
         for modes in map(instance.settled, smaller.spread(few.schedule.modes)):
             if instance.admits(modes):
                 search.offer(decode_by_rank(instance, modes), "repeats")
