@@ -13,6 +13,8 @@ LEAST_S = 0.01
 """Shortest limit in s that a solver is given."""
 MAX_SEED = 2**31 - 1
 """Largest seed that CP-SAT takes."""
+SEARCH_SHARE = 0.5
+"""Share of the limit that a search has, however long what comes before and after it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,19 @@ class Clock:
     def left_s(self) -> float:
         """Time left in s, never negative."""
         return max(0.0, self.limits.span_s - self.elapsed_s)
+
+    @property
+    def rest(self) -> Limits:
+        """Limits for a search with the time left."""
+        return self.limits.within(max(self.left_s, SEARCH_SHARE * self.limits.span_s))
+
+    def sparing(self, time_s: float) -> "Clock":
+        """Return the same clock with an end `time_s` s earlier; where work is limited, none."""
+        if self.counts_work:
+            return self
+        span_s = self.limits.span_s
+        end_s = max(span_s - time_s, SEARCH_SHARE * span_s)
+        return replace(self, limits=self.limits.within(end_s))
 
     def part(self, span_s: float) -> "Clock":
         """Return a clock of the next `span_s` s; it is over with this one at the latest."""

@@ -12,6 +12,8 @@ from hptc.partition.limits import LEAST_S
 
 ENTRIES, ENTRIES_S, GROWTH = 190_000, 13.0, 1.75
 """A program of so many entries takes so many s (measured), others by this power of their number."""
+TAKE_IN_S = 4e-6
+"""Time in s of handing HiGHS a program, per entry (measured)."""
 DUAL_BITS = 40
 """Dual values are rounded to multiples of 2^-40."""
 
@@ -51,10 +53,19 @@ class Rows:
         self.is_equal.append(is_equal)
 
     @property
+    def entries(self) -> int:
+        """Number of factors."""
+        return sum(map(len, self.terms))
+
+    @property
+    def take_in_s(self) -> float:
+        """About how long the solver needs in s before it begins."""
+        return TAKE_IN_S * self.entries
+
+    @property
     def work_s(self) -> float:
         """About how long solving takes in s."""
-        entries = sum(map(len, self.terms))
-        return float(ENTRIES_S * (entries / ENTRIES) ** GROWTH)
+        return float(ENTRIES_S * (self.entries / ENTRIES) ** GROWTH)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,11 +82,12 @@ class Relaxing:
             self._relaxed.minimise_makespan()
         else:
             self._relaxed = priced(search.instance, self._query)
-        longest_s = min(search.clock.left_s, LONGEST_S)
-        if not search.clock.counts_work:
-            self._solving = Solving(self._relaxed.rows, longest_s)
-        elif self._relaxed.rows.work_s <= longest_s:
-            self._solving = Solving(self._relaxed.rows, None)
+        rows = self._relaxed.rows
+        longest_s = min(search.clock.left_s - rows.take_in_s, LONGEST_S)
+        if search.clock.counts_work and rows.work_s <= longest_s:
+            self._solving = Solving(rows, None)
+        elif not search.clock.counts_work and longest_s > 0:
+            self._solving = Solving(rows, longest_s)
 
     def _take(self, solving: Solving) -> None:
         search, optimum = self._search, solving.optimum()

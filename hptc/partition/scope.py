@@ -183,19 +183,19 @@ class _Tails:
     ) -> int:
         """Return the makespan in ns that early items and tails impose without the window."""
         instance, values = self.instance, self.instance.problem.values
+        early, late = self.parts.early, self.parts.late
         found = [max(made.values(), default=0)]
         found += [ready + self.row.get((row, 0), 0) for row, ready in row_ready.items()]
         for (v, source, device), done in arrival.items():
             pair = source * instance.devices + device
             found.append(done + self.wire.get(pair, 0))
-            if values[v].src not in self.parts.late | self.parts.early:
-                continue
-            found.append(done + self.read.get((v, device), 0))
+            if values[v].src in early or values[v].src in late:
+                found.append(done + self.read.get((v, device), 0))
         for (v, device), tail in self.read.items():
             src = values[v].src
             if src in made and _at(instance, self.schedule, src) == device:
                 found.append((0 if values[v].carried else made[src]) + tail)
-            elif src in self.parts.late and values[v].carried:
+            elif src in late and values[v].carried:
                 found.append(tail)
         for v, device in self.parts.later:
             src = values[v].src

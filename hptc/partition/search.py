@@ -67,7 +67,7 @@ class Incumbent:
         if self.best is None:
             raise TimeLimitError(
                 "partitioner",
-                expected=f"a first solution within {self.clock.limits.span_s:g} s",
+                expected=f"a first solution within {self.clock.limits.span_s:.3g} s",
                 found="none",
                 hint="Raise the time limit.",
             )

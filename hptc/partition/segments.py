@@ -75,7 +75,8 @@ def segment_bound(instance: Instance, clock: Clock, time_s: float) -> int:
         return 0
     heads, tails = path_heads(instance), path_tails(instance)
     solver = _Segments(instance, clock, clock.elapsed_s + time_s)
-    reached: list[float] = list(heads[chain[0]])
+    last = chain[0]
+    reached: list[float] = list(heads[last])
     for tasks in segments(instance, chain):
         last, begun_on = tasks[-1], dict[int, float]()
         for start, begun in zip(instance.device[tasks[0]], reached, strict=True):
@@ -88,7 +89,9 @@ def segment_bound(instance: Instance, clock: Clock, time_s: float) -> int:
             )
             for mode, end in enumerate(instance.device[last])
         ]
-    least = min(map(sum, zip(reached, tails[chain[-1]], strict=True)))
+        if clock.is_over():
+            break
+    least = min(map(sum, zip(reached, tails[last], strict=True)))
     return 0 if least == math.inf else int(least)
 
 
