@@ -20,7 +20,9 @@ from hptc.errors import UsageError
 
 Objective = Annotated[
     str,
-    typer.Option(help="latency, energy, edp, or weighted:latency=A,energy=B per ns and per nJ."),
+    typer.Option(
+        help="latency, energy, edp, weighted:latency=A,energy=B per ns and per nJ, or period."
+    ),
 ]
 LatencyLimit = Annotated[
     str | None, typer.Option(help="No step may take longer: 40us, or a number of ns.")

@@ -21,6 +21,7 @@ from hptc.cli.objective import (
     say_objective,
 )
 from hptc.cli.output import human_time, new_table, print_json, print_table, say
+from hptc.cli.period import refuse_beside_period, solve_steady
 
 if TYPE_CHECKING:
     from hptc.partition.file_problem import FileProblem
@@ -61,7 +62,7 @@ def solve_problem(
     from hptc.partition.file_problem import solution_json
     from hptc.partition.files import read_problem
     from hptc.partition.front import check_points
-    from hptc.partition.goal import parse_objective
+    from hptc.partition.goal import Measure, parse_objective
     from hptc.partition.limits import Clock, Limits
     from hptc.partition.pareto import pareto as find_front
     from hptc.partition.solve import solve
@@ -80,6 +81,10 @@ def solve_problem(
         _check(read, check, goal, as_json=as_json)
         return
     rest = clock.sparing(clock.wall_s - before_s).rest  # writing is no slower than reading
+    if goal.measure is Measure.PERIOD:
+        refuse_beside_period({"--pareto": pareto is not None, "--explain": explain})
+        solve_steady(problem.name, read, rest, as_json=as_json)
+        return
     share = rest if points is None else rest.within(rest.span_s / 2)
     with SolverWatch(f"solving {problem.name}", limits) as watch:
         solution = solve(

@@ -7,9 +7,11 @@ from typing import Any
 
 from hptc.errors import VerifyError
 from hptc.partition.check import check
+from hptc.partition.check_period import check_periodic
 from hptc.partition.file_problem import FileProblem
 from hptc.partition.files import read_json
 from hptc.partition.json_reader import Reader
+from hptc.partition.periodic import Periodic
 from hptc.partition.problem import Assignment, Placement, Transfer, matrix_name
 from hptc.partition.tables import transfer_ns
 
@@ -17,7 +19,7 @@ TIMES = ("start_ns", "end_ns")
 
 
 def check_answer(file_problem: FileProblem, path: Path) -> Assignment:
-    """Read an answer to a problem and prove that it keeps every rule.
+    """Read an answer to a problem, or a steady state, and prove that it keeps every rule.
 
     Returns:
         The assignment, whose makespan is the one that the answer tells, if it does.
@@ -36,7 +38,15 @@ def check_answer(file_problem: FileProblem, path: Path) -> Assignment:
         sent = _Sent(reader, file_problem)
         transfers = [sent.read(index, raw) for index, raw in enumerate(rows)]
     found = Assignment(tuple(placements), tuple(transfers))
-    check(file_problem.problem, found)
+    if "period_ns" in top:
+        period_ns, least = (
+            _time(reader, key, top.get(key, 0)) for key in ("period_ns", "period_bound_ns")
+        )
+        check_periodic(file_problem.problem, Periodic(period_ns, found))
+        if least > period_ns:
+            raise _broken("no bound above the period", period_ns, least)
+    else:
+        check(file_problem.problem, found)
     told = top.get("makespan_ns", found.makespan_ns)
     if told != found.makespan_ns:
         raise _broken("the makespan is the end of the last task", found.makespan_ns, told)

@@ -42,7 +42,7 @@ class _Watch(cp_model.CpSolverSolutionCallback):
         self.seen = (self.objective_value, self.best_objective_bound)
 
 
-def run(
+def run(  # noqa: PLR0913  (one argument per limit and wish)
     model: cp_model.CpModel,
     clock: Clock,
     time_s: float,
@@ -50,9 +50,11 @@ def run(
     workers: int = 1,
     work_s: float | None = None,
     report: Callable[[float, float], None] | None = None,
+    is_linear: bool = False,
 ) -> Run:
     """Solve `model` and wait for what comes of it; the arguments are those of `Running`."""
-    return Running(model, clock, time_s, workers=workers, work_s=work_s).wait(report)
+    running = Running(model, clock, time_s, workers=workers, work_s=work_s, is_linear=is_linear)
+    return running.wait(report)
 
 
 class Running:
@@ -64,6 +66,7 @@ class Running:
         time_s: limit of this run in s.
         workers: threads; one is deterministic.
         work_s: limit in s as it would take on an idle machine: by CP-SAT's deterministic time.
+        is_linear: relax every constraint to a linear program; pays where loads decide.
     """
 
     def __init__(
@@ -74,9 +77,12 @@ class Running:
         *,
         workers: int = 1,
         work_s: float | None = None,
+        is_linear: bool = False,
     ) -> None:
         self._model, self._clock = model, clock
         self._solver = _configured(clock, time_s, workers, work_s)
+        if is_linear:
+            self._solver.parameters.linearization_level = 2
         self._watch, self._outcome = _Watch(), list[cp_model.CpSolverStatus]()
         self._finished = threading.Event()
         threading.Thread(target=self._search).start()

@@ -29,7 +29,7 @@ def find_modes(instance: Instance, clock: Clock) -> list[int]:
         InfeasibleError: there are none; names the constraint at fault.
         TimeLimitError: the time passed first.
     """
-    model, lits = _model(instance)
+    model, lits = choice_model(instance)
     first = run(model, clock, clock.left_s)
     if not first.found:
         if first.is_proven:
@@ -40,7 +40,7 @@ def find_modes(instance: Instance, clock: Clock) -> list[int]:
             found=f"none in {clock.elapsed_s:.1f} s, and no proof that there are none",
             hint="Raise the time limit.",
         )
-    modes = _read(first.solver, lits)
+    modes = read_choices(first.solver, lits)
     if fits(instance, Objective.LATENCY):
         flat = [lit for row in lits for lit in row]
         for task, row in enumerate(lits):
@@ -49,16 +49,19 @@ def find_modes(instance: Instance, clock: Clock) -> list[int]:
         model.minimize(cp_model.LinearExpr.weighted_sum(flat, list(chain(*instance.duration))))
         second = run(model, clock, SEARCH_SHARE * clock.left_s)
         if second.found:
-            modes = _read(second.solver, lits)
+            modes = read_choices(second.solver, lits)
     return modes
 
 
-def _read(solver: cp_model.CpSolver, lits: Literals) -> list[int]:
+def read_choices(solver: cp_model.CpSolver, lits: Literals) -> list[int]:
+    """Return the mode of each task that a search of a model of choices found."""
     return [next(m for m, lit in enumerate(row) if solver.boolean_value(lit)) for row in lits]
 
 
-def _model(instance: Instance, *, without: str | None = None) -> tuple[cp_model.CpModel, Literals]:
-    """Build one choice per task under all constraint families but one."""
+def choice_model(
+    instance: Instance, *, without: str | None = None
+) -> tuple[cp_model.CpModel, Literals]:
+    """Build one choice of a mode per task under all constraint families, or all but one."""
     model = cp_model.CpModel()
     lits = [[model.new_bool_var("") for _ in row] for row in instance.device]
     for row, options in zip(lits, instance.options, strict=True):
@@ -127,7 +130,7 @@ def _fault(instance: Instance, clock: Clock) -> InfeasibleError:
     guilty = [
         family
         for family, is_limited in limited.items()
-        if is_limited and run(_model(instance, without=family)[0], clock, clock.left_s).found
+        if is_limited and run(choice_model(instance, without=family)[0], clock, clock.left_s).found
     ]
     return _error(instance, guilty or [family for family, found in limited.items() if found])
 

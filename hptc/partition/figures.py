@@ -4,8 +4,10 @@ import math
 from collections import Counter
 
 from hptc.partition.check import energy_pj
+from hptc.partition.check_period import memory_bytes
 from hptc.partition.front import Front, Point
-from hptc.partition.goal import Measure
+from hptc.partition.goal import Measure, Objective
+from hptc.partition.periodic import PeriodicSolution
 from hptc.partition.problem import Problem, Solution, relative_gap
 from hptc.units import PJ_PER_NJ
 
@@ -16,6 +18,7 @@ UNITS = {
     Measure.ENERGY: ("nJ", PJ_PER_NJ),
     Measure.EDP: ("ns nJ", PJ_PER_NJ),
     Measure.WEIGHTED: ("", 1.0),
+    Measure.PERIOD: ("ns", 1.0),
 }
 """Unit in which a measure is printed, and how many of the solver's make one."""
 
@@ -36,6 +39,25 @@ def step_json(problem: Problem, solution: Solution) -> Json:
     """Return the energy of the step beside the figures of its objective."""
     energy_nj = energy_pj(problem, solution.assignment) / PJ_PER_NJ
     return {"energy_nj": energy_nj, **objective_json(solution)}
+
+
+def periodic_json(problem: Problem, solution: PeriodicSolution) -> Json:
+    """Return the figures of a steady state: energy of a step, and the memory that steps share."""
+    periodic = solution.periodic
+    energy_nj = energy_pj(problem, periodic.assignment, periodic.period_ns) / PJ_PER_NJ
+    held = zip(problem.devices, memory_bytes(problem, periodic), strict=True)
+    return {
+        "period_ns": periodic.period_ns,
+        "period_bound_ns": solution.lower_bound_ns,
+        "gap": solution.gap,
+        "energy_nj": energy_nj,
+        "memory_bytes": {device.name: size for device, size in held},
+        **Objective.PERIOD.to_json(),
+        "objective_unit": UNITS[Measure.PERIOD][0],
+        "objective_value": periodic.period_ns,
+        "objective_bound": solution.lower_bound_ns,
+        "objective_gap": solution.gap,
+    }
 
 
 def front_json(problem: Problem, front: Front) -> Json:

@@ -2,9 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
-from hptc.partition.problem import Problem, Solution, Transfer, relative_gap
+from hptc.partition.figures import periodic_json
+from hptc.partition.periodic import PeriodicSolution
+from hptc.partition.problem import Assignment, Problem, Solution, Transfer, relative_gap
 
 Id = int | str
 
@@ -27,11 +30,44 @@ class FileProblem:
 
 def solution_json(file_problem: FileProblem, solution: Solution) -> dict[str, Any]:
     """Return the object that `hptc solve --json` prints; times in ns, wall time in s."""
-    problem, ids = file_problem.problem, file_problem.task_ids
     makespan, bound = solution.assignment.makespan_ns, solution.lower_bound_ns
     gap = relative_gap(makespan, bound)
-    assignment = []
-    for t, placement in enumerate(solution.assignment.placements):
+    return {
+        "makespan_ns": makespan,
+        "lower_bound_ns": bound,
+        "gap": gap if math.isfinite(gap) else None,
+        "status": solution.status.value,
+        "wall_s": solution.wall_s,
+        **assignment_json(file_problem, solution.assignment),
+    }
+
+
+def periodic_solution_json(file_problem: FileProblem, solution: PeriodicSolution) -> dict[str, Any]:
+    """Return the object that `hptc solve --objective period --json` prints.
+
+    Times are those of step 0; each is also told as the period it falls in, and how long after the
+    start of that.
+    """
+    period_ns, step = solution.periodic.period_ns, solution.periodic.assignment
+    found = assignment_json(file_problem, step)
+    for row in chain(*found.values()):
+        row["stage"], row["offset_ns"] = divmod(row["start_ns"], period_ns)
+    return {
+        "makespan_ns": step.makespan_ns,
+        "status": solution.status.value,
+        "wall_s": solution.wall_s,
+        **periodic_json(file_problem.problem, solution),
+        **found,
+    }
+
+
+def assignment_json(
+    file_problem: FileProblem, assignment: Assignment
+) -> dict[str, list[dict[str, Any]]]:
+    """Return where and when tasks and transfers run."""
+    problem, ids = file_problem.problem, file_problem.task_ids
+    rows = []
+    for t, placement in enumerate(assignment.placements):
         mode = problem.tasks[t].modes[placement.mode]
         row: dict[str, Any] = {
             "task": ids[t],
@@ -41,24 +77,19 @@ def solution_json(file_problem: FileProblem, solution: Solution) -> dict[str, An
         }
         if mode.matrix is not None:
             row["matrix"] = problem.matrices[mode.matrix].name
-        assignment.append(row)
-    sent = solution.assignment.transfers if file_problem.link_indices is not None else ()
+        rows.append(row)
+    sent = assignment.transfers if file_problem.link_indices is not None else ()
     return {
-        "makespan_ns": makespan,
-        "lower_bound_ns": bound,
-        "gap": gap if math.isfinite(gap) else None,
-        "status": solution.status.value,
-        "wall_s": solution.wall_s,
-        "assignment": assignment,
-        "transfers": [_transfer(file_problem, solution, transfer) for transfer in sent],
+        "assignment": rows,
+        "transfers": [_transfer(file_problem, assignment, transfer) for transfer in sent],
     }
 
 
-def _transfer(file_problem: FileProblem, solution: Solution, sent: Transfer) -> dict[str, Any]:
+def _transfer(file_problem: FileProblem, assignment: Assignment, sent: Transfer) -> dict[str, Any]:
     """Return one transfer; `dst` is the first of the readers on the device it goes to."""
     problem, ids, links = file_problem.problem, file_problem.task_ids, file_problem.link_indices
     value, target = problem.values[sent.value], problem.links[sent.link].dst
-    placements = solution.assignment.placements
+    placements = assignment.placements
     there = (
         reader
         for reader in value.readers

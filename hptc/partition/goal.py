@@ -10,7 +10,7 @@ from typing import ClassVar
 from hptc.errors import UsageError
 from hptc.units import PJ_PER_NJ
 
-CHOICES = "latency, energy, edp or weighted:latency=A,energy=B"
+CHOICES = "latency, energy, edp, weighted:latency=A,energy=B or period"
 
 
 class Measure(Enum):
@@ -24,6 +24,9 @@ class Measure(Enum):
     """Energy times delay, ns pJ."""
     WEIGHTED = "weighted"
     """A weight per ns times the latency plus a weight per nJ times the energy."""
+    PERIOD = "period"
+    """ns from step to step where steps overlap, as `hptc.partition.period` finds them. To all else
+    steps follow one another: it is the latency there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,13 @@ class Objective:
         energy_limit_pj: No schedule may take more.
 
     Raises:
-        UsageError: A weight is not positive, or a limit negative.
+        UsageError: A weight is not positive, a limit negative, or set beside the period.
     """
 
     LATENCY: ClassVar["Objective"]
     ENERGY: ClassVar["Objective"]
     EDP: ClassVar["Objective"]
+    PERIOD: ClassVar["Objective"]
 
     measure: Measure
     latency_weight: float = 1.0
@@ -63,6 +67,10 @@ class Objective:
         ):
             if limit is not None and not 0 <= limit < math.inf:
                 raise UsageError(option, expected="a number of at least 0", found=str(limit))
+            if limit is not None and self.measure is Measure.PERIOD:
+                raise UsageError(
+                    option, expected="no limit on steps that overlap", found=str(limit)
+                )
 
     @property
     def is_makespan(self) -> bool:
@@ -81,7 +89,7 @@ class Objective:
         """Return the measure of a schedule, exactly."""
         energy = Fraction(energy_pj)
         match self.measure:
-            case Measure.LATENCY:
+            case Measure.LATENCY | Measure.PERIOD:
                 return Fraction(time_ns)
             case Measure.ENERGY:
                 return energy
@@ -140,6 +148,7 @@ class Objective:
 Objective.LATENCY = Objective(Measure.LATENCY)
 Objective.ENERGY = Objective(Measure.ENERGY)
 Objective.EDP = Objective(Measure.EDP)
+Objective.PERIOD = Objective(Measure.PERIOD)
 
 
 def parse_objective(

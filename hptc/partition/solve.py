@@ -132,7 +132,7 @@ def _climb(search: Incumbent) -> None:
     instance = search.instance
     pooled = is_pool(instance, search.objective)
     search.raise_bound(0, max(path_bound(instance), work_bound(instance) if pooled else 0))
-    _plant(search)
+    plant(search)
     if search.is_done:
         return
     is_small = fits(instance, search.objective, search.schedule.makespan)
@@ -179,8 +179,11 @@ def _improve(search: Incumbent, relaxed: Relaxing) -> None:
         collect()
 
 
-def _plant(search: Incumbent) -> None:
-    """Offer the constructive seeds; fall back to a search for any admissible modes."""
+def plant(search: Incumbent) -> None:
+    """Offer the constructive seeds; fall back to a search for any admissible modes.
+
+    Raises InfeasibleError or TimeLimitError where there is no schedule, or none is found.
+    """
     instance, clock = search.instance, search.clock
     for schedule in seeds(instance):
         search.offer(schedule, "seed")
@@ -212,7 +215,7 @@ def _plant_repeats(search: Incumbent, relaxed: Relaxing) -> None:
     free = replace(search.objective, latency_limit_ns=None, energy_limit_pj=None)
     few = Incumbent(part, free, clock.part(span_s), None)
     if fits(part, free):
-        _plant(few)
+        plant(few)
         improve(few, span_s, beside=lambda: relaxed.is_running)
         for modes in map(instance.settled, smaller.spread(few.schedule.modes)):
             if instance.admits(modes):

@@ -1,0 +1,68 @@
+"""Steady states of given modes: for a period, and of the least period that is found."""
+
+from collections.abc import Sequence
+
+from hptc.partition.check_period import memory_bytes
+from hptc.partition.decode import decode_by_rank
+from hptc.partition.fold import fold
+from hptc.partition.instance import Instance
+from hptc.partition.limits import Clock
+from hptc.partition.periodic import Periodic
+from hptc.partition.recurrence import Recurrences
+from hptc.partition.search import PASS_S
+
+GAPS = (1, 2, 4, 8, 16, 32, 128, 1 << 30)
+"""Gaps of a circle that are tried: with few of them everything fits, with many steps are short."""
+FINENESS = 1e-3
+"""Relative width at which the search for a period that modes can keep ends."""
+
+
+class Steady:
+    """Steady states of one choice of modes after the other.
+
+    Args:
+        instance: The tasks.
+        recurrences: Their cycles.
+        clock: Is charged for each.
+    """
+
+    def __init__(self, instance: Instance, recurrences: Recurrences, clock: Clock) -> None:
+        self._instance, self._recurrences, self._clock = instance, recurrences, clock
+        self._limits = [device.memory_bytes for device in instance.problem.devices]
+
+    def keeps_memory(self, periodic: Periodic) -> bool:
+        """Return whether the copies of all steps fit the devices."""
+        if not any(limit is not None for limit in self._limits):
+            return True
+        used = memory_bytes(self._instance.problem, periodic)
+        pairs = zip(used, self._limits, strict=True)
+        return all(limit is None or size <= limit for size, limit in pairs)
+
+    def at(self, modes: Sequence[int], period_ns: int) -> Periodic | None:
+        """Return the state of a period whose step is shortest, of those that are known."""
+        instance, found = self._instance, list[Periodic]()
+        order = self._recurrences.order(decode_by_rank(instance, modes).start)
+        for most_gaps in GAPS:
+            self._clock.work.add(PASS_S * (1 + instance.tasks + len(instance.problem.values)))
+            periodic = fold(instance, modes, order, period_ns, most_gaps)
+            if periodic is not None and self.keeps_memory(periodic):
+                found.append(periodic)
+        return min(found, key=lambda each: each.assignment.makespan_ns, default=None)
+
+    def least(self, modes: Sequence[int], low_ns: int, high_ns: int) -> Periodic | None:
+        """Return the state of least period between two periods; None if none is found.
+
+        Where the lower one cannot be kept, the search halves what is between them, as if every
+        period above one that can be kept could be kept too.
+        """
+        best = self.at(modes, low_ns)
+        if best is not None:
+            return best
+        while high_ns - low_ns > max(1, FINENESS * high_ns) and not self._clock.is_over():
+            middle = (low_ns + high_ns) // 2
+            found = self.at(modes, middle)
+            if found is None:
+                low_ns = middle
+            else:
+                best, high_ns = found, middle
+        return best
