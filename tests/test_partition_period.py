@@ -25,6 +25,7 @@ from hptc.partition.problem import (
     Mode,
     Placement,
     Problem,
+    Resident,
     Status,
     Task,
     Transfer,
@@ -247,6 +248,8 @@ def test_copies_of_all_steps_count_for_the_memory() -> None:
     late = Periodic(8, Assignment((placements[0], Placement(0, 20, 24)), ()))
     check_periodic(problem, late)
     assert memory_bytes(problem, late) == [30, 0]
+    weights = replace(problem, residents=(Resident((0, 1), 7),))
+    assert memory_bytes(weights, late) == [37, 0]
     small = replace(problem, devices=(replace(devices[0], memory_bytes=29), devices[1]))
     with pytest.raises(VerifyError, match="memory of a"):
         check_periodic(small, late)

@@ -70,10 +70,11 @@ def _two_turns(spans: Iterable[Span], period_ns: int) -> Iterator[Span]:
 
 
 def _copies(problem: Problem, periodic: Periodic) -> Iterator[tuple[int, Held]]:
-    """Yield device and time of every value of step 0 wherever it lies for a time.
+    """Yield device and time of all that step 0 has anywhere for a time.
 
-    It lies where it is made, or sent, from the start of that until its last reader and transfer
-    there have ended; a carried one on its home always, so for a period at least.
+    A value lies where it is made, or sent, from the start of that until its last reader and
+    transfer there have ended; a carried one on its home always, so for a period at least. What is
+    resident serves all steps.
     """
     assignment, period_ns = periodic.assignment, periodic.period_ns
     modes, placements = chosen_modes(problem, assignment), assignment.placements
@@ -97,6 +98,9 @@ def _copies(problem: Problem, periodic: Periodic) -> Iterator[tuple[int, Held]]:
             used[place] = max(used[place], placements[reader].end_ns + late[v])
     for (v, device), begin in begun.items():
         yield device, (begin, used[v, device], problem.values[v].bytes)
+    for resident in problem.residents:
+        for device in {modes[reader].device for reader in resident.readers}:
+            yield device, (0, period_ns, resident.bytes)
 
 
 def _peak(copies: Iterable[Held], period_ns: int) -> int:
