@@ -2,16 +2,15 @@
 
 import platform
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, cast
 
 from cost_models.load import load_target
 from hptc import __version__
 from hptc.errors import HptcError
-from hptc.frontend.capture import capture
+from hptc.frontend.capture import Capture, capture
 from hptc.frontend.flatten import ExampleInputs
 from hptc.frontend.loss_function import OwnLoss, RecordedLoss, record_loss
 from hptc.frontend.loss_output import loss_output
@@ -20,13 +19,22 @@ from hptc.frontend.source import ModelLike, Source, read_source
 from hptc.frontend.torch import Model
 from hptc.ir.graph import Graph, Phase
 from hptc.options import Options, make_options
-from hptc.phases import LEAST_SOLVE_S, NO_HOOKS, Hooks, PhaseResult, compile_phase
+from hptc.phases import (
+    LEAST_SOLVE_S,
+    NO_HOOKS,
+    Hooks,
+    PhaseResult,
+    compile_phase,
+    place_phase,
+    schedule_phase,
+)
 from hptc.program import Program
 from hptc.schedule.model import Bundle, CompiledPhase, Reference, Transition
 from hptc.schedule.report import Json
-from hptc.schedule.training import all_gpu_training, training_cost
+from hptc.schedule.training import all_gpu_training
 from hptc.schedule.transitions import transitions
 from hptc.target import Target
+from hptc.training import place_training
 
 REPORT_SCHEMA = 1
 
@@ -76,18 +84,9 @@ def compile_source(
         source.model, options.phases, recipe, options.adapter, options.selection, options.seed
     )
     capture_s = time.monotonic() - started
-    compiled: dict[Phase, PhaseResult] = {}
-    for position, phase in enumerate(options.phases):
-        left_s = options.time_limit_s - (time.monotonic() - started)
-        share_s = max(LEAST_SOLVE_S, left_s / (len(options.phases) - position))
-        with _noted(phase):
-            compiled[phase] = compile_phase(
-                captured.graphs[phase], targets[phase], options, hooks, share_s
-            )
-    graphs = {phase: item.compiled.graph for phase, item in compiled.items()}
-    crossings = transitions(graphs, captured.adapters, captured.merge, options.seed)
+    compiled, crossings, report = _solve(captured, targets, options, hooks, started)
     times = {"capture_s": capture_s, "solve_s": time.monotonic() - started - capture_s}
-    report = _report(compiled, targets) | _training(compiled, crossings, options) | times
+    report = _report(compiled, targets) | report | times
     bundle = Bundle(
         name=source.name,
         options=_record(options, source),
@@ -100,6 +99,42 @@ def compile_source(
         versions=_versions(),
     )
     return Program(bundle, source.warnings)
+
+
+def _solve(
+    captured: Capture,
+    targets: Mapping[Phase, Target],
+    options: Options,
+    hooks: Hooks,
+    started: float,
+) -> tuple[dict[Phase, PhaseResult], tuple[Transition, ...], Json]:
+    """Place all phases, schedule them, and return them with what the report says of them together.
+
+    What is left of the time is dealt out in equal parts.
+    """
+    parts = options.searches
+
+    def share_s(taken: int) -> float:
+        nonlocal parts
+        left_s = options.time_limit_s - (time.monotonic() - started)
+        share = left_s * taken / parts if parts else 0.0
+        parts -= taken
+        return max(LEAST_SOLVE_S, share)
+
+    alone = {}
+    for phase in options.phases:
+        graph, target = captured.graphs[phase], targets[phase]
+        with _noted(phase):
+            alone[phase] = place_phase(graph, target, options, hooks, share_s(1))
+    graphs = {phase: found.placed.priced.graph for phase, found in alone.items()}
+    crossings = transitions(graphs, captured.adapters, captured.merge, options.seed)
+    together_s = share_s(len(alone)) if options.is_training else 0.0
+    placed = place_training(alone, crossings, options, hooks, together_s)
+    compiled = {}
+    for phase, found in placed.phases.items():
+        with _noted(phase):
+            compiled[phase] = schedule_phase(found, options, hooks, share_s(options.studies))
+    return compiled, crossings, _training(placed.report, compiled)
 
 
 def _recipe(model: Model, options: Options) -> Recipe:
@@ -128,16 +163,14 @@ def _report(compiled: Mapping[Phase, PhaseResult], targets: Mapping[Phase, Targe
     }
 
 
-def _training(
-    compiled: Mapping[Phase, PhaseResult], crossings: Sequence[Transition], options: Options
-) -> Json:
-    """Return what the training of `--steps` takes, here and on the GPU alone."""
-    if not options.steps:
+def _training(report: Json | None, compiled: Mapping[Phase, PhaseResult]) -> Json:
+    """Return the report of the training of `--steps`, with that of the GPU alone."""
+    if report is None:
         return {}
-    phases = {phase: item.compiled for phase, item in compiled.items()}
-    cost = training_cost(phases, crossings, options.steps)
+    phases = cast("dict[str, Json]", report["phases"])
+    steps = {name: cast("int", phase["steps"]) for name, phase in phases.items()}
     reports = {phase.value: item.report for phase, item in compiled.items()}
-    return {"training": asdict(cost) | {"all_gpu": all_gpu_training(cost, reports)}}
+    return {"training": report | {"all_gpu": all_gpu_training(steps, reports)}}
 
 
 def _untimed(report: Json) -> Json:

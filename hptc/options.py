@@ -17,8 +17,9 @@ from hptc.frontend.losses import Loss, LossFunction, loss_text, parse_loss
 from hptc.frontend.optimizers import Optimizer, optimizer_text, parse_optimizer
 from hptc.ir.graph import Phase
 from hptc.partition.front import check_points
-from hptc.partition.goal import Objective, parse_objective
+from hptc.partition.goal import Objective
 from hptc.partition.limits import Limits
+from hptc.partition.training_goal import parse_goal
 
 MIN_CHUNKS, MAX_CHUNKS = 2, 1024
 """Chunks of rows that can be asked for."""
@@ -42,6 +43,8 @@ class Options:
     selection: Selection
     dimensions: Mapping[str, int]
     objective: Objective
+    is_training: bool
+    """Whether the objective is that of all steps and switches, not of a step."""
     time_limit_s: float
     work_limit: float | None
     """Of the solver in s of work, in place of the time limit: each phase takes an equal part."""
@@ -55,6 +58,16 @@ class Options:
     """Chunks of rows that a step runs in: 1 is all rows at once, None as many as pay."""
     sensitivity: bool
     """Also report how the answer moves over the ranges of the targets."""
+
+    @property
+    def studies(self) -> int:
+        """What is asked of each phase beside its schedule."""
+        return int(self.pareto is not None) + int(self.sensitivity)
+
+    @property
+    def searches(self) -> int:
+        """Searches of the size of a phase: one each, more where phases are placed together."""
+        return len(self.phases) * (1 + int(self.is_training) + self.studies)
 
     def to_json(self) -> dict[str, object]:
         """Return the options as JSON values, for the record in a bundle."""
@@ -72,6 +85,7 @@ class Options:
             "frozen": self.selection.frozen,
             "shape": dict(self.dimensions),
             **self.objective.to_json(),
+            "is_training": self.is_training,
             "time_limit_s": self.time_limit_s,
             "work_limit": self.work_limit,
             "gap": self.gap,
@@ -123,6 +137,13 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
         if number is not None and not (math.isfinite(number) and number > 0):
             raise UsageError(option, expected="a positive number", found=str(number))
     limits = Limits(time_s=time_limit_s, gap=gap, seed=seed, work_s=work_limit)
+    counts = {_choice("--steps", Phase, key): count for key, count in (steps or {}).items()}
+    goal, is_training = parse_goal(
+        objective,
+        steps=sum(counts.get(phase, 0) for phase in chosen),
+        latency_limit_ns=latency_limit_ns,
+        energy_limit_nj=energy_limit_nj,
+    )
     return Options(
         targets=_targets(target, chosen),
         phases=chosen,
@@ -135,14 +156,13 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
         output=output,
         selection=Selection(train, frozen),
         dimensions=dict(shape or {}),
-        objective=parse_objective(
-            objective, latency_limit_ns=latency_limit_ns, energy_limit_nj=energy_limit_nj
-        ),
+        objective=goal,
+        is_training=is_training,
         time_limit_s=limits.time_s,
         work_limit=limits.work_s,
         gap=limits.gap,
         seed=limits.seed,
-        steps={_choice("--steps", Phase, key): count for key, count in (steps or {}).items()},
+        steps=counts,
         lr=lr,
         pareto=None if pareto is None else check_points(pareto),
         chunks=_chunks(tile),

@@ -35,6 +35,9 @@ class Hooks:
 
     after_pass: Callable[[str, Graph], None] | None = None
     progress: Callable[[Phase, Progress], None] | None = None
+    """Of the solver, phase by phase."""
+    together: Callable[[Progress], None] | None = None
+    """Of all phases, where they are placed together."""
     stop: Callable[[], bool] | None = None
 
 
@@ -47,6 +50,15 @@ class PhaseResult:
 
     compiled: CompiledPhase
     report: Json
+
+
+@dataclass(frozen=True)
+class PlacedPhase:
+    """A phase with an answer, before it is scheduled."""
+
+    whole: Priced
+    """Not cut in chunks of rows."""
+    placed: Placed
 
 
 def compile_phase(
@@ -62,24 +74,43 @@ def compile_phase(
         time_s: For all of it, in s.
     """
     clock = Clock(Limits(time_s=time_s))
-    steps = _steps(options, graph.phase)
-    graph = run_passes(graph, PIPELINE, hooks.after_pass)
-    whole = Priced.of(graph, target, steps)
-    studies = _studies(options, hooks)
-    left_s = time_s / (1 + len(studies)) - clock.elapsed_s
-    placed = _place(whole, target, options, hooks, _limits(options, left_s, hooks))
-    chosen, solution = placed.priced, placed.solution
-    graph, tasks, costs, posed = chosen.graph, chosen.tasks, chosen.costs, chosen.posed
+    found = place_phase(graph, target, options, hooks, time_s / (1 + options.studies))
+    return schedule_phase(found, options, hooks, clock.left_s)
+
+
+def place_phase(
+    graph: Graph, target: Target, options: Options, hooks: Hooks, time_s: float
+) -> PlacedPhase:
+    """Place the step graph of a phase by itself; arguments and errors as of `compile_phase`."""
+    clock = Clock(Limits(time_s=time_s))
+    whole = Priced.of(
+        run_passes(graph, PIPELINE, hooks.after_pass), target, _steps(options, graph.phase)
+    )
+    return PlacedPhase(whole, _place(whole, options, hooks, limits_of(options, clock.left_s)))
+
+
+def schedule_phase(
+    found: PlacedPhase, options: Options, hooks: Hooks, time_s: float
+) -> PhaseResult:
+    """Schedule and report a placed phase, with the studies of it that are asked for."""
+    clock = Clock(Limits(time_s=time_s))
+    chosen, solution = found.placed.priced, found.placed.solution
+    graph, target, tasks, costs, posed = (
+        *(chosen.graph, chosen.target, chosen.tasks),
+        *(chosen.costs, chosen.posed),
+    )
     schedule = build_schedule(graph, tasks, costs, posed, solution.assignment)
     check_schedule(graph, schedule)
     check_limits(graph, schedule, target)
     report = phase_report(graph, posed, solution, schedule, costs)
-    report |= {"rows": row_report(whole.graph), **_tiling(placed, options)}
-    report |= _baselines(whole, target, steps)
+    report |= {"rows": row_report(found.whole.graph), **_tiling(found.placed, options)}
+    steps = _steps(options, graph.phase)
+    report |= _baselines(found.whole, steps)
     answer = Answer(graph, tasks, target, steps, costs, posed, solution)
+    studies = _studies(options, hooks)
     for position, (name, study) in enumerate(studies.items()):
         left_s = clock.left_s / (len(studies) - position)
-        report[name] = study(answer, _limits(options, left_s, hooks))
+        report[name] = study(answer, limits_of(options, left_s))
     return PhaseResult(CompiledPhase(graph, schedule, target.toml), report)
 
 
@@ -92,7 +123,7 @@ def _tiling(placed: Placed, options: Options) -> Json:
     }
 
 
-def _place(whole: Priced, target: Target, options: Options, hooks: Hooks, limits: Limits) -> Placed:
+def _place(whole: Priced, options: Options, hooks: Hooks, limits: Limits) -> Placed:
     """Place a phase, whole or in chunks of rows."""
     progress, phase = hooks.progress, whole.graph.phase
 
@@ -109,7 +140,7 @@ def _place(whole: Priced, target: Target, options: Options, hooks: Hooks, limits
     if options.chunks == 1:
         return Placed(whole, solver(whole.posed.problem, limits, None))
     steps = _steps(options, phase)
-    tiler = Tiler(whole, target, steps, options.objective, solver, Clock(limits, hooks.stop))
+    tiler = Tiler(whole, whole.target, steps, options.objective, solver, Clock(limits, hooks.stop))
     return tiler.best() if options.chunks is None else tiler.fixed(options.chunks)
 
 
@@ -117,11 +148,14 @@ def _steps(options: Options, phase: Phase) -> int:
     return options.steps.get(phase, DEFAULT_STEPS)
 
 
-def _limits(options: Options, time_s: float, hooks: Hooks) -> Limits:
-    """Return the limits of one search: where work is limited, an equal part for each."""
+def limits_of(options: Options, time_s: float, parts: int = 1) -> Limits:
+    """Return the limits of one search, or of one that takes the place of several.
+
+    Where work is limited, each has an equal part.
+    """
     work_s = options.work_limit
     if work_s is not None:
-        work_s /= len(options.phases) * (1 + len(_studies(options, hooks)))
+        work_s *= parts / options.searches
     time_s = max(LEAST_SOLVE_S, time_s)
     return Limits(time_s=time_s, gap=options.gap, seed=options.seed, work_s=work_s)
 
@@ -143,13 +177,13 @@ def _front(answer: Answer, limits: Limits, options: Options, hooks: Hooks) -> Js
     return front_json(problem, front)
 
 
-def _baselines(whole: Priced, target: Target, steps: int) -> Json:
+def _baselines(whole: Priced, steps: int) -> Json:
     """Return the whole phase on single devices, and which of them is the all-GPU mapping.
 
     Where the target has no GPU, that is the default one.
     """
     found = single_device_baselines(whole.posed)
-    own = next((device.name for device in target.devices if device.kind == "gpu"), None)
+    own = next((device.name for device in whole.target.devices if device.kind == "gpu"), None)
     if own is not None:
         return {"baselines": found, "all_gpu": own}
     gpu = load_target("gpu")

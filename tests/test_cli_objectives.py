@@ -51,7 +51,43 @@ def test_the_table_tells_them_too(tmp_path: Path, small_onnx: Path) -> None:
     assert done.code == 0, done.err
     for words in ("low: weighted:latency=1,energy=0.01 ", "front of latency and energy", "all-GPU"):
         assert words in done.out
-    assert "training (50 of low)" in done.out
+    assert "training: " in done.out
+
+
+def test_few_steps_do_not_repay_programming(tmp_path: Path, small_onnx: Path) -> None:
+    """The same model is fastest in crossbars, if it is trained long enough."""
+    options = ("--target", "hybrid-stack", "--objective", "training")
+    few = compiled(tmp_path, small_onnx, *options, "--steps", "low=1,infer=1")["training"]
+    many = compiled(tmp_path, small_onnx, *options, "--steps", "low=100000,infer=1")["training"]
+    assert few["phases"]["low"]["programmed"] == []
+    assert few["phases"]["low"]["entry_latency_ns"] == 0
+    assert few["latency_ns"] == few["objective_value"] < few["apart"]["latency_ns"]
+    assert few["saved"] == pytest.approx(1 - few["latency_ns"] / few["apart"]["latency_ns"])
+    assert few["saved"] > 0.4
+    assert len(many["phases"]["low"]["programmed"]) == 1
+    assert many["phases"]["low"]["program_ns"] > 0
+    for found in (few, many):
+        assert found["objective"] == "latency"
+        assert 0 < found["objective_bound"] <= found["objective_value"]
+        assert found["objective_value"] <= found["apart"]["objective_value"]
+        parts = found["phases"].values()
+        assert found["latency_ns"] == sum(part["latency_ns"] for part in parts)
+        assert found["energy_nj"] == pytest.approx(sum(part["energy_nj"] for part in parts))
+
+
+def test_a_training_is_told(tmp_path: Path, small_onnx: Path) -> None:
+    arguments = ("compile", small_onnx, "-o", tmp_path / "m.hptc", "--force")
+    asked = ("--objective", "training:energy", "--steps", "full=2,low=5")
+    done = hptc(*arguments, "--target", "hybrid-stack", *asked)
+    assert done.code == 0, done.err
+    for words in ("training: energy is ", " above the bound, ", " less than phase by phase ("):
+        assert words in " ".join(done.out.split())
+    refused(hptc(*arguments, *asked[:2]), 2, "--objective training:energy", "--steps full=N,low=M")
+    steps = ("--steps", "low=5", "--objective")
+    refused(hptc(*arguments, *steps, "training:edp"), 2, "training:edp", "training:energy")
+    refused(hptc(*arguments, *steps, "training:fast"), 2, "--objective", "'fast'")
+    limit = ("training", "--energy-limit", "1mJ")
+    refused(hptc(*arguments, *steps, *limit), 2, "--energy-limit", "training:weighted")
 
 
 def test_limits_out_of_reach_and_malformed(tmp_path: Path, small_onnx: Path) -> None:

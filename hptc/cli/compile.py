@@ -15,7 +15,6 @@ from hptc.cli.guard import guarded, warn
 from hptc.cli.objective import (
     EnergyLimit,
     LatencyLimit,
-    Objective,
     Pareto,
     parse_energy,
     parse_time,
@@ -53,7 +52,13 @@ def compile_model(
     accumulate: Annotated[
         int, typer.Option(help="Micro-batches, each like the example, in a step.")
     ] = 1,
-    objective: Objective = "latency",
+    objective: Annotated[
+        str,
+        typer.Option(
+            help="latency, energy, edp, or weighted:latency=A,energy=B per ns and per nJ, of a "
+            "step; training, training:energy or training:weighted:..., of all --steps."
+        ),
+    ] = "latency",
     latency_limit: LatencyLimit = None,
     energy_limit: EnergyLimit = None,
     pareto: Pareto = None,
@@ -167,6 +172,7 @@ def _compile(model: str, options: Options, dump_ir_after: str | None) -> Program
         hooks = Hooks(
             after_pass=dump,
             progress=lambda phase, seen: watch.show(phase.value, seen),
+            together=lambda seen: watch.show("the training", seen),
             stop=watch.is_stopped,
         )
         program = compile_source(model, None, options, hooks)

@@ -1,11 +1,11 @@
 """What `hptc compile` prints of the program that it wrote."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from hptc.cli.guard import warn
-from hptc.cli.objective import print_front, say_objective, say_training
+from hptc.cli.objective import print_front, say_objective
 from hptc.cli.output import (
     human_count,
     human_energy,
@@ -16,6 +16,7 @@ from hptc.cli.output import (
     say,
 )
 from hptc.cli.sensitivity import print_sensitivity
+from hptc.cli.training import print_training
 from hptc.program import Program
 
 
@@ -50,7 +51,7 @@ def print_program(
             f"tasks ({placed}, folded {folded}), {figures['crossbars_used']} crossbars"
             f"{_wear(figures)}{_waiting(figures['sequences'])}{_tiling(figures)}"
         )
-        if figures["status"] != "optimal":
+        if figures["status"] != "optimal" and name not in _together(report):
             gap = figures["objective_gap"]
             above = "nothing proven" if gap is None else f"{gap:.1%} above the bound"
             warn(f"{name}: best found in the time given, {above}")
@@ -60,8 +61,14 @@ def print_program(
         if "sensitivity" in figures:
             print_sensitivity(name, figures["sensitivity"])
     if "training" in report:
-        say_training(report["training"])
+        print_training(report["training"])
     say(f"wrote {', '.join(str(file) for file in (path, *emitted.values()))}")
+
+
+def _together(report: Mapping[str, Any]) -> Collection[str]:
+    """Return the phases that were placed for the whole training, not for a step."""
+    training = report.get("training", {})
+    return training["phases"] if "objective" in training else ()
 
 
 def _wear(figures: Mapping[str, Any]) -> str:

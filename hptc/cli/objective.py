@@ -88,19 +88,3 @@ def print_front(name: str, front: Mapping[str, Any]) -> None:
             *(str(point["tasks"][device]) for device in devices),
         )
     print_table(table)
-
-
-def say_training(training: Mapping[str, Any]) -> None:
-    """Say what the steps of all phases take, beside the GPU alone."""
-    steps = ", ".join(f"{cost['steps']} of {name}" for name, cost in training["phases"].items())
-    entries = training["phases"].values()
-    line = (
-        f"training ({steps}): {human_time(training['latency_ns'])}, "
-        f"{human_energy(training['energy_nj'])}; of that programming "
-        f"{human_time(sum(cost['entry_latency_ns'] for cost in entries))}, "
-        f"{human_energy(sum(cost['entry_energy_nj'] for cost in entries))}"
-    )
-    gpu = training["all_gpu"]
-    if gpu is not None:
-        line += f"; all-GPU {human_time(gpu['latency_ns'])}, {human_energy(gpu['energy_nj'])}"
-    say(line)

@@ -31,7 +31,7 @@ def objective_json(solution: Solution) -> Json:
         "objective_unit": unit,
         "objective_value": solution.value / scale,
         "objective_bound": solution.lower_bound / scale,
-        "objective_gap": _finite(solution.gap),
+        "objective_gap": finite(solution.gap),
     }
 
 
@@ -76,10 +76,11 @@ def _point(problem: Problem, point: Point) -> Json:
         "latency_ns": point.latency_ns,
         "energy_nj": point.energy_pj / PJ_PER_NJ,
         "energy_bound_nj": point.energy_bound_pj / PJ_PER_NJ,
-        "gap": _finite(relative_gap(point.energy_pj, point.energy_bound_pj)),
+        "gap": finite(relative_gap(point.energy_pj, point.energy_bound_pj)),
         "tasks": {device.name: tasks[index] for index, device in enumerate(problem.devices)},
     }
 
 
-def _finite(gap: float) -> float | None:
+def finite(gap: float) -> float | None:
+    """Return a gap as a JSON value: None where nothing is proven."""
     return gap if math.isfinite(gap) else None

@@ -7,19 +7,29 @@ from typing import Self
 
 from hptc.partition.check import energy_pj
 from hptc.partition.goal import Objective
-from hptc.partition.problem import Assignment, Mode
+from hptc.partition.problem import Assignment, Mode, relative_gap
 from hptc.partition.training import Stage, Switch, Training, switches
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer for a stage, and what all its steps take."""
+    """An answer for a stage, and what its steps take."""
 
     assignment: Assignment
     choice: tuple[Mode, ...]
     """The mode of each task."""
-    time_ns: int
-    energy_pj: Fraction
+    steps: int
+    step_pj: Fraction
+
+    @property
+    def time_ns(self) -> int:
+        """Of all steps."""
+        return self.steps * self.assignment.makespan_ns
+
+    @property
+    def energy_pj(self) -> Fraction:
+        """Of all steps, exactly."""
+        return self.steps * self.step_pj
 
     @classmethod
     def of(cls, stage: Stage, assignment: Assignment) -> Self:
@@ -28,8 +38,8 @@ class Answer:
         return cls(
             assignment,
             tuple(task.modes[placed.mode] for task, placed in rows),
-            stage.steps * assignment.makespan_ns,
-            stage.steps * Fraction(energy_pj(stage.problem, assignment)),
+            stage.steps,
+            Fraction(energy_pj(stage.problem, assignment)),
         )
 
 
@@ -56,6 +66,24 @@ class Outcome:
     def value(self, goal: Objective) -> Fraction:
         """Return the objective of the whole training."""
         return goal.value(self.time_ns, self.energy_pj)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSolution:
+    """The best answer for a training, with what is proven of it."""
+
+    best: Outcome
+    apart: Outcome
+    """The answers of the stages for themselves."""
+    value: Fraction
+    """Of the objective, over all steps and switches."""
+    lower_bound: Fraction
+    """Proven, same unit."""
+
+    @property
+    def gap(self) -> float:
+        """Relative distance of the value from its bound."""
+        return relative_gap(float(self.value), float(self.lower_bound))
 
 
 def outcome(training: Training, answers: Sequence[Answer]) -> Outcome:

@@ -5,19 +5,18 @@ answers that it was given so far, and the best of their combinations counts.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import cycle, product
 
 from hptc.errors import InfeasibleError, TimeLimitError
 from hptc.partition.check import check, check_limits
 from hptc.partition.goal import Measure, Objective
-from hptc.partition.limits import LEAST_S, Clock, Limits
-from hptc.partition.problem import Assignment, Solution, relative_gap
+from hptc.partition.limits import LEAST_S, Clock, Limits, Progress
+from hptc.partition.problem import Assignment, Solution
 from hptc.partition.solve import solve
 from hptc.partition.training import Training, used_matrices
 from hptc.partition.training_bound import StageBound, lower_bound, shares
-from hptc.partition.training_outcome import Answer, Outcome, outcome
+from hptc.partition.training_outcome import Answer, TrainingSolution, outcome
 from hptc.partition.training_stage import Posing, amortised, confined, marginal, spread
 
 PROOF_SHARE = 0.5
@@ -26,30 +25,13 @@ TURN_SHARE = 0.3
 """Share of the time left for one more answer of a stage."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingSolution:
-    """The best answer for a training, with what is proven of it."""
-
-    best: Outcome
-    apart: Outcome
-    """The answers of the stages for themselves."""
-    value: Fraction
-    """Of the objective, over all steps and switches."""
-    lower_bound: Fraction
-    """Proven, same unit."""
-
-    @property
-    def gap(self) -> float:
-        """Relative distance of the value from its bound."""
-        return relative_gap(float(self.value), float(self.lower_bound))
-
-
 def solve_training(
     training: Training,
     goal: Objective,
     starts: Sequence[Solution],
     *,
     limits: Limits,
+    progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> TrainingSolution:
     """Choose answers for all stages of a training together.
@@ -60,6 +42,7 @@ def solve_training(
             latency holds for every step.
         starts: Answers of the stages by the same objective; the training takes no more than these.
         limits: For all of it.
+        progress: Called after every solve of a stage.
         stop: Polled; True ends the search with what there is.
 
     Returns:
@@ -68,7 +51,7 @@ def solve_training(
     Raises:
         VerifyError: A start breaks a rule of its problem.
     """
-    search = _Search(training, goal, starts, Clock(limits, stop))
+    search = _Search(training, goal, starts, Clock(limits, stop), progress)
     search.prove()
     search.descend()
     return TrainingSolution(
@@ -83,11 +66,17 @@ class _Search:
     """The answers so far, and what is proven."""
 
     def __init__(
-        self, training: Training, goal: Objective, starts: Sequence[Solution], clock: Clock
+        self,
+        training: Training,
+        goal: Objective,
+        starts: Sequence[Solution],
+        clock: Clock,
+        progress: Callable[[Progress], None] | None,
     ) -> None:
         self.training = training
         self.goal = goal
         self.clock = clock
+        self._progress = progress
         found = [self._checked(position, start.assignment) for position, start in enumerate(starts)]
         self.pools = [[answer] for answer in found]
         self.apart = self.best = outcome(training, found)
@@ -193,6 +182,9 @@ class _Search:
         finally:
             self.clock.work.add(limits.span_s)
         self._offer(position, posing.widened(found.assignment))
+        if self._progress is not None:
+            value, bound = float(self.value), float(self.bound)
+            self._progress(Progress(self.clock.wall_s, value, bound, "together"))
         return found
 
     def _offer(self, position: int, assignment: Assignment) -> None:

@@ -5,15 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
-from hptc.cost import Cost, CostTable, CrossbarUse
+from hptc.cost import Cost, CostTable, CrossbarUse, DeviceCosts
 from hptc.errors import VerifyError
 from hptc.ir.graph import Graph
 from hptc.ir.tasks import Task
 from hptc.partition import problem as pb
+from hptc.partition.training import Charge, at_once_ns
 from hptc.schedule.model import Instruction, InstructionKind, Schedule
 from hptc.schedule.pose import Posed
 from hptc.schedule.residents import Residents, residents_of
 from hptc.schedule.units import dealt_units
+from hptc.units import pj_from_power
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,8 @@ def build_schedule(
     """Return the schedule that carries out `assignment`.
 
     Loads and folds take no time (phase entry is priced at the transition); matrices program in
-    parallel. The step's energy is that of its tasks and transfers, plus the static power of the
-    devices in use over its latency.
+    parallel, as far as the power of their device goes. The step's energy is that of its tasks and
+    transfers, plus the static power of the devices in use over its latency.
 
     Raises:
         VerifyError: The tasks wait for one another in a circle.
@@ -59,9 +61,7 @@ def build_schedule(
         epilogue=_epilogue(graph, residents),
         latency_ns=latency_ns,
         energy_pj=sum(event.instruction.energy_pj for event in events) + power * latency_ns,
-        program_ns=max(
-            (use.program_ns for use in _uses(tasks, costs, placed).values()), default=0.0
-        ),
+        program_ns=max((_program_ns(device, programs) for device in costs.devices), default=0),
         program_pj=sum(program.energy_pj for program in programs),
     )
 
@@ -113,6 +113,12 @@ def _programs(
         )
         for (device, held), use in _uses(tasks, costs, placed).items()
     ]
+
+
+def _program_ns(device: DeviceCosts, programs: Sequence[Instruction]) -> int:
+    cap = device.write_power_cap_w
+    charges = [Charge(i.end_ns, i.energy_pj) for i in programs if i.device == device.name]
+    return at_once_ns(charges, None if cap is None else pj_from_power(cap, 1.0))
 
 
 def _execs(

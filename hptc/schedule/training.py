@@ -1,132 +1,118 @@
-"""What a whole training costs: the steps of all phases and the switches between them."""
+"""The report of a whole training: the steps of all phases and the switches between them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from fractions import Fraction
 from typing import Any
 
-from hptc.ir.graph import Phase, ValueKind
-from hptc.schedule.model import CompiledPhase, Instruction, InstructionKind, Transition
+from hptc.partition.figures import UNITS, finite
+from hptc.partition.goal import Objective
+from hptc.partition.training import Switch
+from hptc.partition.training_outcome import Answer, Outcome, TrainingSolution
+from hptc.schedule.pose_training import PosedTraining
+from hptc.schedule.priced import Priced
 from hptc.units import PJ_PER_NJ
 
-TRANSPOSED = "^T"
-"""What the name of a transposed copy of a matrix ends in."""
-_HELD = frozenset({ValueKind.PARAMETER, ValueKind.BUFFER, ValueKind.CONSTANT})
+Json = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseCost:
-    """What one phase adds to a training."""
+    """What one phase adds to a training, and what the switch to it takes."""
 
     steps: int
     step_latency_ns: int
     step_energy_nj: float
     entry_latency_ns: int
-    """Programming crossbars at the entry; different matrices at the same time."""
+    """First states are moved, one after the other, then matrices programmed at the same time."""
     entry_energy_nj: float
+    program_ns: int
+    program_nj: float
     programmed: tuple[str, ...]
     """Device and matrix, as device/matrix."""
     kept: tuple[str, ...]
     """Still programmed from the phase before, with the same content: not programmed again."""
+    move_ns: int
+    move_nj: float
+    moved: tuple[str, ...]
+    """State and devices, as `state: source->device`."""
     latency_ns: int
+    """Of all steps and the entry."""
     energy_nj: float
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingCost:
-    """What all phases take together."""
+def training_report(posed: PosedTraining, outcome: Outcome) -> Json:
+    """Return what a training takes, by phase with the entry to each."""
+    rows = zip(posed.phases, posed.priced, outcome.answers, outcome.switches, strict=True)
+    return {
+        "phases": {
+            phase.value: asdict(_phase_cost(posed, priced, answer, entry))
+            for phase, priced, answer, entry in rows
+        },
+        **_totals(outcome),
+    }
 
-    phases: dict[str, PhaseCost]
-    latency_ns: int
-    energy_nj: float
 
-
-def training_cost(
-    phases: Mapping[Phase, CompiledPhase],
-    transitions: Sequence[Transition],
-    steps: Mapping[Phase, int],
-) -> TrainingCost:
-    """Return the cost of so many steps of every phase, in the order of the phases.
-
-    A matrix stays programmed where the phase before holds the same one in the same crossbars, no
-    step of it writes the matrix and leaving it merges nothing into it. Loading data and the static
-    power drawn while crossbars are programmed are not priced. A phase without steps only costs
-    its entry, and nothing if no later phase has steps.
-    """
-    last = max((i for i, phase in enumerate(phases) if steps.get(phase)), default=-1)
-    found: dict[str, PhaseCost] = {}
-    before: Phase | None = None
-    for phase in list(phases)[: last + 1]:
-        crossing = [t for t in transitions if (t.src, t.dst) == (before, phase)]
-        merged = set().union(*map(_merged, crossing))
-        known = {} if before is None else _lasting(phases[before], phases[phase], merged)
-        found[phase.value] = _phase_cost(phases[phase], steps.get(phase, 0), known)
-        before = phase
-    return TrainingCost(
-        found,
-        latency_ns=sum(cost.latency_ns for cost in found.values()),
-        energy_nj=sum(cost.energy_nj for cost in found.values()),
-    )
+def objective_report(goal: Objective, solution: TrainingSolution) -> Json:
+    """Return what is proven of a training whose phases were placed for it, and what that saved."""
+    unit, scale = UNITS[goal.measure]
+    apart = solution.apart.value(goal)
+    return {
+        "objective": goal.text,
+        "objective_unit": unit,
+        "objective_value": float(solution.value) / scale,
+        "objective_bound": float(solution.lower_bound) / scale,
+        "objective_gap": finite(solution.gap),
+        "apart": {**_totals(solution.apart), "objective_value": float(apart) / scale},
+        "saved": float(1 - solution.value / apart) if apart else 0.0,
+    }
 
 
 def all_gpu_training(
-    cost: TrainingCost, reports: Mapping[str, Mapping[str, Any]]
+    steps: Mapping[str, int], reports: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, float] | None:
     """Return latency and energy of the same steps on the GPU alone, None where it cannot run one.
 
     Args:
-        cost: The training.
+        steps: Of the phases.
         reports: Of the phases, with `baselines` and which of them is `all_gpu`.
     """
     latency_ns, energy_nj = 0, 0.0
-    for name, phase in cost.phases.items():
+    for name, count in steps.items():
         alone = reports[name]["baselines"].get(reports[name]["all_gpu"])
         if alone is None:
             return None
-        latency_ns += phase.steps * alone["latency_ns"]
-        energy_nj += phase.steps * alone["energy_nj"]
+        latency_ns += count * alone["latency_ns"]
+        energy_nj += count * alone["energy_nj"]
     return {"latency_ns": latency_ns, "energy_nj": energy_nj}
 
 
-def _merged(transition: Transition) -> set[str]:
-    """Return the weights that leaving a phase writes."""
-    merge = transition.merge
-    return set() if merge is None else {update.state for update in merge.updates}
+def _totals(outcome: Outcome) -> Json:
+    return {"latency_ns": outcome.time_ns, "energy_nj": _nj(outcome.energy_pj)}
 
 
-def _lasting(before: CompiledPhase, after: CompiledPhase, changed: set[str]) -> dict[str, int]:
-    """Return the cells of the matrices that hold the same at the start of the next phase."""
-    if before.target_toml != after.target_toml:
-        return {}
-    changed = changed | {update.state for update in before.graph.updates}
-    held = {
-        value.name
-        for value in before.graph.values
-        if value.kind in _HELD and value.name not in changed
-    } & {value.name for value in after.graph.values if value.kind in _HELD}
-    return {
-        i.resource: i.cells for i in _programs(before) if i.value.removesuffix(TRANSPOSED) in held
-    }
-
-
-def _programs(compiled: CompiledPhase) -> list[Instruction]:
-    return [i for i in compiled.schedule.prologue if i.kind is InstructionKind.PROGRAM]
-
-
-def _phase_cost(compiled: CompiledPhase, steps: int, known: Mapping[str, int]) -> PhaseCost:
-    schedule = compiled.schedule
-    kept = [i for i in _programs(compiled) if known.get(i.resource) == i.cells]
-    new = [i for i in _programs(compiled) if i not in kept]
-    entry_ns = max((i.end_ns for i in new), default=0)
-    entry_nj = sum(i.energy_pj for i in new) / PJ_PER_NJ
-    step_nj = schedule.energy_pj / PJ_PER_NJ
+def _phase_cost(posed: PosedTraining, priced: Priced, answer: Answer, entry: Switch) -> PhaseCost:
+    matrices, devices = priced.posed.matrices, priced.posed.devices
     return PhaseCost(
-        steps=steps,
-        step_latency_ns=schedule.latency_ns,
-        step_energy_nj=step_nj,
-        entry_latency_ns=entry_ns,
-        entry_energy_nj=entry_nj,
-        programmed=tuple(i.resource for i in new),
-        kept=tuple(i.resource for i in kept),
-        latency_ns=entry_ns + steps * schedule.latency_ns,
-        energy_nj=entry_nj + steps * step_nj,
+        steps=answer.steps,
+        step_latency_ns=answer.assignment.makespan_ns,
+        step_energy_nj=_nj(answer.step_pj),
+        entry_latency_ns=entry.time_ns,
+        entry_energy_nj=_nj(entry.energy_pj),
+        program_ns=entry.programming.time_ns,
+        program_nj=_nj(entry.programming.energy_pj),
+        programmed=tuple("/".join(matrices[matrix]) for matrix in entry.programmed),
+        kept=tuple("/".join(matrices[matrix]) for matrix in entry.kept),
+        move_ns=entry.moving.time_ns,
+        move_nj=_nj(entry.moving.energy_pj),
+        moved=tuple(
+            f"{posed.states[move.state]}: {devices[move.src]}->{devices[move.dst]}"
+            for move in entry.moves
+        ),
+        latency_ns=answer.time_ns + entry.time_ns,
+        energy_nj=_nj(answer.energy_pj + entry.energy_pj),
     )
+
+
+def _nj(energy_pj: Fraction | float) -> float:
+    return float(energy_pj) / PJ_PER_NJ
