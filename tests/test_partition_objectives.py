@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hptc.errors import InfeasibleError, UsageError
 from hptc.partition.check import energy_pj
-from hptc.partition.frontier import Frontiers, nothing_proven
+from hptc.partition.frontiers import Frontiers, nothing_proven
 from hptc.partition.goal import Measure, Objective, parse_objective
 from hptc.partition.instance import Instance, prepare
 from hptc.partition.limits import Limits
@@ -75,7 +75,7 @@ def test_frontiers_never_exclude_what_exists(problem: Problem, objective: Object
 
 
 def frontier_bounds(instance: Instance, objective: Objective, horizon: int) -> Iterator[float]:
-    frontiers = Frontiers(objective, nothing_proven(instance).frontiers)
+    frontiers = Frontiers(objective, nothing_proven(instance))
     yield frontiers.bound(0)
     while (query := frontiers.next_query(0)) is not None:
         relaxed = relaxation(instance, horizon)

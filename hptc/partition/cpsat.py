@@ -93,6 +93,11 @@ class Running:
         finally:
             self._finished.set()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the end is still to come."""
+        return not self._finished.is_set()
+
     def stop(self) -> None:
         """Ask the search to end soon."""
         self._solver.stop_search()
@@ -117,9 +122,11 @@ class Running:
         """Pass on solutions, stop the search in time; return whether Ctrl-C came.
 
         An event is waited for, not the thread: Python 3.11 takes a join that Ctrl-C interrupts for
-        the end of the thread.
+        the end of the thread. Limited work is not looked at: what runs beside may charge its own
+        sooner or later, while this search keeps to its limit.
         """
-        interrupted, told = False, None
+        clock, interrupted, told = self._clock, False, None
+        is_over = clock.is_called_off if clock.counts_work else clock.is_over
         try:
             while not self._finished.is_set():
                 try:
@@ -129,7 +136,7 @@ class Running:
                         report(*told)
                 except KeyboardInterrupt:
                     interrupted = True
-                if interrupted or self._clock.is_over():
+                if interrupted or is_over():
                     self.stop()
         finally:
             self.stop()

@@ -77,7 +77,7 @@ def _prove_product(search: Incumbent, time_s: float, workers: int) -> Proof:
 def _prove_sum(search: Incumbent, objective: Objective, time_s: float, workers: int) -> Proof:
     """Search for the least of an objective that is no product; its bound is infinite if none is."""
     instance, hint = search.instance, search.schedule
-    built = _whole_model(instance, longest(instance, objective, hint.makespan))
+    built = whole_model(instance, longest(instance, objective, hint.makespan))
     built.model.add(built.makespan >= search.bound_ns)
     scale = _minimise(built, objective)
     built.hint(hint)
@@ -85,7 +85,7 @@ def _prove_sum(search: Incumbent, objective: Objective, time_s: float, workers: 
     done = run(built.model, search.clock, time_s, workers=workers, report=report)
     if done.is_proven and not done.found:
         return Proof(None, math.inf, is_optimal=False, was_interrupted=done.was_interrupted)
-    schedule = _read(built, done) if done.found else None
+    schedule = read_whole(built, done) if done.found else None
     bound = done.bound if scale == 1 else done.bound / scale
     is_optimal = done.is_proven and done.found and search.clock.limits.gap <= 0
     return Proof(schedule, bound, is_optimal, done.was_interrupted)
@@ -93,21 +93,22 @@ def _prove_sum(search: Incumbent, objective: Objective, time_s: float, workers: 
 
 def any_schedule(instance: Instance, clock: Clock) -> tuple[Schedule | None, bool]:
     """Return any schedule, and whether it is proven that there is one or none."""
-    built = _whole_model(instance, latest_end(instance))
+    built = whole_model(instance, latest_end(instance))
     done = run(built.model, clock, clock.left_s, workers=clock.limits.workers)
     if done.was_interrupted:
         raise KeyboardInterrupt
-    return _read(built, done) if done.found else None, done.is_proven
+    return read_whole(built, done) if done.found else None, done.is_proven
 
 
-def _whole_model(instance: Instance, horizon: int) -> ScheduleModel:
+def whole_model(instance: Instance, horizon: int) -> ScheduleModel:
+    """Return the model of the whole problem for schedules of at most `horizon` ns."""
     built = ScheduleModel(instance, whole(instance), horizon)
     if instance.memories:
         add_memory(built, horizon)
     return built
 
 
-def _read(built: ScheduleModel, done: Run) -> Schedule:
+def read_whole(built: ScheduleModel, done: Run) -> Schedule:
     """Return what was found, as early as it goes; within memories what waits may have to."""
     instance = built.instance
     modes, starts, sends = built.read(done.solver)

@@ -1,11 +1,12 @@
-"""What is proven of latency and energy together, for the objectives that need both.
+"""What is proven of latency and energy together of one set of devices.
 
 The devices that run a task are powered over the whole step, so each set of them is bounded on its
-own. Within a set, a relaxation that minimises the dynamic energy D plus a price p times the latency
-T proves `D + p T >= b` for every schedule of the set: a support of its frontier. Between its
-supports, the earliest possible end and the limits, the least of every objective lies in a corner:
-along a support the energy `b - p T + power T` is linear in T, and T times it is concave or grows.
-Arithmetic is in rationals, so a bound is exact; T is in ns, energies are in 1/1000 pJ.
+own. Within a set, whoever minimises the dynamic energy D plus a price p times the latency T proves
+`D + p T >= b` for every schedule of the set, or for all up to some latency: a support of its
+frontier. Between its supports, the earliest possible end and the limits, the least of every
+objective lies in a corner: along a support the energy `b - p T + power T` is linear in T, and T
+times it is concave or grows. Latencies are whole ns, so a corner is the one before or after two
+supports cross. Arithmetic is in integers, energies in 1/1000 pJ.
 """
 
 import math
@@ -15,11 +16,8 @@ from fractions import Fraction
 from itertools import combinations
 
 from hptc.partition.goal import Measure, Objective
-from hptc.partition.instance import Instance
-from hptc.partition.objective import ENERGY_SCALE, static_power
+from hptc.partition.objective import ENERGY_SCALE
 
-MAX_POWERED = 4
-"""Up to so many devices every set of powered ones is bounded on its own."""
 MOST_SUPPORTS = 12
 """Prices asked for one set of devices."""
 STEP = 4
@@ -31,16 +29,26 @@ class Corner:
     """The least of an objective that is not excluded, and where; energy in 1/1000 pJ."""
 
     value: Fraction
-    time_ns: Fraction
-    energy: Fraction
+    time_ns: int
+    energy: int
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """A relaxation to solve: only these devices, a ns at this price in 1/1000 pJ."""
+class Support:
+    """The dynamic energy plus `price` per ns is at least `bound`, both in 1/1000 pJ."""
 
-    powered: frozenset[int]
     price: int
+    bound: int
+    until_ns: float = math.inf
+    """Of schedules that take no longer."""
+
+    def implies(self, other: "Support") -> bool:
+        """Return whether another support of the same price says nothing new."""
+        return (
+            self.price == other.price
+            and self.bound >= other.bound
+            and self.until_ns >= other.until_ns
+        )
 
 
 @dataclass
@@ -51,20 +59,37 @@ class Frontier:
     power: int
     """Least static power in 1/1000 pJ per ns."""
     supports: dict[int, int]
-    """Price p to the bound b on D + p T."""
+    """Price p to the bound b on D + p T, by the relaxation of this very set."""
     points: dict[int, tuple[float, float]] = field(default_factory=dict)
     """Price to T and D of the relaxation's solution."""
+    earliest_ns: int = 0
+    """No schedule ends before."""
+    is_relaxed: bool = False
+    """Whether the relaxation of the makespan is part of that."""
+    others: list[Support] = field(default_factory=list)
+    """Supports that come from elsewhere."""
+
+    def note(self, support: Support) -> None:
+        """Take a support that was proven elsewhere."""
+        if not any(known.implies(support) for known in self.others):
+            self.others = [known for known in self.others if not support.implies(known)]
+            self.others.append(support)
 
     def corner(self, objective: Objective, earliest_ns: int) -> Corner | None:
         """Return the least of an objective from `earliest_ns` on; None if all is beyond limits."""
-        first, last = self._times(objective, earliest_ns)
+        corners = self.corners(objective, earliest_ns)
+        return min(corners, key=lambda corner: corner.value, default=None)
+
+    def corners(self, objective: Objective, earliest_ns: int) -> list[Corner]:
+        """Return all corners within the limits, the earliest first."""
+        lines = self._lines()
+        first, last = _times(objective, max(earliest_ns, self.earliest_ns), lines, self.power)
         if last is not None and first > last:
-            return None
-        times = {Fraction(first), *(time for time in self._crossings() if time > first)}
+            return []
+        times = {time for time in _breaks(lines) if time > first} | {first}
         if last is not None:
-            times = {time for time in times if time <= last} | {Fraction(last)}
-        corners = [self._at(objective, time) for time in sorted(times)]
-        return min(corners, key=lambda corner: corner.value)
+            times = {time for time in times if time < last} | {last}
+        return [self._at(objective, time, lines) for time in sorted(times)]
 
     def next_price(self, objective: Objective, corner: Corner) -> int | None:
         """Return the price whose support cuts off the corner, None where none is left to try."""
@@ -75,42 +100,53 @@ class Frontier:
                 return price
         return None
 
-    def _at(self, objective: Objective, time: Fraction) -> Corner:
-        dynamic = max(bound - price * time for price, bound in self.supports.items())
-        energy = dynamic + self.power * time
-        return Corner(objective.value(time, energy / ENERGY_SCALE), time, energy)
+    def span(self, objective: Objective, earliest_ns: int, value: Fraction) -> tuple[int, int]:
+        """Return from when to when, around the least corner, an objective may be below `value`.
 
-    def _times(self, objective: Objective, earliest_ns: int) -> tuple[int, int | None]:
-        """Return from when to when the limits hold, in ns."""
-        first, last = earliest_ns, objective.latency_limit_ns
-        if objective.energy_limit_pj is None:
-            return first, last
-        most = math.floor(Fraction(objective.energy_limit_pj) * ENERGY_SCALE)
-        for price, bound in self.supports.items():
-            slope = price - self.power
-            if slope > 0:
-                first = max(first, -((most - bound) // slope))
-            elif slope < 0:
-                until = (most - bound) // -slope
-                last = until if last is None else min(last, until)
-            elif bound > most:
-                return 1, 0
+        The objective has a latency limit, and the corner is below.
+        """
+        corners = self.corners(objective, earliest_ns)
+        low = high = min(range(len(corners)), key=lambda index: corners[index].value)
+        while low > 0 and corners[low - 1].value < value:
+            low -= 1
+        while high < len(corners) - 1 and corners[high + 1].value < value:
+            high += 1
+        first, last = corners[low].time_ns, corners[high].time_ns
+        if low > 0:
+            first = self._edge(objective, first, corners[low - 1].time_ns, value)
+        if high < len(corners) - 1:
+            last = self._edge(objective, last, corners[high + 1].time_ns, value)
         return first, last
 
-    def _crossings(self) -> Iterator[Fraction]:
-        for (p, a), (q, b) in combinations(self.supports.items(), 2):
-            yield Fraction(b - a, q - p)
+    def _edge(self, objective: Objective, inside: int, outside: int, value: Fraction) -> int:
+        """Return a time up to which, from `inside` towards `outside`, the objective is below."""
+        lines = self._lines()
+        while abs(outside - inside) > 1:
+            middle = (inside + outside) // 2
+            if self._at(objective, middle, lines).value < value:
+                inside = middle
+            else:
+                outside = middle
+        return inside
+
+    def _lines(self) -> list[Support]:
+        return [*(Support(p, b) for p, b in self.supports.items()), *self.others]
+
+    def _at(self, objective: Objective, time: int, lines: list[Support]) -> Corner:
+        dynamic = max(s.bound - s.price * time for s in lines if time <= s.until_ns)
+        energy = dynamic + self.power * time
+        return Corner(objective.value(time, Fraction(energy, ENERGY_SCALE)), time, energy)
 
     def _tangent(self, objective: Objective, corner: Corner) -> int | None:
         """Return the price at which the objective does not change along the support."""
         if objective.measure is Measure.LATENCY:
             return None
-        energy_pj = float(corner.energy / ENERGY_SCALE)
-        return self.power + int(ENERGY_SCALE * objective.price(float(corner.time_ns), energy_pj))
+        energy_pj = corner.energy / ENERGY_SCALE
+        return self.power + int(ENERGY_SCALE * objective.price(corner.time_ns, energy_pj))
 
     def _chord(self, corner: Corner) -> int | None:
         """Return the price of the line through the solutions on either side of the corner."""
-        time = float(corner.time_ns)
+        time = corner.time_ns
         before = max((p for p in self.points.values() if p[0] <= time), default=None)
         after = min((p for p in self.points.values() if p[0] >= time), default=None)
         if before is None:
@@ -122,93 +158,34 @@ class Frontier:
         return max(0, int((before[1] - after[1]) / (after[0] - before[0])))
 
 
-@dataclass
-class Proven:
-    """What is proven of all schedules of a problem; solves for several objectives share it."""
-
-    frontiers: tuple[Frontier, ...]
-    """One of each set of devices."""
-    bound_ns: int = 0
-    is_relaxed: bool = False
-    """Whether the relaxation of the makespan is part of that bound."""
-
-
-def nothing_proven(instance: Instance) -> Proven:
-    """Return what is known of a problem without search."""
-    sets = powered_sets(instance)
-    return Proven(tuple(Frontier(s, power, {0: _least_dynamic(instance, s)}) for s, power in sets))
-
-
-class Frontiers:
-    """The frontiers of all sets of devices as an objective sees them, the worst refined first."""
-
-    def __init__(self, objective: Objective, frontiers: Sequence[Frontier]) -> None:
-        self._objective = objective
-        self._frontiers = frontiers
-
-    def bound(self, earliest_ns: int) -> float:
-        """Return a bound on the objective of schedules that end from `earliest_ns` on."""
-        worst = self._worst(earliest_ns)
-        if worst is None:
-            return 0.0
-        exact = worst[0].value
-        return float(exact) if float(exact) <= exact else math.nextafter(float(exact), 0.0)
-
-    def next_query(self, earliest_ns: int) -> Query | None:
-        """Return the relaxation that may raise the bound, None where it is as good as it gets."""
-        worst = self._worst(earliest_ns)
-        if worst is None:
-            return None
-        corner, frontier = worst
-        price = frontier.next_price(self._objective, corner)
-        return None if price is None else Query(frontier.powered, price)
-
-    def promising(self, earliest_ns: int, below: float) -> list[frozenset[int]]:
-        """Return the sets that may hold a lesser value than `below`, the most promising first."""
-        corners = [(f.corner(self._objective, earliest_ns), f.powered) for f in self._frontiers]
-        known = [(c.value, powered) for c, powered in corners if c is not None and c.value < below]
-        return [powered for _, powered in sorted(known, key=lambda pair: pair[0])]
-
-    def _worst(self, earliest_ns: int) -> tuple[Corner, Frontier] | None:
-        corners = ((f.corner(self._objective, earliest_ns), f) for f in self._frontiers)
-        known = [(corner, f) for corner, f in corners if corner is not None]
-        return min(known, key=lambda pair: pair[0].value, default=None)
-
-    def give_up(self, query: Query) -> None:
-        """Note that the relaxation of a query was not solved: its cost is at least 0."""
-        self._of(query).supports[query.price] = 0
-
-    def learn(self, query: Query, bound: int, time_ns: float) -> None:
-        """Take the bound that the relaxation of a query proved, and where its solution ends."""
-        frontier = self._of(query)
-        frontier.supports[query.price] = bound
-        frontier.points[query.price] = (time_ns, bound - query.price * time_ns)
-
-    def _of(self, query: Query) -> Frontier:
-        return next(f for f in self._frontiers if f.powered == query.powered)
+def _times(
+    objective: Objective, first: int, lines: Sequence[Support], power: int
+) -> tuple[int, int | None]:
+    """Return from when to when the limits hold at a static power, in ns, if from `first` on."""
+    last = objective.latency_limit_ns
+    if objective.energy_limit_pj is None:
+        return first, last
+    most = math.floor(Fraction(objective.energy_limit_pj) * ENERGY_SCALE)
+    for line in lines:
+        slope, room = line.price - power, most - line.bound
+        if slope < 0 and line.until_ns == math.inf:
+            until = room // -slope
+            last = until if last is None else min(last, until)
+        elif slope > 0:
+            first = max(first, int(min(-(room // slope), line.until_ns + 1)))
+        elif slope == 0 and room < 0:
+            if line.until_ns == math.inf:
+                return 1, 0
+            first = max(first, int(line.until_ns) + 1)
+    return first, last
 
 
-def powered_sets(instance: Instance) -> list[tuple[frozenset[int], int]]:
-    """Return the sets of devices that can run every task, with the least power in 1/1000 pJ per ns.
-
-    With many devices there are too many sets: then all together stand for them, at the power of
-    the most frugal.
-    """
-    used = sorted({device for row in instance.device for device in row})
-    power = {device: static_power(instance, device) for device in used}
-    if len(used) > MAX_POWERED:
-        return [(frozenset(used), min(power.values()))]
-    sets = [frozenset(c) for size in range(1, len(used) + 1) for c in combinations(used, size)]
-    return [
-        (found, sum(power[device] for device in found))
-        for found in sets
-        if all(found.intersection(row) for row in instance.device)
-    ]
-
-
-def _least_dynamic(instance: Instance, devices: frozenset[int]) -> int:
-    """Return the energy of all tasks in their most frugal modes there, in 1/1000 pJ."""
-    return ENERGY_SCALE * sum(
-        min(mode.energy_pj for mode in task.modes if mode.device in devices)
-        for task in instance.problem.tasks
-    )
+def _breaks(lines: Sequence[Support]) -> Iterator[int]:
+    """Yield the times next to where two supports cross or one ends."""
+    for one, other in combinations(lines, 2):
+        if one.price != other.price:
+            time = (other.bound - one.bound) // (other.price - one.price)
+            yield from (time, time + 1)
+    for line in lines:
+        if line.until_ns < math.inf:
+            yield from (int(line.until_ns), int(line.until_ns) + 1)

@@ -33,6 +33,8 @@ class Parts:
     """Improvement of windows by CP-SAT."""
     segments: bool = True
     """The bound from segments of a long path."""
+    proofs: bool = True
+    """What CP-SAT proves of the whole beside the search."""
     sets: bool = True
     """Where energies count, the sets of devices one by one."""
 
@@ -167,8 +169,15 @@ class Clock:
 
     def part(self, span_s: float) -> "Clock":
         """Return a clock of the next `span_s` s; it is over with this one at the latest."""
+        if self.counts_work:
+            span_s = max(min(span_s, self.left_s), LEAST_S)
+            return Clock(self.limits.within(span_s), self.stop, work=Work(self.work))
         return Clock(self.limits.within(span_s), self.is_over, work=Work(self.work))
 
     def is_over(self) -> bool:
         """Return whether the time has passed or the caller wants an end."""
-        return self.left_s <= 0 or (self.stop is not None and self.stop())
+        return self.left_s <= 0 or self.is_called_off()
+
+    def is_called_off(self) -> bool:
+        """Return whether the caller wants an end."""
+        return self.stop is not None and self.stop()

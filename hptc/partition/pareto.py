@@ -12,7 +12,7 @@ from itertools import pairwise
 from hptc.errors import InfeasibleError, TimeLimitError
 from hptc.partition.check import energy_pj
 from hptc.partition.front import Front, Point, check_points
-from hptc.partition.frontier import Frontiers, nothing_proven
+from hptc.partition.frontiers import Frontiers, Proven, nothing_proven
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock, Limits
@@ -95,15 +95,17 @@ class _Search:
         slowest, fastest = self._caps[-1].found, self._caps[0].found
         faster_ns = max(0, slowest.latency_ns - 1)
         goal = replace(self._within, measure=Measure.ENERGY, latency_limit_ns=faster_ns)
-        frontiers = Frontiers(goal, self._proven.frontiers)
+        frontiers = Frontiers(goal, self._proven)
         sets = frontiers.promising(self._proven.bound_ns, fastest.energy_pj)
         for done, devices in enumerate(sets):
             goal = replace(self._within, measure=Measure.LATENCY)
-            part, shares = restrict(self._problem, devices), points + len(sets) - done
+            shares, known = points + len(sets) - done, self._proven.part(devices)
             try:
-                found = self._solve(goal, shares, None, part=part).assignment
+                found = self._solve(goal, shares, None, (devices, known)).assignment
             except (InfeasibleError, TimeLimitError):
                 continue
+            finally:
+                self._proven.take(devices, known)
             modes = widened(self._instance, devices, [p.mode for p in found.placements])
             rows = zip(found.placements, modes, strict=True)
             placements = tuple(replace(placed, mode=mode) for placed, mode in rows)
@@ -139,7 +141,7 @@ class _Search:
     def _bound(self, latency_ns: int) -> float:
         """Return the best bound in pJ on the energy of schedules that are as fast."""
         goal = replace(Objective.ENERGY, latency_limit_ns=latency_ns)
-        known = Frontiers(goal, self._proven.frontiers).bound(self._proven.bound_ns)
+        known = Frontiers(goal, self._proven).bound(self._proven.bound_ns)
         caps = (c.found.energy_bound_pj for c in self._caps if c.latency_ns >= latency_ns)
         return max(known, *caps)
 
@@ -169,20 +171,24 @@ class _Search:
         return [*self._others, *(cap.found for cap in self._caps)]
 
     def _solve(
-        self, goal: Objective, shares: int, start: Assignment | None, part: Problem | None = None
+        self,
+        goal: Objective,
+        shares: int,
+        start: Assignment | None,
+        part: tuple[frozenset[int], Proven] | None = None,
     ) -> Solution:
-        """Solve the problem, or a part of it, in one of so many shares of the time left."""
+        """Solve in one of so many shares of the time left, on all devices or on a set of them."""
         clock = self.clock
         span_s = max(clock.left_s / max(1, shares), LEAST_S)
         if clock.counts_work:
             clock.work.add(span_s)
         limits = clock.limits.within(span_s)
         return solve(
-            self._problem if part is None else part,
+            self._problem if part is None else restrict(self._problem, part[0]),
             objective=goal,
             limits=limits,
             start=start,
-            proven=self._proven if part is None else None,
+            proven=self._proven if part is None else part[1],
             stop=clock.stop,
         )
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from hptc.errors import InfeasibleError, TimeLimitError
 from hptc.partition.decode import Schedule
-from hptc.partition.frontier import Frontiers
+from hptc.partition.frontiers import Frontiers, Proven
 from hptc.partition.instance import Instance, prepare
 from hptc.partition.limits import Clock
 from hptc.partition.problem import Problem
@@ -43,16 +43,18 @@ def restrict(problem: Problem, devices: Collection[int]) -> Problem:
     return replace(problem, tasks=tuple(tasks))
 
 
-def search_sets(search: Incumbent, solve_part: Callable[[Instance, Clock], Schedule]) -> None:
+def search_sets(
+    search: Incumbent, solve_part: Callable[[Instance, Clock, Proven], Schedule]
+) -> None:
     """Offer the best schedules of all sets of devices that may hold a better one.
 
     Args:
         search: Gains the schedules.
-        solve_part: Returns the best schedule of an instance, or raises one of the errors of
-            `hptc.partition.solve.solve`.
+        solve_part: Returns the best schedule of an instance and adds to what is proven of it, or
+            raises one of the errors of `hptc.partition.solve.solve`.
     """
     instance, clock = search.instance, search.clock
-    frontiers = Frontiers(search.objective, search.proven.frontiers)
+    frontiers = Frontiers(search.objective, search.proven)
     used = {device for row in instance.device for device in row}
     sets = frontiers.promising(search.bound_ns, search.value / (1 + TOLERANCE))
     parts = replace(clock.limits.parts, sets=False, segments=False)
@@ -63,12 +65,15 @@ def search_sets(search: Incumbent, solve_part: Callable[[Instance, Clock], Sched
         own = clock.part(span_s)
         span_s *= NEXT_SHARE
         own = replace(own, limits=replace(own.limits, parts=parts))
+        known = search.proven.part(devices)
         try:
             part = prepare(restrict(instance.problem, devices))
-            found = solve_part(part, own)
+            found = solve_part(part, own, known)
             search.offer(replace(found, modes=widened(instance, devices, found.modes)), "set")
         except (InfeasibleError, TimeLimitError):
             continue
+        finally:
+            search.proven.take(devices, known)
 
 
 def widened(instance: Instance, devices: Collection[int], modes: Sequence[int]) -> tuple[int, ...]:

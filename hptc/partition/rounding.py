@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from hptc.partition.decode import Schedule, legal_order
-from hptc.partition.frontier import Frontiers, Query
+from hptc.partition.frontiers import Frontiers, Query
 from hptc.partition.greedy import earliest_finish
 from hptc.partition.heuristics import decoded
 from hptc.partition.instance import Instance
@@ -36,7 +36,7 @@ class Relaxing:
         self._query: Query | None = None
         self._frontiers: Frontiers | None = None
         if not search.objective.is_makespan:
-            self._frontiers = Frontiers(search.objective, search.proven.frontiers)
+            self._frontiers = Frontiers(search.objective, search.proven)
         self._start_next()
 
     def collect(self, time_s: float) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from hptc.errors import TimeLimitError
 from hptc.partition.check import check, check_limits, energy_pj
 from hptc.partition.decode import Schedule, to_assignment
-from hptc.partition.frontier import Proven, nothing_proven
+from hptc.partition.frontiers import Proven, nothing_proven
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock, Progress

@@ -11,7 +11,7 @@ from hptc.partition.cuts import cut_choices
 from hptc.partition.decode import Schedule, decode_by_rank
 from hptc.partition.exact import Proof, prove
 from hptc.partition.feasible import find_modes
-from hptc.partition.frontier import Proven
+from hptc.partition.frontiers import Proven
 from hptc.partition.goal import Objective
 from hptc.partition.heuristics import local_choices, seeds
 from hptc.partition.improve import improve
@@ -21,6 +21,7 @@ from hptc.partition.memory_seed import plant_within_memory
 from hptc.partition.objective import fits
 from hptc.partition.pool import is_pool, prove_pool, work_bound
 from hptc.partition.problem import Assignment, Problem, Solution
+from hptc.partition.proofs import Proofs
 from hptc.partition.repeats import find_repeats, shrink
 from hptc.partition.replay import from_assignment
 from hptc.partition.restrict import search_sets
@@ -158,16 +159,22 @@ def _improve(search: Incumbent, relaxed: Relaxing) -> None:
     clock, parts = search.clock, search.clock.limits.parts
     share = SEGMENTS_SHARE if parts.segments else 0.0
     segments = SegmentBound(search.instance, clock, share * clock.left_s)
+    proofs = Proofs(search)
 
     def collect() -> int:
         relaxed.collect(0.0)
         search.raise_bound(0, segments.bound_ns)
-        return relaxed.is_running + segments.is_running
+        if clock.counts_work or not (relaxed.is_running or segments.is_running):
+            proofs.collect()
+        return relaxed.is_running + segments.is_running + proofs.is_running
 
     try:
         if parts.sets and not search.objective.is_makespan:
             goal = search.objective
-            search_sets(search, lambda part, own: _solve(part, goal, own).schedule)
+            search_sets(
+                search,
+                lambda part, own, known: _solve(part, goal, own, proven=known).schedule,
+            )
             collect()
         if parts.windows:
             improve(search, clock.limits.span_s, beside=collect)
@@ -175,6 +182,7 @@ def _improve(search: Incumbent, relaxed: Relaxing) -> None:
             relaxed.collect(clock.left_s)
             segments.wait()
     finally:
+        proofs.end()
         segments.end()
         collect()
 
