@@ -133,6 +133,8 @@ class Clock:
     stop: Callable[[], bool] | None = None
     started: float = field(default_factory=time.monotonic)
     work: Work = field(default_factory=Work)
+    whole: "Clock | None" = None
+    """What this is a part of."""
 
     @property
     def counts_work(self) -> bool:
@@ -169,15 +171,16 @@ class Clock:
 
     def part(self, span_s: float) -> "Clock":
         """Return a clock of the next `span_s` s; it is over with this one at the latest."""
-        if self.counts_work:
-            span_s = max(min(span_s, self.left_s), LEAST_S)
-            return Clock(self.limits.within(span_s), self.stop, work=Work(self.work))
-        return Clock(self.limits.within(span_s), self.is_over, work=Work(self.work))
+        return Clock(self.limits.within(span_s), work=Work(self.work), whole=self)
 
     def is_over(self) -> bool:
         """Return whether the time has passed or the caller wants an end."""
-        return self.left_s <= 0 or self.is_called_off()
+        if self.left_s <= 0 or self.is_called_off():
+            return True
+        return self.whole is not None and self.whole.is_over()
 
     def is_called_off(self) -> bool:
         """Return whether the caller wants an end."""
-        return self.stop is not None and self.stop()
+        if self.stop is not None and self.stop():
+            return True
+        return self.whole is not None and self.whole.is_called_off()
