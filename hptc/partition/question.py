@@ -32,7 +32,7 @@ class Question:
     """No schedule of theirs ends before."""
     until_ns: int
     below: int
-    """In 1/1000 pJ; in ns where there is no price."""
+    """In 1/1000 pJ; where there is no price, in ns and the next after `until_ns`."""
     price: int | None = None
     """Of a ns beside the dynamic energy, in 1/1000 pJ; None: only the latency counts."""
 
