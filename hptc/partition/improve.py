@@ -16,6 +16,8 @@ FIRST_S, LONGEST_S = 0.05, 2.0
 """Limits in s of the search of one window, as it should take on an idle machine."""
 PROGRESS = 0.005
 """Relative gain of a sweep below which its windows had too little time."""
+ROUND_PASSES = 6
+"""Passes over the problem that windows take besides their search: later than that none begins."""
 
 
 def improve(search: Incumbent, until_s: float, beside: Callable[[], int]) -> None:
@@ -35,11 +37,12 @@ def improve(search: Incumbent, until_s: float, beside: Callable[[], int]) -> Non
     rng = random.Random(search.clock.limits.seed)
     repeats = find_repeats(search.instance)
     size, time_s = float(FIRST_SIZE), FIRST_S
-    while not search.is_done and search.clock.elapsed_s < until_s:
+    last_s = until_s - ROUND_PASSES * search.pass_s
+    while not search.is_done and search.clock.elapsed_s < last_s:
         before = search.value
         firsts = _sweep(search.instance.tasks, int(size), rng)
         while firsts:
-            if search.is_done or search.clock.elapsed_s >= until_s:
+            if search.is_done or search.clock.elapsed_s >= last_s:
                 return
             workers = _workers(search, beside())
             known, value = search.schedule, search.value

@@ -101,6 +101,8 @@ class Relaxing:
         if optimum is not None and is_seed:
             for schedule in rounded(search.instance, self._relaxed, optimum.values):
                 search.offer(schedule, "relaxation")
+                if search.clock.is_over():
+                    break
         if self._frontiers is not None and self._query is not None:
             if optimum is None:
                 self._frontiers.give_up(self._query)

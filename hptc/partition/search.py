@@ -137,10 +137,14 @@ class Incumbent:
         if self.bound > before and self.best is not None:
             self.tell("bound")
 
+    @property
+    def pass_s(self) -> float:
+        """About how long a pass over the problem takes in s."""
+        return PASS_S * (1 + self.instance.tasks + len(self.instance.problem.values))
+
     def charge(self) -> None:
         """Count the work of a pass over the problem, as a schedule or a window takes it."""
-        values = len(self.instance.problem.values)
-        self.clock.work.add(PASS_S * (1 + self.instance.tasks + values))
+        self.clock.work.add(self.pass_s)
 
     def close(self) -> None:
         """Note that the incumbent is proven optimal, as far as units of energy are fine enough."""
