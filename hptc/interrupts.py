@@ -23,3 +23,19 @@ def on_interrupt(handler: Handler) -> Iterator[Handler | None]:
         yield before if callable(before) else None
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Let a Ctrl-C wait until the context ends; a second one does not."""
+    held: list[FrameType | None] = []
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        held.append(frame)
+        if len(held) > 1 and before is not None:
+            before(number, frame)
+
+    with on_interrupt(hold) as before:
+        yield
+    if held and before is not None:
+        before(signal.SIGINT, held[0])

@@ -1,28 +1,43 @@
 """The command line: arguments in, one library call, tables or JSON out."""
 
 import os
+import signal
 import sys
 import threading
 from contextlib import suppress
+from types import FrameType
 
 from hptc.errors import INTERRUPTED, INTERRUPTED_MESSAGE
 
 
 def main() -> None:
     """Run the command line; `-vv` may stand anywhere."""
-    try:
-        from hptc.cli.app import app
+    if callable(signal.getsignal(signal.SIGINT)):  # else it is ignored
+        signal.signal(signal.SIGINT, _abort)
+    from hptc.cli.app import app
 
+    try:
         app(args=[argument for argument in sys.argv[1:] if argument != "-vv"])
-    except KeyboardInterrupt:  # before a command could guard itself
-        sys.stderr.write(f"hptc: {INTERRUPTED_MESSAGE}\n")
-        _leave(INTERRUPTED)
     except SystemExit as end:
         _leave(end.code)
 
 
+def _abort(number: int, frame: FrameType | None) -> None:
+    """End the process on a Ctrl-C before and after a command, when nothing is being written.
+
+    A KeyboardInterrupt during imports may be lost or abort the interpreter.
+    """
+    sys.stderr.write(f"hptc: {INTERRUPTED_MESSAGE}\n")
+    sys.stderr.flush()
+    os._exit(INTERRUPTED)
+
+
 def _leave(code: str | int | None) -> None:
-    """End the process: at once where HiGHS, which nothing can cancel, still has a thread."""
+    """End the process: at once where HiGHS, which nothing can cancel, still has a thread.
+
+    All is written: a Ctrl-C from now on changes nothing.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if threading.active_count() > 1 and isinstance(code, int):
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from hptc.interrupts import interrupts_held
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -27,9 +29,10 @@ _WIDE = 1000
 
 
 def say(text: str) -> None:
-    """Print a line."""
+    """Print a line, or a whole object; a Ctrl-C meanwhile does not leave half of it."""
     try:
-        typer.echo(text)
+        with interrupts_held():
+            typer.echo(text)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
