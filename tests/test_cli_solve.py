@@ -60,6 +60,16 @@ READS = {"id": "a", "modes": [{"device": "reram", "duration_ns": 1, "matrix": "w
 
 MALFORMED: dict[str, tuple[Any, str]] = {
     "cycle": (problem(edges=[edge("a", "b"), edge("b", "a")]), "cycle a -> b -> a"),
+    "long cycle": (
+        problem(
+            devices=["x"],
+            links=[],
+            tasks=[task(i, 1) for i in range(99)],
+            edges=[edge(i, (i + 1) % 99) for i in range(99)],
+        ),
+        "-> 7 -> … -> 0, of 99 tasks",
+    ),
+    "key twice": (json.dumps(problem())[:-1] + ', "edges": []}', "'edges' again"),
     "negative cost": (problem(tasks=[task("a", -3)], devices=["x"], links=[], edges=[]), "-3"),
     "fraction": (problem(tasks=[task("a", 2.5), task("b", 1)], devices=["x"], links=[]), "2.5"),
     "unknown device": (problem(links=[{**problem()["links"][0], "dst": "gpu"}]), "'gpu'"),
@@ -118,8 +128,24 @@ def test_what_nothing_satisfies_is_named(tmp_path: Path, kind: str) -> None:
 def test_no_tasks_and_one_task(tmp_path: Path) -> None:
     none = solved(write(tmp_path, problem(tasks=[], edges=[])))
     assert (none["makespan_ns"], none["lower_bound_ns"], none["assignment"]) == (0, 0, [])
+    nowhere = solved(write(tmp_path, problem(devices=[], links=[], tasks=[], edges=[])))
+    assert (nowhere["makespan_ns"], nowhere["status"]) == (0, "optimal")
     one = solved(write(tmp_path, problem(tasks=[task(7, 9, 4)], edges=[])))
     assert (one["makespan_ns"], one["status"]) == (4, "optimal")
+
+
+def test_a_byte_order_mark_is_no_nonsense(tmp_path: Path) -> None:
+    assert solved(write(tmp_path, "\ufeff" + json.dumps(problem())))["makespan_ns"] == 13
+
+
+@pytest.mark.parametrize(("cost", "speed"), [(10**18 - 1, 1.0), (10**18, 1e-18)])
+def test_answers_beyond_exact_floats_pass_their_check(
+    tmp_path: Path, cost: int, speed: float
+) -> None:
+    link = problem()["links"][0] | {"bw_bytes_per_ns": speed}
+    tasks = [task("a", cost, None), task("b", None, 2)]
+    found = solved(write(tmp_path, problem(tasks=tasks, links=[link])))
+    assert found["makespan_ns"] == found["lower_bound_ns"] > cost
 
 
 def test_parts_without_an_edge_between_them(tmp_path: Path) -> None:

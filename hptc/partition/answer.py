@@ -50,8 +50,11 @@ def check_answer(file_problem: FileProblem, path: Path) -> Assignment:
     told = top.get("makespan_ns", found.makespan_ns)
     if told != found.makespan_ns:
         raise _broken("the makespan is the end of the last task", found.makespan_ns, told)
-    if reader.number("lower_bound_ns", top.get("lower_bound_ns", 0)) > found.makespan_ns:
-        raise _broken("no bound above the makespan", found.makespan_ns, top["lower_bound_ns"])
+    bound = top.get("lower_bound_ns", 0)
+    if not isinstance(bound, int | float):
+        raise reader.malformed("lower_bound_ns", "a number", repr(bound))
+    if not bound <= found.makespan_ns:
+        raise _broken("no bound above the makespan", found.makespan_ns, bound)
     return found
 
 

@@ -1,6 +1,7 @@
 """Task graphs from files: JSON, Standard Task Graphs (`.stg`), GraphML and DOT."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def read_text(path: Path) -> str:
         ProblemError: it cannot be read, or is no text.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise malformed(path, "a readable text file", error) from None
 
@@ -64,14 +65,24 @@ def read_json(path: Path) -> Any:
     """Return what a JSON file holds.
 
     Raises:
-        ProblemError: it cannot be read, or is no JSON.
+        ProblemError: it cannot be read, is no JSON, or an object has a key twice.
     """
     try:
-        return json.loads(read_text(path))
+        return json.loads(read_text(path), object_pairs_hook=_record)
     except (json.JSONDecodeError, RecursionError) as error:
         raise malformed(path, "JSON", error) from None
+    except KeyError as error:
+        raise malformed(path, "keys used once in an object", f"{error} again") from None
     except ValueError as error:
         raise malformed(path, "numbers of a sensible length", error) from None
+
+
+def _record(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        count = Counter(key for key, _ in pairs)
+        raise KeyError(max(count, key=count.__getitem__))
+    return found
 
 
 def _check_processors(path: Path, ending: str, processors: int | None) -> None:

@@ -10,17 +10,20 @@ LARGEST = 10**18
 """Largest time or size accepted, in ns or bytes: beyond it is a mistake of units."""
 
 LONGEST_QUOTE = 200
-"""Characters of a malformed piece that an error repeats."""
+"""Characters of a piece of a file that an error repeats."""
 
 Key = TypeVar("Key", bound=int | str)
 
 
 def malformed(where: object, expected: str, found: object) -> ProblemError:
     """Return the error for a malformed piece of a file."""
-    shown = str(found)
-    if len(shown) > LONGEST_QUOTE:
-        shown = f"{shown[:LONGEST_QUOTE]}…"
-    return ProblemError(str(where), expected=expected, found=shown)
+    return ProblemError(str(where), expected=expected, found=shortened(found))
+
+
+def shortened(piece: object) -> str:
+    """Return a piece as text, the beginning of it where it is long."""
+    text = str(piece)
+    return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Reader:
 
     def malformed(self, where: str, expected: str, found: object) -> ProblemError:
         """Return the error for a malformed piece of the file."""
-        return malformed(f"{self.path}: {where}", expected, found)
+        return malformed(f"{self.path}: {shortened(where)}", expected, found)
 
     def record(
         self,

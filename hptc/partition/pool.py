@@ -26,7 +26,8 @@ def is_pool(instance: Instance, objective: Objective) -> bool:
         return False
     devices = instance.problem.devices
     if (
-        instance.groups
+        not devices
+        or instance.groups
         or instance.memories
         or any(device.capacity_crossbars is not None or device.count > 1 for device in devices)
     ):

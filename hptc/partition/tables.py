@@ -8,6 +8,9 @@ from hptc.errors import ProblemError
 from hptc.partition.problem import Link, Problem
 from hptc.partition.validate import invalid
 
+LONGEST_CYCLE = 8
+"""Tasks of a cycle that an error names."""
+
 
 def link_positions(problem: Problem) -> dict[int, int]:
     """Return the position of each link by its pair of devices, a * devices + b.
@@ -57,9 +60,10 @@ def topological(problem: Problem) -> tuple[int, ...]:
         return tuple(nx.lexicographical_topological_sort(graph))
     except nx.NetworkXUnfeasible:
         loop = [problem.tasks[a].name for a, _ in nx.find_cycle(graph)]
+        named = loop if len(loop) <= LONGEST_CYCLE else [*loop[:LONGEST_CYCLE], "…"]
         raise ProblemError(
             "task graph",
             expected="a graph without cycles",
-            found=f"the cycle {' -> '.join([*loop, loop[0]])}",
+            found=f"the cycle {' -> '.join([*named, loop[0]])}, of {len(loop)} tasks",
             hint="Mark values that cross from one step to the next as carried.",
         ) from None
