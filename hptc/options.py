@@ -17,12 +17,15 @@ from hptc.frontend.losses import Loss, LossFunction, loss_text, parse_loss
 from hptc.frontend.optimizers import Optimizer, optimizer_text, parse_optimizer
 from hptc.ir.graph import Phase
 from hptc.partition.front import check_points
-from hptc.partition.goal import Objective
+from hptc.partition.goal import Measure, Objective
 from hptc.partition.limits import Limits
 from hptc.partition.training_goal import parse_goal
 
 MIN_CHUNKS, MAX_CHUNKS = 2, 1024
 """Chunks of rows that can be asked for."""
+
+MAX_MICRO_BATCHES = 1 << 16
+"""Micro-batches that a step may have."""
 
 Choice = TypeVar("Choice", bound=Enum)
 
@@ -58,11 +61,14 @@ class Options:
     """Chunks of rows that a step runs in: 1 is all rows at once, None as many as pay."""
     sensitivity: bool
     """Also report how the answer moves over the ranges of the targets."""
+    micro_batches: int
+    """That overlap in a step; 1: steps follow one another."""
 
     @property
     def studies(self) -> int:
         """What is asked of each phase beside its schedule."""
-        return int(self.pareto is not None) + int(self.sensitivity)
+        overlaps = self.micro_batches > 1 and self.objective.measure is not Measure.PERIOD
+        return int(self.pareto is not None) + int(self.sensitivity) + int(overlaps)
 
     @property
     def searches(self) -> int:
@@ -95,6 +101,7 @@ class Options:
             "pareto": self.pareto,
             "tile": _TILES.get(self.chunks, self.chunks),
             "sensitivity": self.sensitivity,
+            "micro_batches": self.micro_batches,
         }
 
 
@@ -125,6 +132,7 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
     pareto: int | None = None,
     tile: str | int = "off",
     sensitivity: bool = False,
+    micro_batches: int = 1,
 ) -> Options:
     """Return checked options, by default those of the command line.
 
@@ -167,7 +175,30 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
         pareto=None if pareto is None else check_points(pareto),
         chunks=_chunks(tile),
         sensitivity=sensitivity,
+        micro_batches=_check_overlap(goal, micro_batches, pareto, tile),
     )
+
+
+def _check_overlap(goal: Objective, count: int, pareto: int | None, tile: str | int) -> int:
+    """Return the number of micro-batches that overlap; the objective `period` is of several."""
+    is_period = goal.measure is Measure.PERIOD
+    least = MIN_CHUNKS if is_period else 1
+    if not least <= count <= MAX_MICRO_BATCHES:
+        raise UsageError(
+            "--micro-batches",
+            expected=f"{least} to {MAX_MICRO_BATCHES} micro-batches",
+            found=str(count),
+            hint="Say how many a step has: --micro-batches 16." if is_period else "",
+        )
+    for option, is_given in (("--pareto", pareto is not None), ("--tile", tile != "off")):
+        if is_period and is_given:
+            raise UsageError(
+                f"--objective period {option}",
+                expected="micro-batches that overlap alone",
+                found=option,
+                hint="Leave it out, or choose another objective.",
+            )
+    return count
 
 
 _TILES: Mapping[int | None, str] = {1: "off", None: "auto"}

@@ -1,13 +1,17 @@
 """One phase of a program: passed, priced, placed, scheduled and reported."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import cast
 
-from cost_models.load import load_target
 from hptc.ir.graph import Graph, Phase
+from hptc.micro_batches.model import MicroBatched, Overlap, places
+from hptc.micro_batches.overlap import as_one_step, overlapped, overlapped_at
+from hptc.micro_batches.report import micro_batch_report
 from hptc.options import Options
 from hptc.partition.figures import front_json
 from hptc.partition.front import LEAST_POINTS
+from hptc.partition.goal import Measure, Objective
 from hptc.partition.limits import Clock, Limits, Progress
 from hptc.partition.pareto import pareto
 from hptc.partition.problem import Assignment, Problem, Solution
@@ -16,7 +20,7 @@ from hptc.schedule.build import build_schedule
 from hptc.schedule.check import check_schedule
 from hptc.schedule.limits import check_limits
 from hptc.schedule.model import CompiledPhase
-from hptc.schedule.priced import Priced
+from hptc.schedule.priced import Priced, with_gpu
 from hptc.schedule.report import Json, phase_report, row_report, single_device_baselines
 from hptc.schedule.wear import DEFAULT_STEPS
 from hptc.sensitivity.model import Answer
@@ -27,6 +31,8 @@ from passes import PIPELINE, run_passes
 
 LEAST_SOLVE_S = 1.0
 """Solver time of a phase even where capture has used up the limit."""
+ALONE_SHARE = 0.3
+"""Share of the time in which a step alone is placed, where its micro-batches are to overlap."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,8 @@ class PlacedPhase:
     whole: Priced
     """Not cut in chunks of rows."""
     placed: Placed
+    overlap: Overlap | None = None
+    """Micro-batches, where the phase is placed for them."""
 
 
 def compile_phase(
@@ -86,7 +94,24 @@ def place_phase(
     whole = Priced.of(
         run_passes(graph, PIPELINE, hooks.after_pass), target, _steps(options, graph.phase)
     )
-    return PlacedPhase(whole, _place(whole, options, hooks, limits_of(options, clock.left_s)))
+    limits = limits_of(options, clock.left_s)
+    if options.objective.measure is Measure.PERIOD:
+        return _place_overlapping(whole, options, hooks, limits)
+    return PlacedPhase(whole, _place(whole, options, hooks, limits))
+
+
+def _place_overlapping(
+    whole: Priced, options: Options, hooks: Hooks, limits: Limits
+) -> PlacedPhase:
+    """Place a phase for micro-batches that overlap, starting from its fastest step."""
+    share_s = ALONE_SHARE * limits.span_s
+    alone = replace(options, objective=Objective.LATENCY)
+    fastest = _place(whole, alone, hooks, limits.within(share_s)).solution
+    micro = MicroBatched.of(whole, _steps(options, whole.graph.phase))
+    clock = Clock(limits.within(limits.span_s - share_s), hooks.stop)
+    start = places(whole.posed.problem, fastest.assignment)
+    overlap = overlapped(micro, options.micro_batches, clock, start)
+    return PlacedPhase(whole, Placed(whole, as_one_step(whole, overlap, fastest)), overlap)
 
 
 def schedule_phase(
@@ -107,10 +132,12 @@ def schedule_phase(
     steps = _steps(options, graph.phase)
     report |= _baselines(found.whole, steps)
     answer = Answer(graph, tasks, target, steps, costs, posed, solution)
-    studies = _studies(options, hooks)
+    studies = _studies(found, options, hooks)
     for position, (name, study) in enumerate(studies.items()):
         left_s = clock.left_s / (len(studies) - position)
         report[name] = study(answer, limits_of(options, left_s))
+    if "micro_batches" in report:
+        report["period_ns"] = cast("Json", report["micro_batches"])["period_ns"]
     return PhaseResult(CompiledPhase(graph, schedule, target.toml), report)
 
 
@@ -160,14 +187,30 @@ def limits_of(options: Options, time_s: float, parts: int = 1) -> Limits:
     return Limits(time_s=time_s, gap=options.gap, seed=options.seed, work_s=work_s)
 
 
-def _studies(options: Options, hooks: Hooks) -> dict[str, Callable[[Answer, Limits], Json]]:
+def _studies(
+    phase: PlacedPhase, options: Options, hooks: Hooks
+) -> dict[str, Callable[[Answer, Limits], Json]]:
     """Return what is asked of each phase beside its schedule, by key of the report."""
     found: dict[str, Callable[[Answer, Limits], Json]] = {}
     if options.pareto is not None:
         found["pareto"] = lambda answer, limits: _front(answer, limits, options, hooks)
     if options.sensitivity:
         found["sensitivity"] = lambda answer, limits: sensitivity(answer, limits, hooks.stop)
+    if options.micro_batches > 1:
+        found["micro_batches"] = lambda _, limits: _micro_batches(
+            phase, options, Clock(limits, hooks.stop)
+        )
     return found
+
+
+def _micro_batches(phase: PlacedPhase, options: Options, clock: Clock) -> Json:
+    count, steps = options.micro_batches, _steps(options, phase.whole.graph.phase)
+    if phase.overlap is not None:
+        return micro_batch_report(phase.whole, phase.overlap, steps)
+    priced, solution = phase.placed.priced, phase.placed.solution
+    where = places(priced.posed.problem, solution.assignment)
+    overlap = overlapped_at(MicroBatched.of(priced, steps), count, clock, where)
+    return micro_batch_report(phase.whole, overlap, steps)
 
 
 def _front(answer: Answer, limits: Limits, options: Options, hooks: Hooks) -> Json:
@@ -178,15 +221,9 @@ def _front(answer: Answer, limits: Limits, options: Options, hooks: Hooks) -> Js
 
 
 def _baselines(whole: Priced, steps: int) -> Json:
-    """Return the whole phase on single devices, and which of them is the all-GPU mapping.
-
-    Where the target has no GPU, that is the default one.
-    """
+    """Return the whole phase on single devices, and which of them is the all-GPU mapping."""
     found = single_device_baselines(whole.posed)
-    own = next((device.name for device in whole.target.devices if device.kind == "gpu"), None)
-    if own is not None:
-        return {"baselines": found, "all_gpu": own}
-    gpu = load_target("gpu")
-    alone = Priced.of(whole.graph, gpu, steps)
-    found[gpu.name] = next(iter(single_device_baselines(alone.posed).values()))
-    return {"baselines": found, "all_gpu": gpu.name}
+    gpu, alone = with_gpu(whole, steps)
+    if alone is not whole:
+        found[gpu] = single_device_baselines(alone.posed)[gpu]
+    return {"baselines": found, "all_gpu": gpu}

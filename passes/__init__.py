@@ -6,6 +6,7 @@ from typing import Protocol
 from hptc.errors import HptcError
 from hptc.ir.graph import Graph
 from hptc.ir.verify import verify
+from passes.accumulate_gradients import AccumulateGradients
 from passes.assign_roles import AssignRoles
 from passes.commute_scales import CommuteScales
 from passes.eliminate_common_subexpressions import EliminateCommonSubexpressions
@@ -16,7 +17,7 @@ from passes.tag_operands import TagOperands
 from passes.tag_residency import TagResidency
 from passes.tile_rows import TileRows
 
-__all__ = ["PIPELINE", "Observer", "Pass", "TileRows", "run_passes", "tile"]
+__all__ = ["PIPELINE", "Observer", "Pass", "TileRows", "accumulate", "run_passes", "tile"]
 
 
 class Pass(Protocol):
@@ -52,6 +53,13 @@ def tile(graph: Graph, tiling: TileRows) -> Graph:
     """Return a graph that went through the pipeline in chunks of rows, tagged and with tasks."""
     for step in (tiling, TagResidency(), TagOperands(), FuseChains()):
         graph = step(graph)
+    verify(graph)
+    return graph
+
+
+def accumulate(graph: Graph) -> Graph:
+    """Return a graph that went through the pipeline as one of several micro-batches."""
+    graph = AccumulateGradients()(graph)
     verify(graph)
     return graph
 

@@ -56,7 +56,8 @@ def compile_model(
         str,
         typer.Option(
             help="latency, energy, edp, or weighted:latency=A,energy=B per ns and per nJ, of a "
-            "step; training, training:energy or training:weighted:..., of all --steps."
+            "step; period, of --micro-batches; training, training:energy or "
+            "training:weighted:..., of all --steps."
         ),
     ] = "latency",
     latency_limit: LatencyLimit = None,
@@ -84,6 +85,9 @@ def compile_model(
     tile: Annotated[
         str, typer.Option(help="Chunks of rows that a step runs in: off, auto or a number.")
     ] = "off",
+    micro_batches: Annotated[
+        int, typer.Option(help="That overlap in a step; objective period asks for several.")
+    ] = 1,
     overrides: Overrides = None,
     sensitivity: Annotated[
         bool,
@@ -132,6 +136,7 @@ def compile_model(
         lr=lr,
         tile=tile,
         sensitivity=sensitivity,
+        micro_batches=micro_batches,
     )
     program = _compile(model, options, dump_ir_after)
     program.save(path, force=force)

@@ -56,6 +56,8 @@ def print_program(
             above = "nothing proven" if gap is None else f"{gap:.1%} above the bound"
             warn(f"{name}: best found in the time given, {above}")
         say_objective(name, figures)
+        if "micro_batches" in figures:
+            say(f"{name}: {_overlap(figures['micro_batches'])}")
         if "pareto" in figures:
             print_front(name, figures["pareto"])
         if "sensitivity" in figures:
@@ -69,6 +71,26 @@ def _together(report: Mapping[str, Any]) -> Collection[str]:
     """Return the phases that were placed for the whole training, not for a step."""
     training = report.get("training", {})
     return training["phases"] if "objective" in training else ()
+
+
+def _overlap(figures: Mapping[str, Any]) -> str:
+    """Say what a step of micro-batches that overlap takes, beside all on the GPU."""
+    period, bound, ramp, update, latency = (
+        human_time(figures[f"{key}_ns"])
+        for key in ("period", "period_bound", "ramp", "update", "latency")
+    )
+    found = (
+        f"{figures['count']} micro-batches that overlap take {latency} and "
+        f"{human_energy(figures['energy_nj'])}: one every {period} (bound {bound}), each "
+        f"in {ramp}, then an update of {update}"
+    )
+    gpu = figures["all_gpu"]
+    if gpu is None:
+        return found
+    return (
+        f"{found}; all-GPU {human_time(gpu['latency_ns'])} and {human_energy(gpu['energy_nj'])} "
+        f"({gpu['way']}), {gpu['latency_ns'] / figures['latency_ns']:.2f}x"
+    )
 
 
 def _wear(figures: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from hptc.partition.fold import least_period
 from hptc.partition.goal import Objective
 from hptc.partition.heuristics import local_choices
 from hptc.partition.instance import Instance, prepare
-from hptc.partition.limits import Clock, Limits, Progress
+from hptc.partition.limits import LEAST_S, Clock, Limits, Progress
 from hptc.partition.objective import LARGEST_NS, latest_end
 from hptc.partition.period_model import PeriodModel
 from hptc.partition.periodic import Periodic, PeriodicSolution
@@ -19,7 +19,7 @@ from hptc.partition.problem import Problem, Status
 from hptc.partition.recurrence import Recurrences
 from hptc.partition.search import Incumbent
 from hptc.partition.solve import DEFAULT_LIMITS, plant
-from hptc.partition.steady import Steady
+from hptc.partition.steady import Steady, span_ns
 
 BALANCE_SHARE = 0.3
 """Share of the time left in which loads are evened out."""
@@ -32,6 +32,8 @@ WORK_SHARE = 0.5
 def solve_period(
     problem: Problem,
     *,
+    count: int | None = None,
+    start: Sequence[int] | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
@@ -42,6 +44,9 @@ def solve_period(
 
     Args:
         problem: As for `hptc.partition.solve.solve`.
+        count: Where so many steps end is to be early instead, counted from where the first starts;
+            the bound is on the period still.
+        start: Modes to try as well.
         limits: When to stop; the time covers the bound.
         progress: Called on every better period.
         stop: Polled; True ends the search with what there is.
@@ -56,8 +61,8 @@ def solve_period(
         TimeLimitError: The time passed before the first solution.
     """
     clock = Clock(limits, stop)
-    search = _Search(prepare(problem), clock, progress)
-    search.plant()
+    search = _Search(prepare(problem), clock, progress, count)
+    search.plant(start)
     search.choose()
     found = search.best()
     check_periodic(problem, found)
@@ -86,9 +91,14 @@ class _Search:
     """The modes and bounds so far; times in ns."""
 
     def __init__(
-        self, instance: Instance, clock: Clock, progress: Callable[[Progress], None] | None
+        self,
+        instance: Instance,
+        clock: Clock,
+        progress: Callable[[Progress], None] | None,
+        count: int | None,
     ) -> None:
         self._instance, self._clock, self._progress = instance, clock, progress
+        self._count = count
         self._recurrences = Recurrences(instance)
         self._steady = Steady(instance, self._recurrences, clock)
         self._choices: list[Sequence[int]] = []
@@ -97,7 +107,7 @@ class _Search:
         """One step after the other."""
         self.bound_ns = floor_ns(instance)
 
-    def plant(self) -> None:
+    def plant(self, start: Sequence[int] | None) -> None:
         """Find first modes; raises an error where there are none."""
         instance = self._instance
         first = Incumbent(instance, Objective.LATENCY, self._clock, None)
@@ -106,9 +116,9 @@ class _Search:
         found = Periodic(max(1, alone.makespan_ns), alone)
         if self._steady.keeps_memory(found):
             self._first = found
-        local = (modes for modes in local_choices(instance) if instance.admits(modes))
-        span = self._clock.part(BALANCE_SHARE * self._clock.left_s)
-        for modes in (first.schedule.modes, *local):
+        known = (*local_choices(instance), *([] if start is None else [start]))
+        span = self._clock.part(max(LEAST_S, BALANCE_SHARE * self._clock.left_s))
+        for modes in (first.schedule.modes, *filter(instance.admits, known)):
             self._choices += [modes, balanced(instance, modes, span.is_over)]
         self._choices.sort(key=lambda modes: -least_period(instance, modes))
         self._tell("seed", least_period(instance, self._choices[-1]))
@@ -117,7 +127,7 @@ class _Search:
         """Let CP-SAT look for modes of less period, then for such of less work."""
         instance, hint = self._instance, self._choices[-1]
         most_ns = latest_end(instance)
-        if most_ns >= LARGEST_NS or self._clock.is_over():
+        if max(1, self._count or 1) * most_ns >= LARGEST_NS or self._clock.is_over():
             return
         model = PeriodModel(instance, self._recurrences, max(1, most_ns))
         model.hint(hint)
@@ -126,8 +136,8 @@ class _Search:
         if not done.found or done.was_interrupted or self._clock.is_over():
             return
         modes, period_ns = model.read(done)
-        frugal = PeriodModel(instance, self._recurrences, period_ns)
-        frugal.minimise_work()
+        frugal = PeriodModel(instance, self._recurrences, most_ns if self._count else period_ns)
+        frugal.minimise_work(self._count or 1)
         frugal.hint(modes)
         self._run(frugal, WORK_SHARE)
 
@@ -135,12 +145,12 @@ class _Search:
         """Return the best steady state of the modes found; raises InfeasibleError if none is."""
         found = [] if self._first is None else [self._first]
         for modes in reversed(self._choices):
-            low_ns = max(self.bound_ns, least_period(self._instance, modes))
-            high_ns = min((each.period_ns for each in found), default=latest_end(self._instance))
-            steady = self._steady.least(modes, low_ns, high_ns) if low_ns <= high_ns else None
-            if steady is not None:
-                found.append(steady)
-                self._tell("steady", steady.period_ns)
+            try:
+                found += self._states(modes, found)
+            except KeyboardInterrupt:
+                if not found:
+                    raise
+                break
             if found and self._clock.is_over():
                 break
         if not found:
@@ -150,7 +160,24 @@ class _Search:
                 found="none, and no proof that there is none",
                 hint="Enlarge memory_bytes.",
             )
-        return min(found, key=lambda each: (each.period_ns, each.assignment.makespan_ns))
+        return min(found, key=self._cost)
+
+    def _states(self, modes: Sequence[int], known: Sequence[Periodic]) -> list[Periodic]:
+        """Return steady states of modes that may be better than those known."""
+        if self._count is not None:
+            return self._steady.shortest(modes, self._count)
+        low_ns = max(self.bound_ns, least_period(self._instance, modes))
+        high_ns = min((each.period_ns for each in known), default=latest_end(self._instance))
+        state = self._steady.least(modes, low_ns, high_ns) if low_ns <= high_ns else None
+        if state is None:
+            return []
+        self._tell("steady", state.period_ns)
+        return [state]
+
+    def _cost(self, periodic: Periodic) -> tuple[int, int]:
+        if self._count is not None:
+            return span_ns(periodic, self._count), periodic.period_ns
+        return periodic.period_ns, periodic.assignment.makespan_ns
 
     def _run(self, model: PeriodModel, share: float) -> Run:
         """Search a model; its modes are the most promising ones then."""

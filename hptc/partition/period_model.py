@@ -56,10 +56,14 @@ class PeriodModel:
         """Return the modes that a search found, and the period in ns that they ask for."""
         return read_choices(done.solver, self._lits), done.solver.value(self._period)
 
-    def minimise_work(self) -> None:
-        """Ask for the least time of tasks and transfers together instead."""
+    def minimise_work(self, count: int) -> None:
+        """Ask for the least time of `count` steps instead, as far as a sum can tell.
+
+        All tasks and transfers of a step one after the other stand for the first step.
+        """
         lits, lengths = zip(*chain(*self._loads().values()), strict=True)
-        self.model.minimize(cp_model.LinearExpr.weighted_sum(lits, lengths))
+        work = cp_model.LinearExpr.weighted_sum(lits, lengths)
+        self.model.minimize(work + (count - 1) * self._period)
 
     def _on_devices(self, task: int, lits: Sequence[cp_model.IntVar]) -> dict[int, cp_model.IntVar]:
         """Return a literal for each device of a task."""

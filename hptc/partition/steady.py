@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from hptc.partition.check_period import memory_bytes
-from hptc.partition.decode import decode_by_rank
-from hptc.partition.fold import fold
+from hptc.partition.decode import decode_by_rank, to_assignment
+from hptc.partition.fold import fold, least_period
 from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock
 from hptc.partition.periodic import Periodic
@@ -13,6 +13,8 @@ from hptc.partition.search import PASS_S
 
 GAPS = (1, 2, 4, 8, 16, 32, 128, 1 << 30)
 """Gaps of a circle that are tried: with few of them everything fits, with many steps are short."""
+STRETCH = 0.05
+"""Relative step from period to period where longer ones are tried."""
 FINENESS = 1e-3
 """Relative width at which the search for a period that modes can keep ends."""
 
@@ -66,3 +68,25 @@ class Steady:
             else:
                 best, high_ns = found, middle
         return best
+
+    def shortest(self, modes: Sequence[int], count: int) -> list[Periodic]:
+        """Return the state in which `count` steps take least time, if any keeps the memory.
+
+        A longer period makes each step shorter, down to one step after the other.
+        """
+        plain = decode_by_rank(self._instance, modes)
+        alone = Periodic(max(1, plain.makespan), to_assignment(self._instance, plain))
+        found = [alone] if self.keeps_memory(alone) else []
+        period_ns = least_period(self._instance, modes)
+        while period_ns < plain.makespan:
+            state = self.at(modes, period_ns)
+            found += [] if state is None else [state]
+            period_ns += max(1, round(STRETCH * period_ns))
+            if self._clock.is_over():
+                break
+        return sorted(found, key=lambda periodic: span_ns(periodic, count))[:1]
+
+
+def span_ns(periodic: Periodic, count: int) -> int:
+    """Return the time in ns from the start of the first of `count` steps to the end of the last."""
+    return periodic.assignment.makespan_ns + (count - 1) * periodic.period_ns

@@ -1,9 +1,9 @@
 """A first assignment from places that are known beforehand."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hptc.partition.decode import decode_by_rank, to_assignment
-from hptc.partition.instance import Instance, prepare
+from hptc.partition.instance import prepare
 from hptc.partition.memory_decode import fitted
 from hptc.partition.problem import Assignment, Mode, Problem
 
@@ -23,7 +23,7 @@ def assign(problem: Problem, places: Sequence[Place | None]) -> Assignment | Non
         The answer; None where the crossbars, the memory or the links do not suffice.
     """
     instance = prepare(problem)
-    modes = instance.settled([_mode(instance, t, place) for t, place in enumerate(places)])
+    modes = instance.settled([_mode(problem, t, place) for t, place in enumerate(places)])
     if not instance.admits(modes):
         return None
     found = fitted(instance, decode_by_rank(instance, modes))
@@ -35,8 +35,12 @@ def place_of(problem: Problem, mode: Mode) -> Place:
     return mode.device, None if mode.matrix is None else problem.matrices[mode.matrix].name
 
 
-def _mode(instance: Instance, task: int, place: Place | None) -> int:
-    problem = instance.problem
+def modes_at(problem: Problem, places: Mapping[str, Place]) -> list[int]:
+    """Return modes of tasks in places, by name; others take one of least crossbars and time."""
+    return [_mode(problem, t, places.get(task.name)) for t, task in enumerate(problem.tasks)]
+
+
+def _mode(problem: Problem, task: int, place: Place | None) -> int:
     modes = problem.tasks[task].modes
 
     def strangeness(position: int) -> tuple[bool, bool, int, int]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from cost_models.load import load_target
 from cost_models.price import price
 from hptc.cost import CostTable
 from hptc.ir.graph import Graph
@@ -28,3 +29,12 @@ class Priced:
         tasks = tasks_of(graph)
         costs = price(graph, tasks, target)
         return cls(graph, target, tasks, costs, pose(graph, tasks, costs, target, steps=steps))
+
+
+def with_gpu(whole: Priced, steps: int) -> tuple[str, Priced]:
+    """Return the name of a GPU and the phase on a target with it: its own, or the default one."""
+    own = next((device.name for device in whole.target.devices if device.kind == "gpu"), None)
+    if own is not None:
+        return own, whole
+    target = load_target("gpu")
+    return target.devices[0].name, Priced.of(whole.graph, target, steps)

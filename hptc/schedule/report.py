@@ -42,7 +42,8 @@ def phase_report(
 ) -> Json:
     """Return the report of one phase, baselines aside, with the keys of DESIGN section 9.
 
-    The schedule repeats step after step without overlap, so its period is its latency. The bound
+    The schedule repeats step after step without overlap, so its period is its latency (that of
+    micro-batches that overlap: `hptc.micro_batches`). The bound
     holds for the task graph as fused, whatever the copies of each matrix. What is folded is
     done once at phase entry: it counts under its tag, but not in the work of a step.
     """
