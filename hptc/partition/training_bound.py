@@ -3,8 +3,8 @@
 Moves of states are bounded by nothing. Arithmetic is in rationals, so a bound is exact.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from hptc.partition.goal import Objective
@@ -21,6 +21,16 @@ class StageBound:
     """Of those that read no matrix; None where there is none."""
     shared: Fraction
     """Of step and energies of programming as `shares` deals them out, a part for each step."""
+    levels: dict[Fraction, Fraction] = field(default_factory=dict)
+    """What programming a matrix takes at most, by the objective, to the bound of steps that read
+    only such matrices and those that may be kept."""
+
+    def raise_least(self, proven: Fraction) -> None:
+        """Take a bound on every step."""
+        self.least = max(self.least, proven)
+        self.shared = max(self.shared, proven)
+        self.bare = None if self.bare is None else max(self.bare, proven)
+        self.levels = {most: max(bound, proven) for most, bound in self.levels.items()}
 
 
 def lower_bound(training: Training, goal: Objective, bounds: Sequence[StageBound]) -> Fraction:
@@ -38,20 +48,33 @@ def _branched(goal: Objective, pairs: Iterable[tuple[Stage, StageBound]]) -> Fra
     without: Fraction | None = Fraction(0)
     holding: Fraction | None = None
     for stage, bound in pairs:
-        known = [value for value in (without, holding) if value is not None]
-        first = _first_write(goal, stage)
-        entries = [value + first for value in known] if first is not None else []
+        known = min(value for value in (without, holding) if value is not None)
+        ways = [
+            known + entry + stage.steps * step for entry, step in _programming(goal, stage, bound)
+        ]
         if stage.kept and holding is not None:
-            entries.append(holding)
-        without = None if bound.bare is None else min(known) + stage.steps * bound.bare
-        holding = min(entries) + stage.steps * bound.least if entries else None
+            ways.append(holding + stage.steps * bound.least)
+        without = None if bound.bare is None else known + stage.steps * bound.bare
+        holding = min(ways, default=None)
     return min(value for value in (without, holding) if value is not None)
 
 
-def _first_write(goal: Objective, stage: Stage) -> Fraction | None:
-    """Return the least that programming any matrix takes."""
-    writes = (programming_of(stage, [matrix]) for matrix in range(len(stage.programming)))
-    return min((goal.value(write.time_ns, write.energy_pj) for write in writes), default=None)
+def _programming(
+    goal: Objective, stage: Stage, bound: StageBound
+) -> Iterator[tuple[Fraction, Fraction]]:
+    """Yield what a stage that programs takes at least, at its entry and for a step, by levels."""
+    entries, before = writes(goal, stage), Fraction(-1)
+    for most in (*sorted(bound.levels), None):
+        above = [entry for entry in entries if entry > before]
+        if above:
+            yield min(above), bound.least if most is None else bound.levels[most]
+        before = before if most is None else most
+
+
+def writes(goal: Objective, stage: Stage) -> list[Fraction]:
+    """Return what programming each matrix alone takes."""
+    charges = (programming_of(stage, [matrix]) for matrix in range(len(stage.programming)))
+    return [goal.value(charge.time_ns, charge.energy_pj) for charge in charges]
 
 
 def shares(training: Training) -> list[dict[int, Fraction]]:

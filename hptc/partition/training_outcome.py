@@ -31,6 +31,10 @@ class Answer:
         """Of all steps, exactly."""
         return self.steps * self.step_pj
 
+    def value(self, goal: Objective) -> Fraction:
+        """Return the objective of all steps."""
+        return goal.value(self.time_ns, self.energy_pj)
+
     @classmethod
     def of(cls, stage: Stage, assignment: Assignment) -> Self:
         """Return an assignment for the problem of a stage as an answer."""

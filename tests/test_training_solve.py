@@ -14,7 +14,7 @@ from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Task
 from hptc.partition.solve import solve
 from hptc.partition.training import Charge, Stage, State, Training, switches
 from hptc.partition.training_outcome import TrainingSolution
-from hptc.partition.training_search import solve_training
+from hptc.partition.training_solve import solve_training
 from tests.training_cases import brute_trainings, trainings
 
 LIMITS = Limits(work_s=6.0, workers=1)
