@@ -167,7 +167,7 @@ def _place(whole: Priced, options: Options, hooks: Hooks, limits: Limits) -> Pla
     if options.chunks == 1:
         return Placed(whole, solver(whole.posed.problem, limits, None))
     steps = _steps(options, phase)
-    tiler = Tiler(whole, whole.target, steps, options.objective, solver, Clock(limits, hooks.stop))
+    tiler = Tiler(whole, steps, options.objective, solver, Clock(limits, hooks.stop))
     return tiler.best() if options.chunks is None else tiler.fixed(options.chunks)
 
 

@@ -5,21 +5,25 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
 from torch import Tensor, nn
 
 import hptc
+from cost_models.load import load_target
 from hptc.errors import UsageError
+from hptc.ir.axes import Rows
 from hptc.ir.graph import Phase
 from hptc.options import make_options
 from hptc.partition import problem as pb
 from hptc.partition.check import check
-from hptc.partition.quick import quick_bound
+from hptc.partition.rows import cut
 from hptc.partition.warm import assign
 from hptc.program import Program
 from hptc.schedule.model import Instruction, InstructionKind
+from hptc.schedule.priced import Priced
+from hptc.tiling.rowed import RowTasks
+from passes import PIPELINE, run_passes, tile
+from tests.evaluate import captured
 from tests.models import merge_heads, split_heads, written_out
-from tests.partition_cases import brute_force, problems
 
 TOKENS, WIDTH = 9, 8
 
@@ -80,13 +84,64 @@ def test_chunks_are_tried_and_taken_only_if_they_pay() -> None:
     assert (whole["tiling"], whole["bound_holds_for"]) == (None, "all schedules")
     assert (found["tiling"], found["latency_ns"]) == (None, whole["latency_ns"])
     assert found["tried"]["tilings"] > 0
+    assert {*found["tried"]["chunks"]} <= {2, 4, 8}
     assert 0 < found["tried"]["lower_bound_ns"] <= found["lower_bound_ns"]
 
 
-@settings(max_examples=40, deadline=None)
-@given(problems())
-def test_quick_bounds_hold(problem: pb.Problem) -> None:
-    assert quick_bound(problem) <= brute_force(problem)[0]
+class Stages(nn.Module):
+    """Matrices that rows pass one after the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stages = nn.Sequential(*(nn.Linear(64, 64) for _ in range(3)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.stages(x)
+        return y
+
+
+SLOW_ARRAYS = ("devices.systolic.count=1", "devices.systolic.rows=1", "devices.systolic.cols=1")
+
+
+def test_rows_stream_where_that_pays() -> None:
+    torch.manual_seed(0)
+    options: dict[str, Any] = {
+        "target": "hybrid-stack",
+        "overrides": (*SLOW_ARRAYS, "devices.reram.max_copies=1"),
+        "phases": ["infer"],
+        "time_limit_s": 6,
+    }
+    x = torch.randn(1, 64, 64)
+    whole, tiled = (hptc.compile(Stages(), (x,), tile=how, **options) for how in ("off", "auto"))
+    before, after = (program.report()["phases"]["infer"] for program in (whole, tiled))
+    assert after["latency_ns"] < 0.7 * before["lower_bound_ns"]
+    assert after["latency_ns"] >= after["tried"]["lower_bound_ns"]
+    assert sum(after["tiling"]["ops_by_chunks"].values()) == after["tiling"]["ops"]
+    assert tiled.verify()["ok"]
+
+
+@pytest.mark.parametrize("phase", [Phase.LOW, Phase.INFER])
+def test_chunks_take_what_was_foreseen(phase: Phase) -> None:
+    x = torch.randn(1, TOKENS, WIDTH)
+    graph = run_passes(captured(Layer(), (x,), phase).result.graphs[phase], PIPELINE)
+    target = load_target("hybrid")
+    whole = Priced.of(graph, target, 1)
+    rows = RowTasks(whole, {"in_0": Rows(1)}, TOKENS, 1)
+    problem = rows.problem((2, 3), lambda: True)
+    assert len(rows.positions) > len(whole.tasks) // 4
+    for counts in ((2, 2), (2, 3), (3, 1)):
+        chosen = {task: counts[task % 2] for task in rows.positions}
+        tiled = Priced.of(tile(graph, rows.named(chosen)), target, 1).posed.problem
+        assert prices(tiled) == prices(cut(problem, chosen).problem)
+
+
+def prices(problem: pb.Problem) -> Counter[tuple[tuple[int, int, int], ...]]:
+    """Return what tasks take on each device; putting chunks together takes nothing."""
+    modes = (
+        tuple((mode.device, mode.duration_ns, mode.energy_pj) for mode in task.modes)
+        for task in problem.tasks
+    )
+    return Counter(found for found in modes if any(time for _, time, _ in found))
 
 
 @pytest.mark.parametrize("tile", ["on", "1", "0", "-2", 1, "1025", ""])

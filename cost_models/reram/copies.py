@@ -14,7 +14,7 @@ class Demand:
     crossbars: int
     """For one copy."""
     vectors: tuple[int, ...]
-    """Of each task that reads it; the copies share them."""
+    """Read each way in a step; the copies share them."""
 
     def most(self, capacity_crossbars: int, limit: int) -> int:
         """Return the largest number of copies that is of use, fits and keeps a limit."""

@@ -120,7 +120,7 @@ class ReramModel:
         for name, group in by_matrix.items():
             size = max(crossbars(read.held, self.params) for read in group)
             if all(read.held.weights and read.vectors and not read.trained for read in group):
-                demands[name] = Demand(size, tuple(read.vectors for read in group))
+                demands[name] = Demand(size, _vectors(group))
             else:
                 others += size
         return offered_copies(demands, self.params.crossbars, others, self.params.max_copies)
@@ -150,6 +150,14 @@ class ReramModel:
             Pj(energy_pj + writes * use.program_pj),
             use,
         )
+
+
+def _vectors(group: Sequence[_Read]) -> tuple[int, ...]:
+    """Return the vectors read each way, those of all tasks: the same however they are cut."""
+    found = {read.transposed: 0 for read in group}
+    for read in group:
+        found[read.transposed] += read.vectors
+    return tuple(found.values())
 
 
 def _orientations(found: Sequence[tuple[TaskWork, Matrix]]) -> Mapping[str, bool]:

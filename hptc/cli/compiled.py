@@ -120,13 +120,15 @@ def _tiling(figures: Mapping[str, Any]) -> str:
     how = (
         "; all rows at once"
         if cut is None
-        else f"; {cut['chunks']} chunks of the {cut['extent']} rows of axis {cut['axis']}"
+        else f"; {' or '.join(map(str, cut['ops_by_chunks']))} chunks of the {cut['extent']} rows "
+        f"of axis {cut['axis']}"
     )
     found = f"{how} (bound and gap hold for this tiling"
     if tried is None:
         return f"{found})"
     of_all = human_time(tried["lower_bound_ns"])
-    return f"{found}; no one of {tried['tilings']} tried, nor none, gets below {of_all})"
+    counts = ", ".join(map(str, tried["chunks"]))
+    return f"{found}; no tiling in {counts} chunks, nor none, gets below {of_all})"
 
 
 def _row(figures: Mapping[str, Any]) -> tuple[str, ...]:

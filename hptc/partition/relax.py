@@ -15,7 +15,7 @@ Every schedule of makespan at most `horizon` satisfies these, so the optimum bou
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hptc.partition.instance import NO_LINK, Instance
@@ -61,6 +61,29 @@ def relaxation(instance: Instance, horizon: int, *, has_values: bool = True) -> 
 
     Without the values only the loads of devices are left: a weaker bound, found at once.
     """
+    built = loads(instance, horizon)
+    rows, makespan, start = built.rows, built.makespan, built.start
+    for task, lits in enumerate(built.chosen):
+        last = {makespan: 1, start[task]: -1}
+        work = zip(lits, instance.duration[task], strict=True)
+        rows.add(last | {lit: -length for lit, length in work}, 0, is_time=True)
+    wires: dict[int, dict[int, int]] = defaultdict(dict)
+    for v in range(len(instance.problem.values) if has_values else 0):
+        _add_value(instance, built, v, wires)
+    for load in wires.values():
+        rows.add({makespan: 1} | load, 0, is_time=True)
+    return built
+
+
+def loads(instance: Instance, horizon: int, units: Sequence[int] | None = None) -> Relaxation:
+    """Build the rows of devices alone: tasks take their time in any order.
+
+    Args:
+        instance: The tasks.
+        horizon: The longest makespan in ns.
+        units: Of each row of tasks; None: as many as it has tasks at most. Pieces of a task that
+            run at the same time may take more.
+    """
     rows = Rows()
     makespan = rows.variable(horizon, is_time=True)
     start = tuple(rows.variable(horizon, is_time=True) for _ in range(instance.tasks))
@@ -70,18 +93,9 @@ def relaxation(instance: Instance, horizon: int, *, has_values: bool = True) -> 
     pairs = zip(instance.device, chosen, strict=True)
     placed = tuple(_placed(rows, devices, lits) for devices, lits in pairs)
     built = Relaxation(rows, chosen, placed, start, makespan, {})
-    _add_loads(instance, built)
+    add_loads(instance, built, makespan, range(instance.tasks), units)
     _add_groups(instance, built)
     _add_capacities(instance, built)
-    for task, lits in enumerate(chosen):
-        last = {makespan: 1, start[task]: -1}
-        work = zip(lits, instance.duration[task], strict=True)
-        rows.add(last | {lit: -length for lit, length in work}, 0, is_time=True)
-    wires: dict[int, dict[int, int]] = defaultdict(dict)
-    for v in range(len(instance.problem.values) if has_values else 0):
-        _add_value(instance, built, v, wires)
-    for load in wires.values():
-        rows.add({makespan: 1} | load, 0, is_time=True)
     return built
 
 
@@ -97,14 +111,23 @@ def _placed(rows: Rows, devices: Sequence[int], lits: Sequence[int]) -> dict[int
     return found
 
 
-def _add_loads(instance: Instance, built: Relaxation) -> None:
-    """Every unit of a row of tasks is busy no longer than the makespan."""
-    loads: dict[int, dict[int, int]] = defaultdict(dict)
-    for task, lits in enumerate(built.chosen):
-        for mode, lit in enumerate(lits):
-            loads[instance.resource[task][mode]][lit] = -instance.duration[task][mode]
-    for row, load in loads.items():
-        built.rows.add({built.makespan: instance.units[row]} | load, 0, is_time=True)
+def add_loads(
+    instance: Instance,
+    built: Relaxation,
+    span: int,
+    tasks: Iterable[int],
+    units: Sequence[int] | None = None,
+) -> None:
+    """Every unit of a row is busy with some tasks no longer than the time that is variable `span`.
+
+    `units` is as in `loads`.
+    """
+    busy: dict[int, dict[int, int]] = defaultdict(dict)
+    for task in tasks:
+        for mode, lit in enumerate(built.chosen[task]):
+            busy[instance.resource[task][mode]][lit] = -instance.duration[task][mode]
+    for row, load in busy.items():
+        built.rows.add({span: (units or instance.units)[row]} | load, 0, is_time=True)
 
 
 def _add_groups(instance: Instance, built: Relaxation) -> None:

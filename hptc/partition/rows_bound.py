@@ -1,0 +1,249 @@
+"""A bound over all tilings: on every schedule of every way to cut a problem into chunks of rows.
+
+Whatever the chunks, those of a task take at least its rows at the least price of a row; in this way
+devices and matrices share the tasks, in any order (`relax.loads`).
+
+Tasks are in time where one needs all rows of another: a wait. Along a chain of waits (a1 before r1,
+which leads to a2 before r2, ...) no chunk of what follows r1 starts before the last of a1 ends, and
+each chunk of what leads to a2 ends before the last of a2 does. So what follows r1 and leads to a2
+takes place between these two moments, and such stages follow one another.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from hptc.partition.frontiers import Frontiers, nothing_proven
+from hptc.partition.goal import Objective
+from hptc.partition.instance import Instance, prepare
+from hptc.partition.limits import Clock
+from hptc.partition.lp import Optimum, Rows, Solving
+from hptc.partition.objective import latest_end
+from hptc.partition.problem import Mode, Task
+from hptc.partition.relax import Relaxation, add_loads, loads
+from hptc.partition.rounding import rounded
+from hptc.partition.rows import RowProblem
+
+BITS = 4096
+"""Of the sets that tell how much work a stage holds."""
+MOST_WAITS = 300
+"""Waits among which the chain is chosen."""
+LEAST_STAGE = 0.01
+"""A stage that holds less of the work is worth nothing."""
+PARTED = 0.03
+"""What a stage is worth beside its share of the work, for being parted from the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class TilingBound:
+    """What is proven of all schedules of all tilings, and what the proof looks like."""
+
+    lower_bound_ns: int
+    lower_bound: float
+    """On the objective, in its unit."""
+    choices: tuple[tuple[int, ...], ...]
+    """Modes of all tasks that are near the solution of the relaxation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Eased:
+    """A problem with each task at the least that its chunks take together."""
+
+    instance: Instance
+    stages: tuple[tuple[int, ...], ...]
+    """Tasks of which none starts before all of the stage before have ended."""
+    cut: frozenset[int]
+    """The tasks that can be cut."""
+
+    def relaxation(self) -> Relaxation:
+        """Build the rows that every schedule of every tiling keeps, without a cost."""
+        instance = self.instance
+        devices = instance.problem.devices
+        units = [devices[device].count for device, _ in instance.resources]
+        built = loads(instance, latest_end(instance), units)
+        rows = built.rows
+        horizon = rows.upper[built.makespan]
+        spans = [rows.variable(horizon, is_time=True) for _ in self.stages]
+        for span, stage in zip(spans, self.stages, strict=True):
+            add_loads(instance, built, span, stage, units)
+            for task in stage:
+                if task not in self.cut:
+                    self._end_within(built, task, span)
+        rows.add({built.makespan: 1} | dict.fromkeys(spans, -1), 0, is_time=True)
+        return built
+
+    def _end_within(self, built: Relaxation, task: int, span: int) -> None:
+        """A task that stays whole takes no longer than its stage."""
+        modes = zip(built.chosen[task], self.instance.duration[task], strict=True)
+        built.rows.add({span: 1} | {lit: -length for lit, length in modes}, 0, is_time=True)
+
+
+def tiling_bound(problem: RowProblem, objective: Objective, clock: Clock) -> TilingBound:
+    """Return bounds on the makespan and on the objective of every schedule of every tiling.
+
+    Raises:
+        InfeasibleError, ProblemError: as `hptc.partition.instance.prepare` says.
+    """
+    least = eased(problem)
+    relaxed = least.relaxation()
+    relaxed.minimise_makespan()
+    optimum = _solved(relaxed.rows, clock)
+    bound_ns = 0 if optimum is None else optimum.bound
+    if objective.is_makespan or optimum is None:
+        return TilingBound(bound_ns, bound_ns, _choices(least.instance, relaxed, optimum))
+    frontiers = Frontiers(objective, nothing_proven(least.instance))
+    while (query := frontiers.next_query(bound_ns)) is not None:
+        asked = least.relaxation()
+        asked.minimise_energy(least.instance, query.powered, query.price)
+        found = _solved(asked.rows, clock)
+        if found is None:
+            break
+        relaxed, optimum = asked, found
+        frontiers.learn(query, found.bound, found.values[asked.makespan] * found.scale)
+    return TilingBound(
+        bound_ns, frontiers.bound(bound_ns), _choices(least.instance, relaxed, optimum)
+    )
+
+
+def _solved(rows: Rows, clock: Clock) -> Optimum | None:
+    """Solve a relaxation in what time is left."""
+    clock.work.add(rows.work_s)
+    if clock.is_over():
+        return None
+    solving = Solving(rows, None if clock.counts_work else clock.left_s)
+    solving.wait(threading.TIMEOUT_MAX)
+    return solving.optimum()
+
+
+def _choices(
+    instance: Instance, relaxed: Relaxation, optimum: Optimum | None
+) -> tuple[tuple[int, ...], ...]:
+    if optimum is None:
+        return ()
+    schedules = rounded(instance, relaxed, optimum.values)
+    return tuple(dict.fromkeys(schedule.modes for schedule in schedules))
+
+
+def eased(problem: RowProblem) -> Eased:
+    """Return the relaxation of all tilings of a problem.
+
+    Raises:
+        InfeasibleError, ProblemError: as `hptc.partition.instance.prepare` says.
+    """
+    tasks = tuple(_eased(problem, position) for position in range(len(problem.whole.tasks)))
+    instance = prepare(replace(problem.whole, tasks=tasks))
+    cut = frozenset(position for position, sizes in problem.modes.items() if sizes)
+    return Eased(instance, tuple(_stages(instance, problem, cut)), cut)
+
+
+def _eased(problem: RowProblem, position: int) -> Task:
+    """Return a task with the least time and energy of its rows, in each of its modes."""
+    task = problem.whole.tasks[position]
+    sizes = problem.modes.get(position, {})
+
+    def least(mode: int, whole: Mode) -> Mode:
+        chunks = [(found[mode], size) for size, found in sizes.items()]
+        durations = (part.duration_ns * problem.rows // size for part, size in chunks)
+        energies = (part.energy_pj * problem.rows // size for part, size in chunks)
+        return replace(
+            whole,
+            duration_ns=min((whole.duration_ns, *durations)),
+            energy_pj=min((whole.energy_pj, *energies)),
+        )
+
+    return replace(task, modes=tuple(least(i, mode) for i, mode in enumerate(task.modes)))
+
+
+def _stages(
+    instance: Instance, problem: RowProblem, cut: frozenset[int]
+) -> Iterator[tuple[int, ...]]:
+    """Yield the stages of the chain of waits that parts most of the work."""
+    order = _Order(instance)
+    chain = _chain(order, _waits(instance, problem, cut))
+    if not chain:
+        return
+    firsts = [None, *(reader for _, reader in chain)]
+    lasts = [*(maker for maker, _ in chain), None]
+    for first, last in zip(firsts, lasts, strict=True):
+        yield tuple(order.tasks_between(first, last))
+
+
+def _waits(instance: Instance, problem: RowProblem, cut: frozenset[int]) -> list[tuple[int, int]]:
+    """Return (task, reader) pairs of which the reader needs all rows of the task."""
+    found = {
+        (task, reader): None
+        for task in instance.order
+        for v, reader in instance.successors[task]
+        if reader != task and not (task in cut and reader in cut and (v, reader) in problem.streams)
+    }
+    return list(found)
+
+
+class _Order:
+    """What leads to each task and what follows it, itself included, as sets of bits.
+
+    Every task has a bit, and more the more work it is.
+    """
+
+    def __init__(self, instance: Instance) -> None:
+        work = [min(row) for row in instance.duration]
+        total = max(1, sum(work))
+        self._own, offset = list[int](), 0
+        for amount in work:
+            width = 1 + BITS * amount // total
+            self._own.append(((1 << width) - 1) << offset)
+            offset += width
+        self.total = offset
+        self.before, self.after = list(self._own), list(self._own)
+        for task in instance.order:
+            for _, reader in instance.successors[task]:
+                self.before[reader] |= self.before[task]
+        for task in reversed(instance.order):
+            for _, reader in instance.successors[task]:
+                self.after[task] |= self.after[reader]
+
+    def between(self, first: int | None, last: int | None) -> int:
+        """Return what follows the first task and leads to the last; None: no such condition."""
+        found = self.after[first] if first is not None else -1
+        return found & self.before[last] if last is not None else found
+
+    def tasks_between(self, first: int | None, last: int | None) -> Iterator[int]:
+        """Yield the tasks of `between`."""
+        found = self.between(first, last)
+        return (task for task, own in enumerate(self._own) if found & own == own)
+
+    def leads(self, first: int, last: int) -> bool:
+        """Return whether a task is another one or leads to it."""
+        own = self._own[first]
+        return self.before[last] & own == own
+
+
+def _chain(order: _Order, waits: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return waits that follow one another, with most work in stages that are worth it."""
+    least = LEAST_STAGE * order.total
+
+    def worth(first: int | None, last: int | None) -> float:
+        held = order.between(first, last).bit_count()
+        return held + PARTED * order.total if held >= least else 0.0
+
+    def apart(wait: tuple[int, int]) -> int:
+        return order.before[wait[0]].bit_count() + order.after[wait[1]].bit_count()
+
+    known = sorted(sorted(waits, key=apart, reverse=True)[:MOST_WAITS], key=waits.index)
+    best: list[tuple[float, int]] = []
+    for position, (maker, _) in enumerate(known):
+        so_far = (worth(None, maker), -1)
+        for earlier in range(position):
+            reader = known[earlier][1]
+            if order.leads(reader, maker):
+                so_far = max(so_far, (best[earlier][0] + worth(reader, maker), earlier))
+        best.append(so_far)
+    ends = [
+        value + worth(reader, None) for (value, _), (_, reader) in zip(best, known, strict=True)
+    ]
+    chain: list[tuple[int, int]] = []
+    position = max(range(len(known)), key=ends.__getitem__, default=-1)
+    while position >= 0:
+        chain.append(known[position])
+        position = best[position][1]
+    return chain[::-1]

@@ -1,0 +1,165 @@
+"""Placing a phase in chunks of rows: coarse by whole tasks, then chunk by chunk."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hptc.errors import UsageError
+from hptc.ir.axes import Flow, RowFlow, row_flows
+from hptc.ir.graph import Graph
+from hptc.partition.goal import Objective
+from hptc.partition.limits import Clock
+from hptc.partition.problem import Assignment, Mode, Solution
+from hptc.partition.rows import RowProblem
+from hptc.partition.rows_bound import TilingBound, tiling_bound
+from hptc.partition.rows_search import Choice, RowSearch
+from hptc.partition.warm import Place, assign, place_of
+from hptc.schedule.priced import Priced
+from hptc.tiling.model import Placed, Solver, Tiling, Tried
+from hptc.tiling.rowed import RowTasks
+from passes import TileRows, tile
+from passes.row_chunks import chunk_name
+from passes.row_cuts import row_cuts
+
+WHOLE_SHARE = 0.25
+"""Share of the time in which the whole phase is placed."""
+PRICED_SHARE = 0.45
+"""Share of the time after which no more chunks are priced."""
+BOUND_SHARE = 0.2
+"""Share of the time left for the bound over all tilings."""
+SEARCH_SHARE = 0.4
+"""Share of the time left for the choice of a tiling."""
+CUT_SHARE = 0.75
+"""Share of the time left in which the phase is placed chunk by chunk."""
+REFINED = 0.97
+"""What placing chunks one by one may make of a value."""
+LEAST_S = 1.0
+"""Least time or work of a solve in s."""
+PRICED_S = 2.5e-3
+"""About how long a task of the phase takes, in s, when chunks of one size are priced, or when the
+phase is cut into so many of them."""
+COUNTS = (4, 8, 2, 16)
+"""Numbers of chunks that are offered, as far as there is time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tiler:
+    """Places a phase in chunks of rows."""
+
+    whole: Priced
+    steps: int
+    objective: Objective
+    solver: Solver
+    clock: Clock
+    """Of everything; solves within parts of it."""
+
+    def fixed(self, chunks: int) -> Placed:
+        """Place the phase with everything that can be cut in so many chunks.
+
+        Raises:
+            UsageError: No axis of the first input has so many rows.
+        """
+        flow = _streaming(self.whole.graph)
+        if flow is None or flow.extent < chunks:
+            raise UsageError(
+                f"--tile {chunks}",
+                expected="at most as many chunks as there are rows",
+                found=f"{flow.extent if flow else 1} in the phase {self.whole.graph.phase.value}",
+            )
+        coarse = self._solve(self.whole, WHOLE_SHARE, None)
+        tiled = self._tiled(TileRows(flow.carried, chunks))
+        start = self._start(tiled, self.whole.posed.chosen(coarse.assignment), chunks)
+        tiling = self._tiling(flow, TileRows(flow.carried, chunks))
+        return Placed(tiled, self._solve(tiled, 1.0, start), tiling)
+
+    def best(self) -> Placed:
+        """Place the phase whole or in chunks, whichever is better as far as the time shows."""
+        flow = _streaming(self.whole.graph)
+        offered = [count for count in COUNTS if flow is not None and count <= flow.extent]
+        if flow is None or not offered or not self._may_price(WHOLE_SHARE * self.clock.left_s):
+            return Placed(self.whole, self._solve(self.whole, 1.0, None))
+        whole = self._solve(self.whole, WHOLE_SHARE, None)
+        rows = RowTasks(self.whole, flow.carried, flow.extent, self.steps)
+        problem = rows.problem(offered, self._may_price_more)
+        proven = tiling_bound(problem, self.objective, self._part(BOUND_SHARE))
+        choice, tried = self._choice(problem, proven, whole)
+        found = [Placed(self.whole, whole)]
+        if choice is not None and choice.counts and choice.value * REFINED < whole.value:
+            found.append(self._cut(rows, flow, choice))
+        best = min(found, key=lambda placed: placed.solution.value)
+        solution = self._solve(best.priced, 1.0, best.solution.assignment)
+        return Placed(best.priced, solution, best.tiling, tried)
+
+    def _choice(
+        self, problem: RowProblem, proven: TilingBound, whole: Solution
+    ) -> tuple[Choice | None, Tried]:
+        """Choose chunks and modes of the whole tasks."""
+        counts = [n for n in COUNTS if any(problem.cuttable(task, n) for task in problem.modes)]
+        clock = self._part(SEARCH_SHARE)
+        search = RowSearch(problem, self.objective, clock)
+        starts = [[placement.mode for placement in whole.assignment.placements], *proven.choices]
+        choice = search.best(starts, counts)
+        tried = Tried(search.tried, tuple(sorted(counts)), proven.lower_bound_ns)
+        return choice, tried
+
+    def _cut(self, rows: RowTasks, flow: RowFlow, choice: Choice) -> Placed:
+        """Place the phase in the chunks that were chosen."""
+        plan = rows.named(choice.counts)
+        tiled = self._tiled(plan)
+        tasks = self.whole.posed.problem.tasks
+        modes = [task.modes[mode] for task, mode in zip(tasks, choice.modes, strict=True)]
+        start = self._start(tiled, modes, max(choice.counts.values()))
+        return Placed(tiled, self._solve(tiled, CUT_SHARE, start), self._tiling(flow, plan))
+
+    def _tiled(self, plan: TileRows) -> Priced:
+        most = plan.chunks if isinstance(plan.chunks, int) else max(plan.chunks.values())
+        self.clock.work.add(PRICED_S * len(self.whole.tasks) * most)
+        return Priced.of(tile(self.whole.graph, plan), self.whole.target, self.steps)
+
+    def _tiling(self, flow: RowFlow, plan: TileRows) -> Tiling:
+        chunks = plan.chunks
+        cut = row_cuts(self.whole.graph, plan.carried, chunks)
+        counts = Counter(chunks if isinstance(chunks, int) else chunks[name] for name in cut)
+        by_chunks = dict(sorted(counts.items()))
+        return Tiling(flow.axis, flow.extent, max(by_chunks, default=1), len(cut), by_chunks)
+
+    def _start(self, tiled: Priced, modes: Sequence[Mode], most: int) -> Assignment | None:
+        """Return the tasks of a cut phase where those are that they stem from."""
+        place: dict[str, Place] = {}
+        for task, mode in zip(self.whole.tasks, modes, strict=True):
+            here = place_of(self.whole.posed.problem, mode)
+            for op in task.ops:
+                chunks = (chunk_name(op.name, index) for index in range(most))
+                place |= dict.fromkeys((op.name, *op.outputs, *chunks), here)
+        names = ([n for op in task.ops for n in (op.name, *op.outputs)] for task in tiled.tasks)
+        known = [next((place[n] for n in found if n in place), None) for found in names]
+        return assign(tiled.posed.problem, known)
+
+    def _solve(self, priced: Priced, share: float, start: Assignment | None) -> Solution:
+        """Solve within a share of what is left, which counts as used up."""
+        span_s = max(LEAST_S, share * self.clock.left_s)
+        solution = self.solver(priced.posed.problem, self.clock.limits.within(span_s), start)
+        self.clock.work.add(span_s)
+        return solution
+
+    def _part(self, share: float) -> Clock:
+        return self.clock.part(share * self.clock.left_s)
+
+    def _may_price_more(self) -> bool:
+        may = self._may_price()
+        self.clock.work.add(PRICED_S * len(self.whole.tasks))
+        return may
+
+    def _may_price(self, before_s: float = 0.0) -> bool:
+        """Return whether, after so many s, there is time to price chunks of one more size."""
+        end_s = self.clock.elapsed_s + before_s + PRICED_S * len(self.whole.tasks)
+        return end_s <= PRICED_SHARE * self.clock.limits.span_s
+
+
+def _streaming(graph: Graph) -> RowFlow | None:
+    """Return the axis of the first input along which most of the work streams."""
+    flows = [flow for flow in row_flows(graph) if any(flow.flows[way].flops for way in _STREAMS)]
+    return max(flows, key=lambda f: sum(f.flows[way].flops for way in _STREAMS), default=None)
+
+
+_STREAMS = (Flow.MAP, Flow.REDUCE)
