@@ -47,7 +47,7 @@ def problem_json(problem: Problem) -> dict[str, Any]:
                     for mode in task.modes
                 ],
             }
-            | _known(block=task.block)
+            | _known(block=task.block, recompute=task.recompute or None)
             for index, task in enumerate(problem.tasks)
         ],
         "values": [

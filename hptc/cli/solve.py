@@ -125,6 +125,8 @@ def _print(name: str, solution: "Solution", figures: Mapping[str, Any]) -> None:
     )
     print_table(table)
     say_objective(name, figures)
+    if solution.assignment.reruns:
+        say(f"{name}: {len(solution.assignment.reruns)} tasks run again, to save memory")
     if "pareto" in figures:
         print_front(name, figures["pareto"])
     if "explain" in figures:
@@ -138,9 +140,10 @@ def _explained(read: "FileProblem", solution: "Solution") -> dict[str, object]:
     from hptc.partition.explained import explanation_json
     from hptc.partition.sources import bounds_by_source
 
-    found = Explainer(read.problem, solution.assignment).whole()
+    runs = read.runs(solution.assignment.reruns)
+    found = Explainer(runs.problem, solution.assignment).whole()
     bounds = bounds_by_source(read.problem, found.makespan_ns)
-    return explanation_json(read.problem, found, bounds, read.task_ids)
+    return explanation_json(runs.problem, found, bounds, runs.ids)
 
 
 def _check(problem: "FileProblem", answer: Path, objective: "Goal", *, as_json: bool) -> None:

@@ -12,7 +12,16 @@ from hptc.partition.file_problem import FileProblem
 from hptc.partition.files import read_json
 from hptc.partition.json_reader import Reader
 from hptc.partition.periodic import Periodic
-from hptc.partition.problem import Assignment, Placement, Transfer, matrix_name
+from hptc.partition.problem import (
+    Assignment,
+    Placement,
+    Problem,
+    Rerun,
+    Transfer,
+    matrix_name,
+)
+from hptc.partition.reruns import check_reruns
+from hptc.partition.runs import Runs
 from hptc.partition.tables import transfer_ns
 
 TIMES = ("start_ns", "end_ns")
@@ -30,14 +39,16 @@ def check_answer(file_problem: FileProblem, path: Path) -> Assignment:
     """
     reader = Reader(str(path))
     top = reader.record("the file", read_json(path), ("assignment", "transfers"))
-    placements = _placements(reader, file_problem, top["assignment"])
+    placed = _Placed(reader, file_problem, top["assignment"])
+    check_reruns(file_problem.problem, placed.reruns)
+    runs = file_problem.runs(placed.reruns)
     rows = reader.array("transfers", top["transfers"])
     if file_problem.link_indices is None:
-        transfers = _instant(file_problem, placements)
+        transfers = _instant(runs.problem, placed.placements)
     else:
-        sent = _Sent(reader, file_problem)
+        sent = _Sent(reader, file_problem, placed, runs)
         transfers = [sent.read(index, raw) for index, raw in enumerate(rows)]
-    found = Assignment(tuple(placements), tuple(transfers))
+    found = Assignment(placed.placements, tuple(transfers), placed.reruns)
     if "period_ns" in top:
         period_ns, least = (
             _time(reader, key, top.get(key, 0)) for key in ("period_ns", "period_bound_ns")
@@ -62,22 +73,66 @@ def _broken(rule: str, expected: object, found: object) -> VerifyError:
     return VerifyError(f"answer breaks the rule {rule!r}", expected=str(expected), found=str(found))
 
 
-def _placements(reader: Reader, file_problem: FileProblem, raw: object) -> list[Placement]:
-    tasks = {task_id: index for index, task_id in enumerate(file_problem.task_ids)}
-    found: dict[int, Placement] = {}
-    for index, row in enumerate(reader.array("assignment", raw)):
+class _Placed:
+    """Reads where and when tasks run, and which of them again."""
+
+    def __init__(self, reader: Reader, file_problem: FileProblem, raw: object) -> None:
+        self._reader, self._file = reader, file_problem
+        self._tasks = {task_id: index for index, task_id in enumerate(file_problem.task_ids)}
+        rows = reader.array("assignment", raw)
+        keys = ("task", "device", *TIMES)
+        records = [reader.record(f"assignment {i}", row, keys) for i, row in enumerate(rows)]
+        first = {(task, 1): task for task in range(len(self._tasks))}
+        again = [(i, self._name(i, record)) for i, record in enumerate(records)]
+        again = [(i, name) for i, name in again if name[1] != 1]
+        self.position = first | {name: len(first) + i for i, (_, name) in enumerate(again)}
+        """Of each run, by task and number."""
+        found = self._placements(records)
+        missing = [name for name in self.position if name not in found]
+        if missing:
+            task_id = file_problem.task_ids[missing[0][0]]
+            raise _broken("one placement per task", f"task {task_id!r} placed", "no placement")
+        self.placements = tuple(found[name] for name in self.position)
+        self.reruns = tuple(Rerun(task, self._served(i, records[i])) for i, (task, _) in again)
+
+    def _placements(self, records: Sequence[dict[str, Any]]) -> dict[tuple[int, int], Placement]:
+        found: dict[tuple[int, int], Placement] = {}
+        for i, record in enumerate(records):
+            name = self._name(i, record)
+            if name in found:
+                task_id = self._file.task_ids[name[0]]
+                raise _broken("one placement per task", "each run once", f"task {task_id!r}")
+            start, end = (
+                _time(self._reader, f"assignment {i}: {key}", record[key]) for key in TIMES
+            )
+            found[name] = Placement(_mode(self._file, name[0], record, end - start), start, end)
+        return found
+
+    def _name(self, index: int, record: dict[str, Any]) -> tuple[int, int]:
+        """Return task and number of the run that a row places."""
         where = f"assignment {index}"
-        record = reader.record(where, row, ("task", "device", *TIMES))
-        task_id = reader.identifier(f"{where}: task", record["task"])
-        if task_id not in tasks or tasks[task_id] in found:
-            raise _broken("one placement per task", "each task once", f"task {task_id!r}")
-        start, end = (_time(reader, f"{where}: {key}", record[key]) for key in TIMES)
-        mode = _mode(file_problem, tasks[task_id], record, end - start)
-        found[tasks[task_id]] = Placement(mode, start, end)
-    missing = [task_id for task_id, index in tasks.items() if index not in found]
-    if missing:
-        raise _broken("one placement per task", f"task {missing[0]!r} placed", "no placement")
-    return [found[index] for index in range(len(tasks))]
+        task_id = self._reader.identifier(f"{where}: task", record["task"])
+        number = _time(self._reader, f"{where}: run", record.get("run", 1))
+        if task_id not in self._tasks:
+            raise _broken("one placement per task", "tasks of the problem", f"task {task_id!r}")
+        return self._tasks[task_id], number
+
+    def _served(self, index: int, record: dict[str, Any]) -> tuple[int, ...]:
+        where = f"assignment {index}: serves"
+        labels = self._reader.array(where, record.get("serves", []))
+        found = [self.run(where, label) for label in labels]
+        if None in found:
+            raise _broken("a rerun serves readers of its task", "runs of the answer", labels)
+        return tuple(run for run in found if run is not None)
+
+    def run(self, where: str, label: object) -> int | None:
+        """Return the run that is called so; None if there is none."""
+        raw, number = label, 1
+        if isinstance(label, dict):
+            record = self._reader.record(where, label, ("task", "run"))
+            raw, number = record["task"], _time(self._reader, where, record["run"])
+        task = self._tasks.get(self._reader.identifier(where, raw))
+        return None if task is None else self.position.get((task, number))
 
 
 def _mode(file_problem: FileProblem, task: int, record: dict[str, Any], length: int) -> int:
@@ -105,9 +160,8 @@ def _time(reader: Reader, where: str, raw: object) -> int:
     return raw
 
 
-def _instant(file_problem: FileProblem, placements: Sequence[Placement]) -> list[Transfer]:
+def _instant(problem: Problem, placements: Sequence[Placement]) -> list[Transfer]:
     """Return the transfers of a file without links: no answer tells them, as they take no time."""
-    problem = file_problem.problem
     at = [task.modes[p.mode].device for task, p in zip(problem.tasks, placements, strict=True)]
     link_of = {(link.src, link.dst): index for index, link in enumerate(problem.links)}
     found = []
@@ -121,13 +175,17 @@ def _instant(file_problem: FileProblem, placements: Sequence[Placement]) -> list
 class _Sent:
     """Reads transfers; one that does not name its edge or value gets the first left that fits."""
 
-    def __init__(self, reader: Reader, file_problem: FileProblem) -> None:
-        self._reader = reader
-        self._problem = file_problem.problem
+    def __init__(
+        self, reader: Reader, file_problem: FileProblem, placed: _Placed, runs: Runs
+    ) -> None:
+        self._reader, self._placed = reader, placed
+        self._problem = runs.problem
         self._links = {raw: i for i, raw in enumerate(file_problem.link_indices or ())}
-        self._tasks = {task_id: i for i, task_id in enumerate(file_problem.task_ids)}
         values = self._problem.values
-        self._keys = {file_problem.transfer_key(v): v for v in range(len(values))}
+        self._keys: dict[tuple[str, int, int | None], int] = {
+            (*file_problem.transfer_key(source), values[v].src): v
+            for v, source in enumerate(runs.sources)
+        }
         self._open: dict[tuple[int | None, ...], list[int]] = defaultdict(list)
         for v, value in enumerate(values):
             for reading in value.readers:
@@ -146,16 +204,13 @@ class _Sent:
 
     def _value(self, where: str, record: dict[str, Any], link: int, length: int) -> int | None:
         """Return the value between the ends told: the one named, or one that takes this long."""
-        ends = [
-            self._tasks.get(self._reader.identifier(f"{where}: {key}", record[key]))
-            for key in ("src", "dst")
-        ]
+        ends = [self._placed.run(f"{where}: {key}", record[key]) for key in ("src", "dst")]
         values, candidates = self._problem.values, self._open[tuple(ends)]
         for key in ("edge", "value"):
             if key in record:
-                v = self._keys.get((key, _time(self._reader, f"{where}: {key}", record[key])))
-                is_fit = v is not None and values[v].src == ends[0] and ends[1] in values[v].readers
-                return v if is_fit else None
+                position = _time(self._reader, f"{where}: {key}", record[key])
+                v = self._keys.get((key, position, ends[0]))
+                return v if v is not None and ends[1] in values[v].readers else None
         if not candidates:
             return None
         over = self._problem.links[link]

@@ -14,6 +14,7 @@ from hptc.partition.check_busy import (
 )
 from hptc.partition.goal import Objective
 from hptc.partition.problem import Assignment, Problem, Value
+from hptc.partition.reruns import answered
 
 
 def check(problem: Problem, assignment: Assignment) -> None:
@@ -22,6 +23,7 @@ def check(problem: Problem, assignment: Assignment) -> None:
     Raises:
         VerifyError: names the broken rule and who breaks it.
     """
+    problem = answered(problem, assignment)
     check_choices(problem, assignment)
     busy = (*busy_tasks(problem, assignment), *busy_links(problem, assignment))
     for rule, units, spans in busy:
@@ -61,6 +63,7 @@ def energy_pj(problem: Problem, assignment: Assignment, time_ns: int | None = No
     Modes, transfers, and the static power of every used device over the makespan, or over
     `time_ns` where that is given.
     """
+    problem = answered(problem, assignment)
     chosen = chosen_modes(problem, assignment)
     dynamic = sum(mode.energy_pj for mode in chosen)
     moved = sum(

@@ -15,6 +15,7 @@ from hptc.partition.check_busy import (
 )
 from hptc.partition.periodic import Periodic
 from hptc.partition.problem import Problem
+from hptc.partition.reruns import answered
 
 Held = tuple[int, int, int]
 """From when to when in ns how many bytes are held."""
@@ -29,6 +30,7 @@ def check_periodic(problem: Problem, periodic: Periodic) -> None:
     period_ns, assignment = periodic.period_ns, periodic.assignment
     if period_ns < 1:
         raise broken("a period", "at least 1 ns", period_ns)
+    problem = answered(problem, assignment)
     check_choices(problem, assignment)
     check_values(problem, assignment, period_ns)
     for rule, units, spans in (*busy_tasks(problem, assignment), *busy_links(problem, assignment)):

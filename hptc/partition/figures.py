@@ -4,11 +4,13 @@ import math
 from collections import Counter
 
 from hptc.partition.check import energy_pj
+from hptc.partition.check_busy import chosen_modes
 from hptc.partition.check_period import memory_bytes
 from hptc.partition.front import Front, Point
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.periodic import PeriodicSolution
 from hptc.partition.problem import Problem, Solution, relative_gap
+from hptc.partition.reruns import answered
 from hptc.units import PJ_PER_NJ
 
 Json = dict[str, object]
@@ -70,8 +72,8 @@ def front_json(problem: Problem, front: Front) -> Json:
 
 
 def _point(problem: Problem, point: Point) -> Json:
-    rows = zip(problem.tasks, point.assignment.placements, strict=True)
-    tasks = Counter(task.modes[placement.mode].device for task, placement in rows)
+    runs = chosen_modes(answered(problem, point.assignment), point.assignment)
+    tasks = Counter(mode.device for mode in runs)
     return {
         "latency_ns": point.latency_ns,
         "energy_nj": point.energy_pj / PJ_PER_NJ,

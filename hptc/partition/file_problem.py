@@ -1,15 +1,22 @@
 """A problem under the names of its file, and its answers as JSON."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from hptc.partition.figures import periodic_json
 from hptc.partition.periodic import PeriodicSolution
-from hptc.partition.problem import Assignment, Problem, Solution, Transfer, relative_gap
-
-Id = int | str
+from hptc.partition.problem import (
+    Assignment,
+    Problem,
+    Rerun,
+    Solution,
+    Transfer,
+    relative_gap,
+)
+from hptc.partition.runs import Id, Runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,10 @@ class FileProblem:
     """Position in the file of each link; None where the file has no links."""
     edges: int
     """So many values, the first ones, are edges of the file; the rest are its values."""
+
+    def runs(self, reruns: Sequence[Rerun]) -> Runs:
+        """Return all runs of an answer under the names of the file."""
+        return Runs(self.problem, self.task_ids, reruns)
 
     def transfer_key(self, value: int) -> tuple[str, int]:
         """Return "edge" or "value", and the position of a value among those of the file."""
@@ -65,29 +76,31 @@ def assignment_json(
     file_problem: FileProblem, assignment: Assignment
 ) -> dict[str, list[dict[str, Any]]]:
     """Return where and when tasks and transfers run."""
-    problem, ids = file_problem.problem, file_problem.task_ids
+    runs = file_problem.runs(assignment.reruns)
     rows = []
     for t, placement in enumerate(assignment.placements):
-        mode = problem.tasks[t].modes[placement.mode]
+        mode = runs.problem.tasks[t].modes[placement.mode]
         row: dict[str, Any] = {
-            "task": ids[t],
-            "device": problem.devices[mode.device].name,
+            **runs.row(t),
+            "device": runs.problem.devices[mode.device].name,
             "start_ns": placement.start_ns,
             "end_ns": placement.end_ns,
         }
         if mode.matrix is not None:
-            row["matrix"] = problem.matrices[mode.matrix].name
+            row["matrix"] = runs.problem.matrices[mode.matrix].name
         rows.append(row)
     sent = assignment.transfers if file_problem.link_indices is not None else ()
     return {
         "assignment": rows,
-        "transfers": [_transfer(file_problem, assignment, transfer) for transfer in sent],
+        "transfers": [_transfer(file_problem, runs, assignment, transfer) for transfer in sent],
     }
 
 
-def _transfer(file_problem: FileProblem, assignment: Assignment, sent: Transfer) -> dict[str, Any]:
+def _transfer(
+    file_problem: FileProblem, runs: Runs, assignment: Assignment, sent: Transfer
+) -> dict[str, Any]:
     """Return one transfer; `dst` is the first of the readers on the device it goes to."""
-    problem, ids, links = file_problem.problem, file_problem.task_ids, file_problem.link_indices
+    problem, links = runs.problem, file_problem.link_indices
     value, target = problem.values[sent.value], problem.links[sent.link].dst
     placements = assignment.placements
     there = (
@@ -95,10 +108,10 @@ def _transfer(file_problem: FileProblem, assignment: Assignment, sent: Transfer)
         for reader in value.readers
         if problem.tasks[reader].modes[placements[reader].mode].device == target
     )
-    kind, position = file_problem.transfer_key(sent.value)
+    kind, position = file_problem.transfer_key(runs.sources[sent.value])
     return {
-        "src": ids[value.src],
-        "dst": ids[next(there)],
+        "src": runs.label(value.src),
+        "dst": runs.label(next(there)),
         kind: position,
         "link": sent.link if links is None else links[sent.link],
         "start_ns": sent.start_ns,

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from hptc.errors import InfeasibleError
-from hptc.partition.file_problem import FileProblem, Id
+from hptc.partition.file_problem import FileProblem
 from hptc.partition.json_reader import Reader
 from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Resident, Task, Value
+from hptc.partition.runs import Id
 
 Piece = TypeVar("Piece")
 
@@ -82,11 +83,14 @@ def read_task(reader: Reader, index: int, raw: object, names: Names) -> Task:
         modes = _costed(reader, f"{where}: cost", cost, names.devices)
     places = reader.array(f"{where}: forbid", record.get("forbid", []))
     forbidden = {reader.member(f"{where}: forbid", place, names.devices) for place in places}
-    label = record.get("block")
+    label, again = record.get("block"), record.get("recompute", False)
+    if not isinstance(again, bool):
+        raise reader.malformed(f"{where}: recompute", "true or false", repr(again))
     return Task(
         str(record.get("name", task_id)),
         tuple(mode for mode in modes if mode.device not in forbidden),
         None if label is None else reader.text(f"{where}: block", label),
+        again,
     )
 
 

@@ -40,7 +40,7 @@ def plant_within_memory(search: Incumbent) -> None:
         if schedule is not None:
             search.offer(schedule, "exact")
             return
-    raise _crowded(instance, is_proven=is_proven)
+    raise crowded(instance, is_proven=is_proven)
 
 
 def _others(instance: Instance) -> Iterator[list[int]]:
@@ -49,7 +49,8 @@ def _others(instance: Instance) -> Iterator[list[int]]:
             yield modes
 
 
-def _crowded(instance: Instance, *, is_proven: bool) -> InfeasibleError:
+def crowded(instance: Instance, *, is_proven: bool) -> InfeasibleError:
+    """Return the error for memories that no schedule found keeps."""
     limits = ", ".join(
         f"{instance.problem.devices[device].name}: {size} bytes"
         for device, size in instance.memories.items()

@@ -17,6 +17,7 @@ from hptc.partition.goal import Measure, Objective
 from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock, Limits
 from hptc.partition.problem import Assignment, Problem, Solution, Status
+from hptc.partition.reruns import expanded
 from hptc.partition.restrict import restrict, widened
 from hptc.partition.solve import solve
 
@@ -77,8 +78,7 @@ class _Search:
         self._caps: list[_Cap] = []
         self._others: list[Point] = []
         """The fastest schedules of single sets of devices."""
-        self._instance = prepare(problem)
-        self._proven = nothing_proven(self._instance)
+        self._proven = nothing_proven(prepare(problem))
         self._latency_bound_ns = 0
 
     def find_ends(self, points: int, start: Assignment | None) -> None:
@@ -106,7 +106,8 @@ class _Search:
                 continue
             finally:
                 self._proven.take(devices, known)
-            modes = widened(self._instance, devices, [p.mode for p in found.placements])
+            whole = prepare(expanded(self._problem, found.reruns))
+            modes = widened(whole, devices, [p.mode for p in found.placements])
             rows = zip(found.placements, modes, strict=True)
             placements = tuple(replace(placed, mode=mode) for placed, mode in rows)
             self._others.append(self._point(replace(found, placements=placements), 0.0))

@@ -81,6 +81,9 @@ class Task:
     modes: tuple[Mode, ...]
     block: str | None = None
     """A label that tasks share which are the same piece of a repeated block, to be tried alike."""
+    recompute: bool = False
+    """It may run again, on the same device, so that its results need not lie there in between; not
+    so a task that makes a carried value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +151,22 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class Rerun:
+    """A task that runs once more, for some of its readers (`hptc.partition.reruns`)."""
+
+    task: int
+    readers: tuple[int, ...]
+    """Those that take its results from this run; beyond the tasks, reruns by position."""
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
-    """An answer: one placement per task (in order) and every transfer."""
+    """An answer: one placement per task (in order), then one per rerun, and every transfer."""
 
     placements: tuple[Placement, ...]
     transfers: tuple[Transfer, ...]
+    """Values are those of the problem, then those of the reruns."""
+    reruns: tuple[Rerun, ...] = ()
 
     @property
     def makespan_ns(self) -> int:

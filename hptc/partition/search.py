@@ -55,6 +55,8 @@ class Incumbent:
         self.bound: float = 0
         """On the value; of a latency a whole number, since a float of that may lie above."""
         self.bound_ns = self.proven.bound_ns
+        self.was_interrupted = False
+        """Ctrl-C ended the search."""
         self._is_optimal = False
         self._tolerance = 0.0 if objective.measure is Measure.LATENCY else TOLERANCE
         self._progress = progress

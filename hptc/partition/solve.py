@@ -22,6 +22,7 @@ from hptc.partition.objective import fits
 from hptc.partition.pool import is_pool, prove_pool, work_bound
 from hptc.partition.problem import Assignment, Problem, Solution
 from hptc.partition.proofs import Proofs
+from hptc.partition.recompute import may_rerun, solve_with_reruns
 from hptc.partition.repeats import find_repeats, shrink
 from hptc.partition.replay import from_assignment
 from hptc.partition.restrict import search_sets
@@ -82,10 +83,13 @@ def solve(  # noqa: PLR0913  (one argument per thing that a caller may bring)
     clock = Clock(limits, stop)
     instance = prepare(problem)
     clock = clock.sparing(clock.wall_s)  # the check of the answer takes about as long
-    known = None
     if start is not None:
         check(problem, start)
-        known = from_assignment(instance, start)
+    if may_rerun(instance):
+        return solve_with_reruns(
+            instance, objective, clock, _solve, start=start, proven=proven, progress=progress
+        )
+    known = None if start is None else from_assignment(instance, start)
     search = _solve(instance, objective, clock, known=known, proven=proven, progress=progress)
     return search.solution()
 
@@ -124,6 +128,7 @@ def _reach(search: Incumbent, known: Schedule | None) -> None:
     except KeyboardInterrupt:
         if search.best is None or search.value > limit:
             raise
+        search.was_interrupted = True
     if search.value > limit:
         raise unreached(search, limit)
 

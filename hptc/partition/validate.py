@@ -24,6 +24,7 @@ def validate(problem: Problem) -> None:
     _check_positions(problem)
     _check_groups(problem)
     _check_sizes(problem)
+    _check_data(problem)
 
 
 def invalid(where: str, expected: str, found: object) -> ProblemError:
@@ -71,6 +72,18 @@ def _check_groups(problem: Problem) -> None:
                 raise invalid("together", f"tasks below {len(problem.tasks)}", task)
 
 
+def _check_data(problem: Problem) -> None:
+    for v, value in enumerate(problem.values):
+        if value.bytes < 0:
+            raise invalid(f"value {v}", "at least 0 bytes", value.bytes)
+        if value.carried and problem.tasks[value.src].recompute:
+            name = problem.tasks[value.src].name
+            raise invalid(f"task {name!r}", "no carried value of a task to recompute", f"value {v}")
+    for r, resident in enumerate(problem.residents):
+        if resident.bytes < 0:
+            raise invalid(f"resident {r}", "at least 0 bytes", resident.bytes)
+
+
 def _check_sizes(problem: Problem) -> None:
     for task in problem.tasks:
         if any(mode.duration_ns < 0 or mode.energy_pj < 0 for mode in task.modes):
@@ -79,12 +92,6 @@ def _check_sizes(problem: Problem) -> None:
         fine = link.bandwidth_bytes_per_ns > 0 and link.latency_ns >= 0
         if not fine or not link.energy_pj_per_byte >= 0:
             raise invalid("links", "a positive bandwidth and no negative latency or energy", link)
-    for v, value in enumerate(problem.values):
-        if value.bytes < 0:
-            raise invalid(f"value {v}", "at least 0 bytes", value.bytes)
-    for r, resident in enumerate(problem.residents):
-        if resident.bytes < 0:
-            raise invalid(f"resident {r}", "at least 0 bytes", resident.bytes)
     for device in problem.devices:
         if not 0 <= device.static_power_pj_per_ns < math.inf:
             raise invalid(f"device {device.name!r}", "a finite static power of at least 0", device)
