@@ -67,9 +67,10 @@ class Running:
         workers: threads; one is deterministic.
         work_s: limit in s as it would take on an idle machine: by CP-SAT's deterministic time.
         is_linear: relax every constraint to a linear program; pays where loads decide.
+        climbs: raise the bound step by step in place of looking for solutions.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (one argument per thing that a caller may set)
         self,
         model: cp_model.CpModel,
         clock: Clock,
@@ -78,11 +79,13 @@ class Running:
         workers: int = 1,
         work_s: float | None = None,
         is_linear: bool = False,
+        climbs: bool = False,
     ) -> None:
         self._model, self._clock = model, clock
         self._solver = _configured(clock, time_s, workers, work_s)
         if is_linear:
             self._solver.parameters.linearization_level = 2
+        self._solver.parameters.optimize_with_lb_tree_search = climbs
         self._watch, self._outcome = _Watch(), list[cp_model.CpSolverStatus]()
         self._finished = threading.Event()
         threading.Thread(target=self._search).start()

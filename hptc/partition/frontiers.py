@@ -30,6 +30,8 @@ class Proven:
     bound_ns: int = 0
     is_relaxed: bool = False
     """Whether the relaxation of the makespan is part of that bound."""
+    is_shared: bool = False
+    """Whether bounds on the makespan serve for more than the makespan."""
 
     def part(self, devices: frozenset[int]) -> "Proven":
         """Return what is known of the problem on some of its devices.
@@ -39,7 +41,12 @@ class Proven:
         inside = tuple(f for f in self.frontiers if f.powered <= devices)
         own = [f for f in inside if f.powered == devices]
         earliest_ns = max((f.earliest_ns for f in own), default=0)
-        return Proven(inside, max(self.bound_ns, earliest_ns), any(f.is_relaxed for f in own))
+        return Proven(
+            inside,
+            max(self.bound_ns, earliest_ns),
+            is_relaxed=any(f.is_relaxed for f in own),
+            is_shared=True,
+        )
 
     def take(self, devices: frozenset[int], part: "Proven") -> None:
         """Take what was proven of the makespan of schedules that use no other devices."""

@@ -78,7 +78,7 @@ class _Search:
         self._caps: list[_Cap] = []
         self._others: list[Point] = []
         """The fastest schedules of single sets of devices."""
-        self._proven = nothing_proven(prepare(problem))
+        self._proven = replace(nothing_proven(prepare(problem)), is_shared=True)
         self._latency_bound_ns = 0
 
     def find_ends(self, points: int, start: Assignment | None) -> None:

@@ -1,6 +1,7 @@
 """CP-SAT on the whole problem beside the search: one set of devices after the other."""
 
 import math
+from collections import defaultdict
 from dataclasses import replace
 
 from hptc.partition.frontier import Support
@@ -12,27 +13,34 @@ from hptc.partition.search import Incumbent
 MOST_TASKS = 400
 """CP-SAT is not asked about larger problems."""
 FIRST_S = 1.0
-"""Limit in s of the first question about a set of devices; each further one has twice that."""
-WORK_SHARE = 0.25
-"""Share of the work that may go into questions, where work is limited."""
+"""Limit in s of the first question about a set of devices."""
+GROWTH = 4
+"""Factor between limits; at each but the first, one question climbs before one that does not."""
+SHARE = 0.5
+"""Share of the time that may go into questions while they do not raise the bound."""
 
 
 class Proofs:
-    """Raises the bound of a search by questions about the devices that bound it least."""
+    """Raises the bound of a search by questions about the devices that bound it least.
+
+    Where only the makespan counts none are asked: there windows make better use of the time.
+    """
 
     def __init__(self, search: Incumbent) -> None:
         self._search = search
         self._is_wanted = search.instance.tasks <= MOST_TASKS and search.clock.limits.parts.proofs
+        self._is_wanted &= search.proven.is_shared or not search.objective.is_makespan
         self._goal = search.objective
         self._frontiers: Frontiers | None = None
         if not self._goal.is_makespan:
             latest_ns = self._goal.within(latest_end(search.instance))
             self._goal = replace(self._goal, latency_limit_ns=latest_ns)
             self._frontiers = Frontiers(self._goal, search.proven)
-        self._limit_s: dict[frozenset[int], float] = {}
+        self._times_asked: dict[frozenset[int], int] = defaultdict(int)
         self._final: set[Question] = set()
         self._asking: Asking | None = None
-        self._work_s = 0.0
+        self._spent_s = 0.0
+        """In questions since one has raised the bound."""
 
     @property
     def is_running(self) -> bool:
@@ -47,15 +55,16 @@ class Proofs:
         clock = self._search.clock
         if not self._is_wanted or self._search.is_done:
             return
-        if clock.counts_work and self._work_s > WORK_SHARE * clock.elapsed_s:
+        if self._spent_s > SHARE * clock.elapsed_s:
             return
         asked = self._next()
         if asked is None:
             return
-        limit_s = self._limit_s.get(asked.devices, FIRST_S)
-        self._limit_s[asked.devices] = 2 * limit_s
-        own_s = limit_s if clock.counts_work else None
-        self._asking = Asking(self._search.instance, asked, clock, limit_s, work_s=own_s)
+        times = self._times_asked[asked.devices]
+        self._times_asked[asked.devices] += 1
+        limit_s = FIRST_S * GROWTH ** ((times + 1) // 2)
+        self._asking = Asking(self._search.instance, asked, clock, limit_s, climbs=times % 2 == 1)
+        self._begun_s = clock.elapsed_s
         if clock.counts_work:
             self._take()
 
@@ -86,10 +95,9 @@ class Proofs:
         """Learn from the answer to what was asked last."""
         if self._asking is None:
             return
-        search, asked = self._search, self._asking.asked
-        before_s = search.clock.elapsed_s
+        search, asked, before = self._search, self._asking.asked, self._search.bound
         answer, self._asking = self._asking.answer(), None
-        self._work_s += search.clock.elapsed_s - before_s
+        self._spent_s += search.clock.elapsed_s - self._begun_s
         if answer.is_final:
             self._final.add(asked)
         if answer.schedule is not None:
@@ -100,3 +108,5 @@ class Proofs:
             known = Support(asked.price, answer.bound, asked.until_ns)
             search.proven.support(asked.devices, known)
             search.raise_bound(self._frontiers.bound(search.bound_ns))
+        if search.bound > before:
+            self._spent_s = 0.0

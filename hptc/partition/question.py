@@ -74,7 +74,15 @@ def question(
 
 
 class Asking:
-    """CP-SAT at work on a question, for at most `time_s` s or the work that takes `work_s` s."""
+    """CP-SAT at work on a question, within `time_s` s of the clock.
+
+    Args:
+        instance: The whole problem.
+        asked: The question.
+        clock: Of the whole search.
+        time_s: Limit in s.
+        climbs: Whether CP-SAT raises the bound step by step: now this, now the other way is faster.
+    """
 
     def __init__(
         self,
@@ -83,7 +91,7 @@ class Asking:
         clock: Clock,
         time_s: float,
         *,
-        work_s: float | None = None,
+        climbs: bool = False,
     ) -> None:
         self.asked = asked
         self._instance = instance
@@ -96,7 +104,9 @@ class Asking:
             return
         if asked.price is None or headroom(part, asked.price / ENERGY_SCALE) >= 1:
             self._built = _model(part, asked)
-            self._running = Running(self._built.model, clock, time_s, work_s=work_s)
+            self._running = Running(
+                self._built.model, clock, time_s, is_linear=climbs, climbs=climbs
+            )
 
     @property
     def is_running(self) -> bool:
