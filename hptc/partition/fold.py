@@ -37,7 +37,7 @@ def least_period(instance: Instance, modes: Sequence[int]) -> int:
     found = [-(-load // units) for units, load in loads(instance, modes).values()]
     values = (value for value in instance.problem.values if value.src in value.readers)
     found += [instance.duration[value.src][modes[value.src]] for value in values]
-    return max(1, *found)
+    return max([1, *found])
 
 
 def fold(
