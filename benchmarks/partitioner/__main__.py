@@ -3,8 +3,8 @@
 Solves generated graphs, with `--steps` the project's own step graphs too, or every `.json` and
 `.stg` file of `--data DIR` (a `BEST.csv` or `OPT_*.csv` beside them tells optima). Where no optimum
 is known, single devices, HEFT and PEFT and all schedulers of SAGA solve the same; one checker
-judges all. `--ablate` leaves out each part of the search in turn, `--latency` compiles
-HpT's models instead. Exit status 1 where a promise is missed.
+judges all. `--ablate` leaves out each part of the search in turn, `--latency` and
+`--micro-batches` compile HpT's models instead. Exit status 1 where a promise is missed.
 """
 
 import argparse
@@ -29,10 +29,17 @@ from benchmarks.partitioner.cases import (
     generated_cases,
 )
 from benchmarks.partitioner.latency import placed
+from benchmarks.partitioner.overlap import overlapped
 from benchmarks.partitioner.peers import OUT_OF_TIME, Peer, peers
 from benchmarks.partitioner.solves import SHARE, in_child, solved
 from benchmarks.partitioner.steps import step_cases
-from benchmarks.partitioner.tables import print_ablations, print_peers, print_placed, print_rows
+from benchmarks.partitioner.tables import (
+    print_ablations,
+    print_overlapped,
+    print_peers,
+    print_placed,
+    print_rows,
+)
 from benchmarks.partitioner.verdicts import Row, row, summary
 from benchmarks.partitioner.write import problem_json
 from benchmarks.stamp import PACKAGES, stamp
@@ -98,6 +105,13 @@ def latency(console: Console, options: argparse.Namespace) -> tuple[Json, bool]:
     return {"latency": [asdict(item) for item in found]}, False
 
 
+def overlap(console: Console, options: argparse.Namespace) -> tuple[Json, bool]:
+    wanted, time_s = re.compile(options.only).search, options.time_limit or LONGEST_S
+    found = list(overlapped(options.micro_batches, time_s, options.seed, wanted))
+    print_overlapped(console, found)
+    return {"micro_batches": [asdict(item) for item in found]}, False
+
+
 def write(options: argparse.Namespace) -> None:
     """Write the problems as JSON instead of solving them."""
     options.write.mkdir(parents=True, exist_ok=True)
@@ -129,6 +143,12 @@ def parse_options() -> argparse.Namespace:
     add("--seed", type=int, default=0)
     add("--ablate", action="store_true", help="leave out each part of the search, instead")
     add("--latency", action="store_true", help="steps of HpT's models beside all-GPU, instead")
+    add(
+        "--micro-batches",
+        type=_numbers(int),
+        metavar="4,16",
+        help="the same, in steps of micro-batches that overlap",
+    )
     add("--write", type=Path, metavar="DIR", help="write the problems as JSON, instead")
     add("--json", type=Path, help="write the results there")
     options = parser.parse_args()
@@ -147,7 +167,8 @@ def main() -> int:
     if options.write:
         write(options)
         return 0
-    run = ablate if options.ablate else latency if options.latency else compare
+    instead = {ablate: options.ablate, latency: options.latency, overlap: options.micro_batches}
+    run = next((run for run, is_wanted in instead.items() if is_wanted), compare)
     found, missed = run(console, options)
     if options.json:
         about = stamp((*PACKAGES, "anrg-saga"))

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from benchmarks.partitioner.ablations import ALL, Ablation
 from benchmarks.partitioner.latency import Placed
+from benchmarks.partitioner.overlap import Overlapped
 from benchmarks.partitioner.peers import HAS_SAGA, LISTS, SAGA, SINGLE, Peer, best
 from benchmarks.partitioner.verdicts import Row, Summary
 
@@ -111,6 +112,33 @@ def print_placed(console: Console, found: Sequence[Placed]) -> None:
             f"{item.energy_pj / PJ_PER_UJ:,.0f}",
             _ns(item.gpu_ns),
             f"{item.gpu_pj / PJ_PER_UJ:,.0f}",
+            f"{item.gpu_ns / item.latency_ns:.2f}x",
+        )
+    console.print(table)
+
+
+def print_overlapped(console: Console, found: Sequence[Overlapped]) -> None:
+    """Print what each micro-batch takes in its share of a step, beside all-GPU."""
+    table = _table("micro-batches that overlap: ns and uJ for each")
+    for column in ("model", "target", "objective"):
+        table.add_column(column)
+    for column in ("count", "alone", "period", "bound", "time", "energy"):
+        table.add_column(column, justify="right")
+    for column in ("all-GPU", "energy", "speed-up"):
+        table.add_column(column, justify="right")
+    for item in found:
+        table.add_row(
+            item.model,
+            item.target,
+            item.objective,
+            f"{item.count:,}",
+            _ns(item.alone_ns),
+            _ns(item.period_ns),
+            _ns(item.period_bound_ns),
+            _ns(round(item.latency_ns / item.count)),
+            f"{item.energy_pj / item.count / PJ_PER_UJ:,.0f}",
+            f"{_ns(round(item.gpu_ns / item.count))} ({item.gpu_way})",
+            f"{item.gpu_pj / item.count / PJ_PER_UJ:,.0f}",
             f"{item.gpu_ns / item.latency_ns:.2f}x",
         )
     console.print(table)
