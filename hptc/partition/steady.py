@@ -1,7 +1,9 @@
 """Steady states of given modes: for a period, and of the least period that is found."""
 
+import math
 from collections.abc import Sequence
 
+from hptc.partition.bounds import path_bound
 from hptc.partition.check_period import memory_bytes
 from hptc.partition.decode import decode_by_rank, to_assignment
 from hptc.partition.fold import fold, least_period
@@ -11,8 +13,8 @@ from hptc.partition.periodic import Periodic
 from hptc.partition.recurrence import Recurrences
 from hptc.partition.search import PASS_S
 
-GAPS = (1, 2, 4, 8, 16, 32, 128, 1 << 30)
-"""Gaps of a circle that are tried: with few of them everything fits, with many steps are short."""
+GAPS = (1 << 30, 64, 32, 16, 8, 4, 2, 1)
+"""Gaps of a circle that are tried: with many of them steps are short, with few everything fits."""
 STRETCH = 0.05
 """Relative step from period to period where longer ones are tried."""
 FINENESS = 1e-3
@@ -41,15 +43,15 @@ class Steady:
         return all(limit is None or size <= limit for size, limit in pairs)
 
     def at(self, modes: Sequence[int], period_ns: int) -> Periodic | None:
-        """Return the state of a period whose step is shortest, of those that are known."""
-        instance, found = self._instance, list[Periodic]()
+        """Return the state of a period with most gaps, which make steps short; None if none is."""
+        instance = self._instance
         order = self._recurrences.order(decode_by_rank(instance, modes).start)
         for most_gaps in GAPS:
             self._clock.work.add(PASS_S * (1 + instance.tasks + len(instance.problem.values)))
-            periodic = fold(instance, modes, order, period_ns, most_gaps)
-            if periodic is not None and self.keeps_memory(periodic):
-                found.append(periodic)
-        return min(found, key=lambda each: each.assignment.makespan_ns, default=None)
+            found = fold(instance, modes, order, period_ns, most_gaps)
+            if found is not None and self.keeps_memory(found):
+                return found
+        return None
 
     def least(self, modes: Sequence[int], low_ns: int, high_ns: int) -> Periodic | None:
         """Return the state of least period between two periods; None if none is found.
@@ -77,14 +79,16 @@ class Steady:
         plain = decode_by_rank(self._instance, modes)
         alone = Periodic(max(1, plain.makespan), to_assignment(self._instance, plain))
         found = [alone] if self.keeps_memory(alone) else []
-        period_ns = least_period(self._instance, modes)
-        while period_ns < plain.makespan:
+        period_ns, ramp_ns = least_period(self._instance, modes), path_bound(self._instance)
+        best_ns = min((span_ns(periodic, count) for periodic in found), default=math.inf)
+        while period_ns < plain.makespan and ramp_ns + (count - 1) * period_ns < best_ns:
             state = self.at(modes, period_ns)
-            found += [] if state is None else [state]
+            if state is not None and span_ns(state, count) < best_ns:
+                found, best_ns = [state], span_ns(state, count)
             period_ns += max(1, round(STRETCH * period_ns))
             if self._clock.is_over():
                 break
-        return sorted(found, key=lambda periodic: span_ns(periodic, count))[:1]
+        return found
 
 
 def span_ns(periodic: Periodic, count: int) -> int:
