@@ -7,8 +7,9 @@ from functools import partial
 from hptc.partition.goal import Measure
 from hptc.partition.training import used_matrices
 from hptc.partition.training_bound import shares, writes
+from hptc.partition.training_prices import spread
 from hptc.partition.training_search import TrainingSearch
-from hptc.partition.training_stage import amortised, confined, spread
+from hptc.partition.training_stage import amortised, confined
 
 MOST_LEVELS = 2
 """Bounds of a stage by what programming its matrices takes at most."""

@@ -12,9 +12,10 @@ from hptc.partition.limits import Clock, Limits, Progress
 from hptc.partition.problem import Solution
 from hptc.partition.training import Training, used_matrices
 from hptc.partition.training_outcome import TrainingSolution
+from hptc.partition.training_prices import marginal
 from hptc.partition.training_prove import prove
 from hptc.partition.training_search import TrainingSearch
-from hptc.partition.training_stage import Posing, amortised, confined, marginal
+from hptc.partition.training_stage import Posing, amortised, confined
 
 TURN_SHARE = 0.2
 """Share of the time left for one more answer of a stage."""
