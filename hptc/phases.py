@@ -16,6 +16,7 @@ from hptc.partition.limits import Clock, Limits, Progress
 from hptc.partition.pareto import pareto
 from hptc.partition.problem import Assignment, Problem, Solution
 from hptc.partition.solve import solve
+from hptc.schedule.again import with_recompute, with_reruns
 from hptc.schedule.build import build_schedule
 from hptc.schedule.check import check_schedule
 from hptc.schedule.limits import check_limits
@@ -97,7 +98,8 @@ def place_phase(
     limits = limits_of(options, clock.left_s)
     if options.objective.measure is Measure.PERIOD:
         return _place_overlapping(whole, options, hooks, limits)
-    return PlacedPhase(whole, _place(whole, options, hooks, limits))
+    alone = not options.studies and not options.is_training
+    return PlacedPhase(whole, _place(whole, options, hooks, limits, may_rerun=alone))
 
 
 def _place_overlapping(
@@ -150,8 +152,10 @@ def _tiling(placed: Placed, options: Options) -> Json:
     }
 
 
-def _place(whole: Priced, options: Options, hooks: Hooks, limits: Limits) -> Placed:
-    """Place a phase, whole or in chunks of rows."""
+def _place(
+    whole: Priced, options: Options, hooks: Hooks, limits: Limits, *, may_rerun: bool = False
+) -> Placed:
+    """Place a phase, whole (where tasks may run again if memory is short) or in chunks of rows."""
     progress, phase = hooks.progress, whole.graph.phase
 
     def solver(problem: Problem, limits: Limits, start: Assignment | None) -> Solution:
@@ -165,7 +169,8 @@ def _place(whole: Priced, options: Options, hooks: Hooks, limits: Limits) -> Pla
         )
 
     if options.chunks == 1:
-        return Placed(whole, solver(whole.posed.problem, limits, None))
+        problem = with_recompute(whole) if may_rerun else whole.posed.problem
+        return Placed(*with_reruns(whole, solver(problem, limits, None)))
     steps = _steps(options, phase)
     tiler = Tiler(whole, steps, options.objective, solver, Clock(limits, hooks.stop))
     return tiler.best() if options.chunks is None else tiler.fixed(options.chunks)

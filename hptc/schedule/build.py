@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from hptc.cost import Cost, CostTable, CrossbarUse, DeviceCosts
@@ -11,21 +10,12 @@ from hptc.ir.graph import Graph
 from hptc.ir.tasks import Task
 from hptc.partition import problem as pb
 from hptc.partition.training import Charge, at_once_ns
+from hptc.schedule.events import Event, frees
 from hptc.schedule.model import Instruction, InstructionKind, Schedule
 from hptc.schedule.pose import Posed
 from hptc.schedule.residents import Residents, residents_of
 from hptc.schedule.units import dealt_units
 from hptc.units import pj_from_power
-
-
-@dataclass(frozen=True, slots=True)
-class _Event:
-    """A timed instruction of the step, with the values it needs and gives."""
-
-    instruction: Instruction
-    reads: tuple[tuple[str, str], ...]
-    """Device and value name."""
-    makes: tuple[tuple[str, str], ...]
 
 
 def build_schedule(
@@ -57,7 +47,7 @@ def build_schedule(
     return Schedule(
         phase=graph.phase,
         prologue=(*_entry(residents), *programs),
-        step=_ordered(events, _frees(graph, residents, events)),
+        step=_ordered(events, frees(graph, residents, events)),
         epilogue=_epilogue(graph, residents),
         latency_ns=latency_ns,
         energy_pj=sum(event.instruction.energy_pj for event in events) + power * latency_ns,
@@ -123,8 +113,8 @@ def _program_ns(device: DeviceCosts, programs: Sequence[Instruction]) -> int:
 
 def _execs(
     tasks: Sequence[Task], costs: CostTable, posed: Posed, assignment: pb.Assignment
-) -> list[_Event]:
-    events = []
+) -> list[Event]:
+    events, sources = [], _sources(posed)
     modes, units = posed.chosen(assignment), dealt_units(posed, assignment)
     for index, (task, mode) in enumerate(zip(tasks, modes, strict=True)):
         device, placement = posed.devices[mode.device], assignment.placements[index]
@@ -142,9 +132,19 @@ def _execs(
             accumulate=task.accumulates,
             cells=_rewritten_cells(costs.device(device).tasks[task.name]),
         )
-        reads = tuple((device, name) for name in task.inputs)
-        events.append(_Event(instruction, reads, tuple((device, name) for name in task.outputs)))
+        reads = tuple((device, name, sources.get((index, name))) for name in task.inputs)
+        makes = tuple((device, name, index) for name in task.outputs)
+        events.append(Event(instruction, reads, makes))
     return events
+
+
+def _sources(posed: Posed) -> dict[tuple[int, str], int]:
+    """Return the task from which each task takes each value that another one makes."""
+    return {
+        (reader, name): value.src
+        for name, value in zip(posed.values, posed.problem.values, strict=True)
+        for reader in value.readers
+    }
 
 
 def _rewritten_cells(cost: Cost | None) -> int:
@@ -152,7 +152,7 @@ def _rewritten_cells(cost: Cost | None) -> int:
     return 0 if use is None else use.writes_per_step * use.cells
 
 
-def _transfers(posed: Posed, assignment: pb.Assignment) -> list[_Event]:
+def _transfers(posed: Posed, assignment: pb.Assignment) -> list[Event]:
     wires = _wires(posed)
     events = []
     for transfer in assignment.transfers:
@@ -169,7 +169,8 @@ def _transfers(posed: Posed, assignment: pb.Assignment) -> list[_Event]:
             source=source,
             resource=wires[transfer.link],
         )
-        events.append(_Event(instruction, ((source, name),), ((device, name),)))
+        src = posed.problem.values[transfer.value].src
+        events.append(Event(instruction, ((source, name, src),), ((device, name, src),)))
     return events
 
 
@@ -184,33 +185,7 @@ def _wires(posed: Posed) -> list[str]:
     return names
 
 
-def _frees(
-    graph: Graph, residents: Mapping[str, Residents], events: Sequence[_Event]
-) -> list[Instruction]:
-    """Drop each value after its last use on a device, unless it must outlive the step there."""
-    kept = {
-        key
-        for event in events
-        if event.instruction.kind is InstructionKind.EXEC
-        for key in event.makes
-        if key[1] in graph.kept
-    }
-    loaded = {(device, name) for device, held in residents.items() for name in held.loaded}
-    last: dict[tuple[str, str], int] = {}
-    for event in events:
-        for key in (*event.reads, *event.makes):
-            last[key] = max(last.get(key, 0), event.instruction.end_ns)
-    made = dict.fromkeys(key for event in events for key in event.makes)
-    return [
-        Instruction(
-            InstructionKind.FREE, device, last[device, name], last[device, name], value=name
-        )
-        for device, name in made
-        if (device, name) not in kept and (device, name) not in loaded
-    ]
-
-
-def _ordered(events: Sequence[_Event], frees: Sequence[Instruction]) -> tuple[Instruction, ...]:
+def _ordered(events: Sequence[Event], frees: Sequence[Instruction]) -> tuple[Instruction, ...]:
     """Sort by start; what takes no time runs before its readers, frees come last."""
     giver = {key: index for index, event in enumerate(events) for key in event.makes}
     waits = {

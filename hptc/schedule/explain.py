@@ -45,6 +45,7 @@ class PhaseExplainer:
 
     Raises:
         BundleError: This version of hptc prices the phase otherwise than the one that compiled it.
+        UsageError: Tasks run again in the phase.
     """
 
     def __init__(self, compiled: CompiledPhase, steps: int) -> None:
@@ -52,6 +53,14 @@ class PhaseExplainer:
         self._tasks = {task.name: task for task in tasks_of(compiled.graph)}
         where = f"phase {compiled.graph.phase.value}"
         tasks = tuple(self._tasks.values())
+        runs = [i.task for i in compiled.schedule.step if i.kind is InstructionKind.EXEC]
+        if len(set(runs)) < len(runs):
+            raise UsageError(
+                where,
+                expected="a phase each of whose tasks runs once a step",
+                found=f"{len(runs) - len(set(runs))} reruns, which save memory",
+                hint="`hptc inspect` shows when each runs.",
+            )
         target = target_from_toml(compiled.target_toml, f"target of the {where}")
         costs = price(compiled.graph, tasks, target)
         self._posed = pose(compiled.graph, tasks, costs, target, steps=steps)

@@ -1,6 +1,7 @@
 """The report of a compiled phase: the figures that `hptc compile --json` prints."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from hptc.cost import CostTable
@@ -51,7 +52,8 @@ def phase_report(
     return {
         "ops": len(graph.ops),
         "step": asdict(work(graph, [op for op in graph.ops if op.tag is not OperandTag.FOLDED])),
-        "tasks": len(posed.tasks),
+        "tasks": len(set(posed.tasks)),
+        "run_again": sorted(_run_again(schedule)),
         "tags": _grouped(graph, [tag.value for tag in OperandTag], _tag_of),
         "roles": _grouped(graph, [role.value for role in Role], lambda op: op.role.value),
         "devices": _devices(posed, schedule),
@@ -137,6 +139,12 @@ def _devices(posed: Posed, schedule: Schedule) -> Json:
 
 def _execs(schedule: Schedule) -> list[Instruction]:
     return [i for i in schedule.step if i.kind is InstructionKind.EXEC]
+
+
+def _run_again(schedule: Schedule) -> Iterator[str]:
+    """Yield the tasks that run more than once a step, to save memory."""
+    runs = Counter(instruction.task for instruction in _execs(schedule))
+    yield from (task for task, count in runs.items() if count > 1)
 
 
 def _placed(schedule: Schedule) -> dict[str, str]:
