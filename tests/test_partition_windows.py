@@ -2,19 +2,22 @@
 
 from itertools import islice
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.partitioner.generators import layered
 from hptc.errors import InfeasibleError
 from hptc.partition.check import check
-from hptc.partition.decode import Schedule, to_assignment
+from hptc.partition.decode import to_assignment
 from hptc.partition.goal import Objective
 from hptc.partition.heuristics import seeds
-from hptc.partition.instance import Instance, prepare
+from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock, Limits
 from hptc.partition.problem import Problem
 from hptc.partition.search import Incumbent
+from hptc.partition.splice import Found, splice
+from hptc.partition.surroundings import Surroundings
 from hptc.partition.windows import Window
 from tests.partition_cases import problems
 
@@ -28,43 +31,53 @@ def incumbent(problem: Problem) -> Incumbent:
     return search
 
 
-def searched(search: Incumbent, firsts: list[int], size: int) -> list[Window]:
-    """Return windows that CP-SAT has ended with, all begun before one is waited for."""
-    windows = [Window(search, first, size) for first in firsts]
+Promised = list[tuple[Found, float]]
+"""What windows found, and the makespan in ns that it is to give."""
+
+
+def searched(search: Incumbent, firsts: list[int], size: int) -> tuple[Surroundings, Promised]:
+    """Return what windows of the incumbent found that were searched side by side to the end."""
+    around = Surroundings(search.instance, search.schedule)
+    windows = [Window(search, around, first, size) for first in firsts]
     windows = [window for window in windows if window.can_help]
     for window in windows:
         window.start(10.0, 100.0)
-    for window in windows:
-        assert window.wait().is_proven
-    return windows
+    outcomes = [window.wait() for window in windows]
+    assert all(done.is_proven for done, _ in outcomes)
+    return around, [
+        (found, done.solver.objective_value) for done, found in outcomes if found is not None
+    ]
 
 
-def accepted(instance: Instance, schedule: Schedule) -> int:
-    check(instance.problem, to_assignment(instance, schedule))
+def spliced(around: Surroundings, found: list[Found]) -> int:
+    """Return the makespan in ns of a schedule with windows in their place, which is a valid one."""
+    schedule = splice(around, found)
+    if schedule is None:
+        assert len(found) > 1
+        return around.schedule.makespan
+    check(around.instance.problem, to_assignment(around.instance, schedule))
     return schedule.makespan
 
 
 @given(problem=problems(most_tasks=7), size=st.integers(1, 4))
-@settings(max_examples=60, deadline=None)
-def test_what_windows_find_fits_together(problem: Problem, size: int) -> None:
+@settings(max_examples=100, deadline=None)
+def test_what_windows_find_fits_into_the_schedule(problem: Problem, size: int) -> None:
     try:
         search = incumbent(problem)
     except InfeasibleError:
         return
     assume(search.best is not None)
-    before = found = search.schedule
-    firsts = list(range(0, len(problem.tasks), size))
-    for window in searched(search, firsts[::-1], size):
-        assert accepted(search.instance, window.merged(before)) <= before.makespan
-        found = window.merged(found)
-        accepted(search.instance, found)
+    around, found = searched(search, list(range(0, len(problem.tasks), size)), size)
+    for window, promised_ns in found:
+        assert spliced(around, [window]) <= promised_ns <= search.schedule.makespan
+    spliced(around, [window for window, _ in found])
 
 
-def test_windows_far_apart_gain_both() -> None:
-    search = incumbent(layered(120, seed=3))
-    before = search.schedule
-    late, early = searched(search, [80, 20], 12)
-    alone = [accepted(search.instance, window.merged(before)) for window in (late, early)]
-    both = accepted(search.instance, early.merged(late.merged(before)))
-    assert max(alone) < before.makespan
-    assert both < min(alone)
+@pytest.mark.parametrize("seed", range(3))
+def test_windows_far_apart_gain_together(seed: int) -> None:
+    search = incumbent(layered(120, seed=seed))
+    around, promised = searched(search, [80, 20, 50], 12)
+    found = [window for window, _ in promised]
+    gains = [search.schedule.makespan - spliced(around, [window]) for window in found]
+    assert sum(gain > 0 for gain in gains) > 1
+    assert search.schedule.makespan - spliced(around, found) > max(gains)

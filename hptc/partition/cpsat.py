@@ -162,6 +162,10 @@ def _configured(
     solver.parameters.random_seed = clock.limits.seed
     solver.parameters.relative_gap_limit = max(clock.limits.gap, 0.0)
     solver.parameters.catch_sigint_signal = False
+    if work_s is not None and workers == 1:
+        solver.parameters.linearization_level = 0
+        solver.parameters.symmetry_level = 0
+        solver.parameters.cp_model_probing_level = 0
     if work_s is not None:
         solver.parameters.max_deterministic_time = EFFORT_PER_S * work_s
     return solver

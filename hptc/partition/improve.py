@@ -1,32 +1,38 @@
 """Improving a schedule by CP-SAT windows: free some tasks, keep what surrounds them."""
 
 import random
+from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
-from hptc.partition.cpsat import Run
 from hptc.partition.decode import Schedule, decode, decode_by_rank, legal_order
 from hptc.partition.repeats import Repeats, find_repeats
 from hptc.partition.search import Incumbent
+from hptc.partition.splice import Found, splice
+from hptc.partition.surroundings import Surroundings
 from hptc.partition.windows import Window
 
 SMALLEST, FIRST_SIZE, LARGEST = 8, 10, 80
 """Sizes of windows, in tasks."""
-GROWTH = 1.07
+GROWTH, MOST_STEPS = 1.07, 4
+"""Factor by which the size changes for a window, and how many such steps at most at once."""
 FIRST_S, LONGEST_S = 0.05, 2.0
 """Limits in s of the search of one window, as it should take on an idle machine."""
 PROGRESS = 0.005
 """Relative gain of a sweep below which its windows had too little time."""
 ROUND_PASSES = 6
 """Passes over the problem that windows take besides their search: later than that none begins."""
+PASS_TASKS = 250
+"""A pass over so many tasks is small beside the search of a window."""
 
 
 def improve(search: Incumbent, until_s: float, beside: Callable[[], int]) -> None:
     """Re-optimise windows of the incumbent until the time `until_s` of the clock (in s).
 
-    Windows sweep over the schedule in steps of half their size; as many as there are workers are
-    searched at the same time. The size follows what CP-SAT finishes: it grows with each window that
-    is solved and shrinks with each that is not. A sweep without success doubles the time of a
-    window.
+    Windows sweep over the schedule in steps of half their size. Several that share no task start
+    from the same schedule, and what they find is put into it at once. The size follows what CP-SAT
+    finishes: it grows with windows that are solved and shrinks with those that are not. A sweep
+    without success doubles the time of a window.
 
     Args:
         search: Holds the incumbent.
@@ -46,10 +52,11 @@ def improve(search: Incumbent, until_s: float, beside: Callable[[], int]) -> Non
                 return
             workers = _workers(search, beside())
             known, value = search.schedule, search.value
-            chosen = _apart(firsts, int(size), workers)
-            for is_solved in _improve_windows(search, chosen, int(size), time_s, until_s):
-                size *= GROWTH if is_solved else 1 / GROWTH
-                size = min(max(size, SMALLEST), LARGEST)
+            count = max(workers, search.instance.tasks // PASS_TASKS)
+            batch = _Batch(search, workers, time_s, until_s)
+            batch.run(_apart(firsts, int(size), count), int(size))
+            size *= GROWTH ** max(-MOST_STEPS, min(MOST_STEPS, batch.solved))
+            size = min(max(size, SMALLEST), LARGEST)
             if search.value < value and search.clock.limits.parts.echo:
                 _echo(search, repeats, known)
         if search.value > before * (1 - PROGRESS):
@@ -90,43 +97,71 @@ def _apart(firsts: list[int], size: int, count: int) -> list[int]:
     return chosen
 
 
-def _improve_windows(
-    search: Incumbent, firsts: Sequence[int], size: int, time_s: float, until_s: float
-) -> list[bool]:
-    """Search windows side by side; return whether CP-SAT finished, for each that can help."""
-    before, windows, outcomes = search.schedule, list[Window](), list[Run]()
-    try:
-        for first in sorted(firsts, reverse=True):
-            window = Window(search, first, size)
-            if window.can_help:
-                window.start(time_s, until_s - search.clock.elapsed_s)
-                windows.append(window)
-        for window in windows:
-            outcomes.append(window.wait())
-            if outcomes[-1].was_interrupted:
-                break
-    finally:
-        for window in windows:
-            window.stop()
-    _merge(search, windows, before)
-    if any(done.was_interrupted for done in outcomes):
-        raise KeyboardInterrupt
-    return [done.is_proven for done in outcomes]
+@dataclass
+class _Batch:
+    """Windows of one schedule, up to `workers` of them searched at the same time."""
+
+    search: Incumbent
+    workers: int
+    time_s: float
+    """Limit of each."""
+    until_s: float
+    solved: int = 0
+    """Windows that CP-SAT finished, less those that it did not."""
+    _running: deque[Window] = field(default_factory=deque)
+    _found: list[Found] = field(default_factory=list)
+    _was_interrupted: bool = False
+
+    def run(self, firsts: Sequence[int], size: int) -> None:
+        """Search windows of `size` tasks, offer what comes of all together; raise on Ctrl-C."""
+        search = self.search
+        search.charge()
+        around = Surroundings(search.instance, search.schedule)
+        try:
+            for first in firsts:
+                if search.clock.is_over() or self._was_interrupted:
+                    break
+                self._start(Window(search, around, first, size))
+            while self._running:
+                self._wait()
+        finally:
+            for window in self._running:
+                window.stop()
+        _offer(search, around, self._found)
+        if self._was_interrupted:
+            raise KeyboardInterrupt
+
+    def _start(self, window: Window) -> None:
+        if not window.can_help:
+            return
+        if len(self._running) == self.workers:
+            self._wait()
+        window.start(self.time_s, self.until_s - self.search.clock.elapsed_s)
+        self._running.append(window)
+
+    def _wait(self) -> None:
+        """Wait for the window that was started first."""
+        done, found = self._running[0].wait()
+        self._running.popleft()
+        self.solved += 1 if done.is_proven else -1
+        if found is not None:
+            self._found.append(found)
+        if done.was_interrupted:
+            self._was_interrupted = True
+            for window in self._running:
+                window.stop()
 
 
-def _merge(search: Incumbent, windows: Sequence[Window], found: Schedule) -> None:
-    """Offer what windows of a schedule found: that of the last in time, then also the others'.
-
-    Where they get into each other's way, each alone.
-    """
-    before = found
-    for window in windows:
-        merged = window.merged(found)
+def _offer(search: Incumbent, around: Surroundings, found: Sequence[Found]) -> None:
+    """Offer a schedule with what windows found; halves of them where together they do harm."""
+    if not found:
+        return
+    merged = splice(around, found)
+    if merged is not None:
         search.offer(merged, "window", take_equal=True)
-        if merged.makespan > found.makespan:
-            search.offer(window.merged(before), "window")
-        found = merged
-    if found is not before:
-        best = search.schedule
-        order = legal_order(search.instance, best.start)
-        search.offer(decode(search.instance, best.modes, order), "window")
+        order = legal_order(search.instance, merged.start)
+        search.offer(decode(search.instance, merged.modes, order), "window")
+    if len(found) > 1 and (merged is None or merged.makespan > around.schedule.makespan):
+        half = len(found) // 2
+        _offer(search, around, found[:half])
+        _offer(search, around, found[half:])

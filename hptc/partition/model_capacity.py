@@ -20,16 +20,12 @@ def add_capacities(
     Args:
         model: Takes the constraints.
         instance: The whole problem.
-        scope: The modes of the tasks that are not free.
+        scope: The rows that tasks which are not free use.
         chosen: Whether each free task takes each mode.
     """
     for device, capacity in instance.capacities.items():
         users: dict[int, list[cp_model.IntVar]] = defaultdict(list)
-        taken = {
-            instance.resource[task][mode]
-            for task, mode in scope.fixed.items()
-            if instance.device[task][mode] == device
-        }
+        taken = {row for row in scope.held if instance.resources[row][0] == device}
         for task, lits in chosen.items():
             for mode, lit in lits.items():
                 if instance.device[task][mode] == device:

@@ -6,9 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from hptc.partition.decode import Schedule, sequence
+from hptc.partition.decode import Schedule, dealt, sequence
 from hptc.partition.instance import Instance
-from hptc.partition.scope import dealt
 
 Key = tuple[str, int, int]
 """("row", row, unit) or ("wire", source device, device): what carries one item at a time."""
