@@ -21,7 +21,9 @@ FIRST_S, LONGEST_S = 0.05, 2.0
 PROGRESS = 0.005
 """Relative gain of a sweep below which its windows had too little time."""
 ROUND_PASSES = 6
-"""Passes over the problem that windows take besides their search: later than that none begins."""
+"""Passes over the problem that a batch takes besides the search: later than that none begins."""
+OFFER_PASSES = 3
+"""Those of them that follow the search."""
 PASS_TASKS = 250
 """A pass over so many tasks is small beside the search of a window."""
 
@@ -44,6 +46,7 @@ def improve(search: Incumbent, until_s: float, beside: Callable[[], int]) -> Non
     repeats = find_repeats(search.instance)
     size, time_s = float(FIRST_SIZE), FIRST_S
     last_s = until_s - ROUND_PASSES * search.pass_s
+    end_s = until_s - OFFER_PASSES * search.pass_s
     while not search.is_done and search.clock.elapsed_s < last_s:
         before = search.value
         firsts = _sweep(search.instance.tasks, int(size), rng)
@@ -53,7 +56,7 @@ def improve(search: Incumbent, until_s: float, beside: Callable[[], int]) -> Non
             workers = _workers(search, beside())
             known, value = search.schedule, search.value
             count = max(workers, search.instance.tasks // PASS_TASKS)
-            batch = _Batch(search, workers, time_s, until_s)
+            batch = _Batch(search, workers, time_s, end_s)
             batch.run(_apart(firsts, int(size), count), int(size))
             size *= GROWTH ** max(-MOST_STEPS, min(MOST_STEPS, batch.solved))
             size = min(max(size, SMALLEST), LARGEST)
