@@ -23,6 +23,8 @@ WEIGHTS = (1.0, 0.5, 0.2)
 
 def cut_choices(instance: Instance) -> Iterator[list[int]]:
     """Yield modes of small total time for several weights of the transfers."""
+    if instance.is_dense:
+        return
     fastest = [
         min(usual, key=row.__getitem__)
         for usual, row in zip(instance.usual, instance.duration, strict=True)
@@ -44,7 +46,7 @@ class _Cutter:
 
     def __init__(self, instance: Instance, weight: float) -> None:
         self.instance = instance
-        largest = max((max(row) for row in (*instance.duration, *instance.send)), default=0)
+        largest = max(*map(max, instance.duration), *instance.longest_sends, 0, 0)
         self._unit = max(1, largest) / RESOLUTION
         self._work = [[round(n / self._unit) for n in row] for row in instance.duration]
         self._barrier = RESOLUTION * (4 * instance.tasks + 4)

@@ -10,7 +10,7 @@ from hptc.partition.decode import (
     legal_order,
     upward_ranks,
 )
-from hptc.partition.greedy import earliest_finish
+from hptc.partition.greedy import Table, earliest_finish
 from hptc.partition.instance import Instance
 from hptc.partition.memory_decode import decode_within, frugal_order
 
@@ -75,23 +75,21 @@ def decoded(
 def _greedy_choices(
     instance: Instance, allowed: Sequence[Sequence[int]]
 ) -> Iterator[tuple[list[int], list[int]]]:
-    """Yield (modes, order) of HEFT by mean and by best times, and of PEFT."""
+    """Yield (modes, order) of HEFT by mean and by best times, and of PEFT if that is quick."""
     duration = instance.duration
     mean = [sum(duration[t][m] for m in row) / len(row) for t, row in enumerate(allowed)]
     best = [float(min(duration[t][m] for m in row)) for t, row in enumerate(allowed)]
     delay = _mean_delay(instance, allowed)
-    table = _optimistic_costs(instance, allowed)
     flat = [[0.0] * len(row) for row in instance.device]
-    average = [sum(table[t][m] for m in row) / len(row) for t, row in enumerate(allowed)]
-    tries = [
-        (legal_order(instance, rank, latest_first=True), bias)
-        for rank, bias in (
-            (upward_ranks(instance, mean, delay), flat),
-            (upward_ranks(instance, best, lambda *_: 0.0), flat),
-            (average, table),
-            (upward_ranks(instance, mean, delay), table),
-        )
+    ranked: list[tuple[list[float], Table]] = [
+        (upward_ranks(instance, mean, delay), flat),
+        (upward_ranks(instance, best, lambda *_: 0.0), flat),
     ]
+    if not instance.is_dense:
+        table = _optimistic_costs(instance, allowed)
+        average = [sum(table[t][m] for m in row) / len(row) for t, row in enumerate(allowed)]
+        ranked += [(average, table), (ranked[0][0], table)]
+    tries = [(legal_order(instance, rank, latest_first=True), bias) for rank, bias in ranked]
     if instance.memories:
         fastest = [min(row, key=duration[t].__getitem__) for t, row in enumerate(allowed)]
         tries.append((frugal_order(instance, fastest), flat))
@@ -106,8 +104,12 @@ def _mean_delay(
 ) -> Callable[[int, int, int], float]:
     used = sorted({instance.device[t][m] for t, row in enumerate(allowed) for m in row})
     pairs = [a * instance.devices + b for a in used for b in used]
-    means = [sum(max(row[pair], 0) for pair in pairs) / len(pairs) for row in instance.send]
-    return lambda v, _src, _reader: means[v]
+    found = (instance.link_of.get(pair) for pair in pairs)
+    links = [instance.problem.links[position] for position in found if position is not None]
+    latency = sum(link.latency_ns for link in links) / len(pairs)
+    per_byte = sum(1 / link.bandwidth_bytes_per_ns for link in links) / len(pairs)
+    values = instance.problem.values
+    return lambda v, _src, _reader: latency + values[v].bytes * per_byte
 
 
 def _optimistic_costs(instance: Instance, allowed: Sequence[Sequence[int]]) -> list[list[float]]:

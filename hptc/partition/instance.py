@@ -11,10 +11,18 @@ from functools import cached_property
 from hptc.partition.groups import common, merged
 from hptc.partition.problem import Problem
 from hptc.partition.room import bytes_at_work, check_room, lasting_bytes, limited_memories
-from hptc.partition.tables import link_positions, send_times, topological
+from hptc.partition.tables import (
+    Sending,
+    link_positions,
+    longest_sends,
+    send_times,
+    topological,
+)
 from hptc.partition.validate import validate
 from hptc.partition.variants import Family, families, water_filled
 
+MOST_PAIRS = 4_000_000
+"""Pairs of modes at values that can be looked at one by one: some seconds, some 100 MB."""
 NO_LINK = -1
 """Entry of `Instance.send` for a pair of devices without a link."""
 
@@ -35,7 +43,7 @@ class Instance:
     """(device, matrix) of every resource."""
     link_of: dict[int, int]
     """Pair a * devices + b to the position of its link."""
-    send: tuple[tuple[int, ...], ...]
+    send: tuple[Sending, ...]
     inputs: tuple[tuple[int, ...], ...]
     """Values that each task reads."""
     outputs: tuple[tuple[int, ...], ...]
@@ -157,14 +165,28 @@ class Instance:
     @cached_property
     def is_complete(self) -> bool:
         """Whether every transfer that could be needed has a link."""
-        values = self.problem.values
-        return all(
-            self.send[v][a * self.devices + b] != NO_LINK
-            for v, value in enumerate(values)
-            for a in self.device[value.src]
+        ends = {
+            (self.device[value.src], self.device[reader])
+            for value in self.problem.values
             for reader in value.readers
-            for b in self.device[reader]
+        }
+        pairs = {(a, b) for sources, sinks in ends for a in sources for b in sinks if a != b}
+        return all(a * self.devices + b in self.link_of for a, b in pairs)
+
+    @cached_property
+    def longest_sends(self) -> tuple[int, ...]:
+        """The longest time in ns to send each value over any link."""
+        return longest_sends(self.problem)
+
+    @cached_property
+    def is_dense(self) -> bool:
+        """Whether so many pairs of modes meet at values that looking at each takes too long."""
+        pairs = sum(
+            len(self.device[value.src]) * len(self.device[reader])
+            for value in self.problem.values
+            for reader in value.readers
         )
+        return pairs > MOST_PAIRS
 
     def crossbars_used(self, modes: Sequence[int], device: int) -> int:
         """Return the crossbars that the matrices used on a device take."""

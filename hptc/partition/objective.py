@@ -26,8 +26,8 @@ def latest_end(instance: Instance) -> int:
     """Return a makespan in ns that no schedule needs to exceed: everything in sequence."""
     work = sum(max(row) for row in instance.duration)
     return work + sum(
-        max(row) * min(len(set(value.readers)), instance.devices)
-        for row, value in zip(instance.send, instance.problem.values, strict=True)
+        length * min(len(set(value.readers)), instance.devices)
+        for length, value in zip(instance.longest_sends, instance.problem.values, strict=True)
     )
 
 
@@ -67,7 +67,7 @@ def fits(instance: Instance, objective: Objective, makespan: int | None = None) 
     Given a `makespan` in ns, those of a search for less latency than that.
     """
     if objective.is_makespan and makespan is not None:
-        single = max((max(row) for row in (*instance.duration, *instance.send)), default=0)
+        single = max(*map(max, instance.duration), *instance.longest_sends, 0, 0)
         return max(makespan, single) <= LARGEST_NS
     if latest_end(instance) > LARGEST_NS:
         return False

@@ -39,7 +39,7 @@ def is_pool(instance: Instance, objective: Objective) -> bool:
     return all(
         tuple(sorted(row)) == everywhere and len(set(durations)) == 1
         for row, durations in zip(instance.device, instance.duration, strict=True)
-    ) and not any(any(row) for row in set(instance.send))
+    ) and not any(instance.longest_sends)
 
 
 def work_bound(instance: Instance) -> int:

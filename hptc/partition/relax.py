@@ -101,9 +101,10 @@ def loads(instance: Instance, horizon: int, units: Sequence[int] | None = None) 
 
 def _placed(rows: Rows, devices: Sequence[int], lits: Sequence[int]) -> dict[int, int]:
     """Return the variable of each device that a task may take."""
-    found = {}
-    for device in dict.fromkeys(devices):
-        here = [lit for lit, place in zip(lits, devices, strict=True) if place == device]
+    found, by_device = {}, defaultdict[int, list[int]](list)
+    for device, lit in zip(devices, lits, strict=True):
+        by_device[device].append(lit)
+    for device, here in by_device.items():
         found[device] = here[0]
         if len(here) > 1:
             found[device] = rows.variable(1)

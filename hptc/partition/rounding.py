@@ -30,7 +30,8 @@ class Relaxing:
 
     def __init__(self, search: Incumbent) -> None:
         self._search = search
-        self._waiting = [] if search.proven.is_relaxed else [False, True]
+        whole = [] if search.instance.is_dense else [True]
+        self._waiting = [] if search.proven.is_relaxed else [False, *whole]
         """For the makespan: whether to count the values."""
         self._work_s = 0.0
         self._query: Query | None = None
@@ -70,7 +71,7 @@ class Relaxing:
         search, self._has_values = self._search, True
         if self._waiting:
             self._has_values = self._waiting.pop(0)
-        elif self._frontiers is not None:
+        elif self._frontiers is not None and not search.instance.is_dense:
             self._query = self._frontiers.next_query(search.bound_ns)
             if self._query is None:
                 return

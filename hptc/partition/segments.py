@@ -70,7 +70,7 @@ class SegmentBound:
 
 def segment_bound(instance: Instance, clock: Clock, time_s: float) -> int:
     """Return a bound on the makespan in ns; weaker where `time_s` s do not suffice."""
-    chain = longest_chain(instance)
+    chain = [] if instance.is_dense else longest_chain(instance)
     if not chain:
         return 0
     heads, tails = path_heads(instance), path_tails(instance)

@@ -8,6 +8,8 @@ from hptc.errors import ProblemError
 from hptc.partition.problem import Link, Problem
 from hptc.partition.validate import invalid
 
+FEW_PAIRS = 256
+"""Pairs of devices up to which the times of all are kept."""
 LONGEST_CYCLE = 8
 """Tasks of a cycle that an error names."""
 
@@ -30,19 +32,57 @@ def transfer_ns(link: Link, size: int) -> int:
     return math.ceil(link.latency_ns + size / link.bandwidth_bytes_per_ns)
 
 
-def send_times(
-    problem: Problem, link_of: dict[int, int], missing: int
-) -> tuple[tuple[int, ...], ...]:
-    """Return the time in ns to send each value by pair of devices, `missing` without a link."""
-    count = len(problem.devices)
-    known: dict[int, tuple[int, ...]] = {}
+class SendTimes(dict[int, int]):
+    """Times in ns to send a size, by pair of devices a * devices + b, found when asked for.
+
+    0 on the same device, `missing` where there is no link.
+    """
+
+    def __init__(self, problem: Problem, link_of: dict[int, int], size: int, missing: int) -> None:
+        super().__init__()
+        self._problem, self._link_of = problem, link_of
+        self._size, self._no_link = size, missing
+
+    def __missing__(self, pair: int) -> int:
+        """Find the time of one pair."""
+        source, device = divmod(pair, len(self._problem.devices))
+        position = self._link_of.get(pair)
+        if source == device:
+            self[pair] = 0
+        elif position is None:
+            self[pair] = self._no_link
+        else:
+            self[pair] = transfer_ns(self._problem.links[position], self._size)
+        return self[pair]
+
+
+Sending = SendTimes | tuple[int, ...]
+
+
+def send_times(problem: Problem, link_of: dict[int, int], missing: int) -> tuple[Sending, ...]:
+    """Return for each value the time in ns to send it, by pair of devices as in `SendTimes`.
+
+    Of few devices all times are there at once.
+    """
+    pairs = range(len(problem.devices) ** 2)
+    known: dict[int, Sending] = {}
     for size in {value.bytes for value in problem.values}:
-        row = [missing] * (count * count)
-        for pair, position in link_of.items():
-            row[pair] = transfer_ns(problem.links[position], size)
-        for device in range(count):
-            row[device * count + device] = 0
-        known[size] = tuple(row)
+        times = SendTimes(problem, link_of, size, missing)
+        known[size] = tuple(times[pair] for pair in pairs) if len(pairs) <= FEW_PAIRS else times
+    return tuple(known[value.bytes] for value in problem.values)
+
+
+def longest_sends(problem: Problem) -> tuple[int, ...]:
+    """Return for each value the longest time in ns that any link takes for it; 0 without links."""
+    slowest: list[Link] = []
+    for link in sorted(problem.links, key=lambda link: -link.latency_ns):
+        before = (other.bandwidth_bytes_per_ns for other in slowest)
+        if link.bandwidth_bytes_per_ns < min(before, default=math.inf):
+            slowest.append(link)
+    known = {
+        size: max((transfer_ns(link, size) for link in slowest), default=0)
+        for size in {value.bytes for value in problem.values}
+    }
     return tuple(known[value.bytes] for value in problem.values)
 
 
