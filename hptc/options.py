@@ -75,6 +75,11 @@ class Options:
         """Searches of the size of a phase: one each, more where phases are placed together."""
         return len(self.phases) * (1 + int(self.is_training) + self.studies)
 
+    @property
+    def bound_holds_for(self) -> str:
+        """For which schedules bounds are proven."""
+        return "all schedules" if self.chunks == 1 else "this tiling"
+
     def to_json(self) -> dict[str, object]:
         """Return the options as JSON values, for the record in a bundle."""
         return {

@@ -148,7 +148,7 @@ def _tiling(placed: Placed, options: Options) -> Json:
     return {
         "tiling": None if placed.tiling is None else asdict(placed.tiling),
         "tried": None if placed.tried is None else asdict(placed.tried),
-        "bound_holds_for": "all schedules" if options.chunks == 1 else "this tiling",
+        "bound_holds_for": options.bound_holds_for,
     }
 
 

@@ -62,7 +62,7 @@ def place_training(
     for phase, answer in zip(posed.phases, found.best.answers, strict=True):
         placed[phase] = _with(phases[phase], answer)
     report = training_report(posed, found.best) | objective_report(options.objective, found)
-    return PlacedTraining(placed, report)
+    return PlacedTraining(placed, report | {"bound_holds_for": options.bound_holds_for})
 
 
 def _with(found: PlacedPhase, answer: Answer) -> PlacedPhase:

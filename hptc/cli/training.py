@@ -31,6 +31,9 @@ def print_training(training: Mapping[str, Any]) -> None:
 def _objective(training: Mapping[str, Any]) -> str:
     gap = training["objective_gap"]
     above = "nothing proven" if gap is None else f"{gap:.1%} above the bound"
+    scope = training["bound_holds_for"]
+    if scope != "all schedules":
+        above += f" (which holds for {scope})"
     return (
         f"training: {training['objective']} is {above}, {training['saved']:.2%} less than "
         f"phase by phase ({_taken(training['apart'])})"
