@@ -24,13 +24,19 @@ def step_problem(model: FolderModel, phase: Phase, target: Target) -> Posed:
 
 def step_graph(model: FolderModel, phase: Phase) -> Graph:
     """Return one phase of a model of a folder, with the options of the command line."""
-    return _graph(str(model.path), None, parse_loss(model.loss), make_options(phases=(phase,)))
+    options = make_options(phases=(phase,))
+    return run_passes(_captured(str(model.path), None, parse_loss(model.loss), options), PIPELINE)
 
 
 def station_graph(application: Application, phase: Phase) -> Graph:
     """Return one phase of a station model of HpT at its published size; `low` trains its heads."""
+    return run_passes(captured_station(application, phase), PIPELINE)
+
+
+def captured_station(application: Application, phase: Phase) -> Graph:
+    """Return the same as captured, before any pass."""
     case = build(application, application.paper)
-    return _graph(case.model, case.inputs, Mse(), make_options(phases=(phase,), train=HEADS))
+    return _captured(case.model, case.inputs, Mse(), make_options(phases=(phase,), train=HEADS))
 
 
 def posed_on(graph: Graph, target: Target) -> Posed:
@@ -39,11 +45,11 @@ def posed_on(graph: Graph, target: Target) -> Posed:
     return pose(graph, tasks, price(graph, tasks, target), target)
 
 
-def _graph(
+def _captured(
     model: ModelLike, inputs: tuple[Tensor, ...] | None, loss: Loss, options: Options
 ) -> Graph:
     (phase,) = options.phases
     source = read_source(model, inputs, options.dimensions, options.selection)
     recipe = Recipe(loss=loss, optimizer=options.optimizer)
     captured = capture(source.model, (phase,), recipe, options.adapter, options.selection, 0)
-    return run_passes(captured.graphs[phase], PIPELINE)
+    return captured.graphs[phase]

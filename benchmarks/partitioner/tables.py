@@ -97,18 +97,30 @@ def print_ablations(console: Console, found: Sequence[Ablation]) -> None:
 def print_placed(console: Console, found: Sequence[Placed]) -> None:
     """Print step latency and energy beside all-GPU."""
     table = _table("one step: latency in ns, energy in uJ")
-    for column in ("model", "target", "step"):
+    for column in ("model", "target", "objective", "step"):
         table.add_column(column)
-    for column in ("tasks", "latency", "bound", "energy", "all-GPU", "energy", "speed-up"):
+    columns = (
+        "tasks",
+        "latency",
+        "bound",
+        "all tilings",
+        "energy",
+        "all-GPU",
+        "energy",
+        "speed-up",
+    )
+    for column in columns:
         table.add_column(column, justify="right")
     for item in found:
         table.add_row(
             item.model,
             item.target,
+            item.objective,
             item.variant,
             f"{item.tasks:,}",
             _ns(item.latency_ns),
             _ns(item.lower_bound_ns),
+            "" if item.tilings_bound_ns is None else _ns(item.tilings_bound_ns),
             f"{item.energy_pj / PJ_PER_UJ:,.0f}",
             _ns(item.gpu_ns),
             f"{item.gpu_pj / PJ_PER_UJ:,.0f}",

@@ -17,6 +17,8 @@ from hptc.partition.limits import Clock
 from hptc.partition.repeats import find_repeats
 from hptc.partition.rows import RowProblem, cut
 
+LEAST_WORK = 0.003
+"""A kind of tasks that does less of the work is left as it is."""
 CHOICE_S = 5e-5
 """Work of a choice in s, per chunk (measured)."""
 
@@ -47,7 +49,11 @@ class RowSearch:
         self._clock = clock
         self._whole = prepare(problem.whole)
         members = find_repeats(self._whole).members
-        self._kinds = sorted(members, key=lambda kind: -sum(map(self._work, kind)))
+        kinds = {kind: sum(map(self._work, kind)) for kind in members}
+        least = LEAST_WORK * sum(kinds.values())
+        self._kinds = sorted(
+            (kind for kind in kinds if kinds[kind] >= least), key=lambda k: -kinds[k]
+        )
         self._reads = [
             [mode for mode in options if task.modes[mode].matrix is not None]
             for task, options in zip(problem.whole.tasks, self._whole.options, strict=True)

@@ -1,6 +1,6 @@
 """A phase as a problem whose tasks can be cut into chunks of rows."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,7 +12,7 @@ from hptc.partition.problem import Mode, matrix_name
 from hptc.partition.rows import RowProblem
 from hptc.schedule.priced import Priced
 from passes import TileRows, tile
-from passes.row_chunks import chunk_name
+from passes.row_chunks import chunks_of
 from passes.row_cuts import row_cuts
 
 Modes = dict[int, dict[int, tuple[Mode, ...]]]
@@ -55,27 +55,23 @@ class RowTasks:
         )
 
     def problem(self, counts: Sequence[int], go_on: Callable[[], bool]) -> RowProblem:
-        """Price chunks of rows, for as many of the numbers of chunks as there is time.
+        """Price chunks of rows, as far as there is time.
 
         Tasks that do the same are priced once.
 
         Args:
-            counts: Numbers of chunks, each from 2 to the number of rows.
-            go_on: Asked before each of them.
+            counts: Numbers of chunks, each from 2 to the number of rows, the first before others.
+            go_on: Asked before the phase is cut and priced once more.
         """
         whole = self.whole.posed.problem
         modes: Modes = {position: {} for position in self.positions}
-        alike: dict[Hashable, list[int]] = {}
-        for position in self.positions:
-            prices = [(mode.duration_ns, mode.energy_pj) for mode in whole.tasks[position].modes]
-            does = self._signature(self.whole.tasks[position])
-            alike.setdefault((does, tuple(prices)), []).append(position)
-        for count in counts:
+        groups = self._alike()
+        group_of = {position: group for group in groups for position in group}
+        for plan in _rounds(groups, counts):
             if not go_on():
                 break
-            for first, size, found in self._chunks([group[0] for group in alike.values()], count):
-                group = next(group for group in alike.values() if group[0] == first)
-                for position in group:
+            for first, size, found in self._chunks(plan):
+                for position in group_of[first]:
                     own = whole.tasks[position].modes
                     modes[position][size] = tuple(
                         replace(mode, matrix=same.matrix)
@@ -167,25 +163,41 @@ class RowTasks:
                 if name not in waits[reader]:
                     yield v, reader
 
-    def _chunks(
-        self, positions: Sequence[int], count: int
-    ) -> Iterator[tuple[int, int, tuple[Mode, ...]]]:
+    def _alike(self) -> Collection[Sequence[int]]:
+        """Return the tasks that can be cut, in groups of those whose chunks cost the same."""
+        found: dict[Hashable, list[int]] = {}
+        for position in self.positions:
+            modes = self.whole.posed.problem.tasks[position].modes
+            prices = tuple((mode.duration_ns, mode.energy_pj) for mode in modes)
+            does = self._signature(self.whole.tasks[position])
+            found.setdefault((does, prices), []).append(position)
+        return found.values()
+
+    def _chunks(self, counts: Mapping[int, int]) -> Iterator[tuple[int, int, tuple[Mode, ...]]]:
         """Yield the modes of chunks, by task and rows, as they are priced in the tiled phase."""
         whole = self.whole
-        graph = tile(whole.graph, self.named(dict.fromkeys(positions, count)))
+        graph = tile(whole.graph, self.named(counts))
         tiled = Priced.of(graph, whole.target, self.steps)
         task_of = {op.name: index for index, task in enumerate(tiled.tasks) for op in task.ops}
-        for position in positions:
-            task = whole.tasks[position]
+        for position, count in counts.items():
+            task, own = whole.tasks[position], whole.posed.problem.tasks[position].modes
             ops = [op.name for op in task.ops if op.name not in self._views]
-            for index in range(count):
-                first, stop = index * self.rows // count, (index + 1) * self.rows // count
-                pieces = {task_of[chunk_name(name, index)] for name in ops}
-                own = whole.posed.problem.tasks[position].modes
+            for chunk in chunks_of(self.rows, count):
+                pieces = {task_of[chunk.name(name)] for name in ops}
                 for piece in pieces if len(pieces) == 1 else ():
                     found = tiled.posed.problem.tasks[piece].modes
                     if _places(tiled, found) == _places(whole, own):
-                        yield position, stop - first, found
+                        yield position, chunk.rows[1] - chunk.rows[0], found
+
+
+def _rounds(groups: Iterable[Sequence[int]], counts: Sequence[int]) -> Iterator[Mapping[int, int]]:
+    """Yield what to cut at once: each member of a group into another number of chunks."""
+    rounds: dict[int, dict[int, int]] = {}
+    for group in groups:
+        for index, count in enumerate(counts):
+            which, member = divmod(index, len(group))
+            rounds.setdefault(which, {})[group[member]] = count
+    yield from rounds.values()
 
 
 def _places(priced: Priced, modes: Sequence[Mode]) -> list[tuple[int, str | None]]:

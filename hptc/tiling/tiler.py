@@ -21,15 +21,15 @@ from passes import TileRows, tile
 from passes.row_chunks import chunk_name
 from passes.row_cuts import row_cuts
 
-WHOLE_SHARE = 0.25
+WHOLE_SHARE = 0.2
 """Share of the time in which the whole phase is placed."""
-PRICED_SHARE = 0.45
+PRICED_SHARE = 0.4
 """Share of the time after which no more chunks are priced."""
 BOUND_SHARE = 0.2
 """Share of the time left for the bound over all tilings."""
-SEARCH_SHARE = 0.4
+SEARCH_SHARE = 0.35
 """Share of the time left for the choice of a tiling."""
-CUT_SHARE = 0.75
+CUT_SHARE = 0.9
 """Share of the time left in which the phase is placed chunk by chunk."""
 REFINED = 0.97
 """What placing chunks one by one may make of a value."""
