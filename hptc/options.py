@@ -12,8 +12,8 @@ from hptc.errors import UsageError
 from hptc.frontend.accumulate import check_micro_batches
 from hptc.frontend.adapter_options import AdapterSpec, parse_adapter
 from hptc.frontend.capture import Selection
-from hptc.frontend.loss_function import CUSTOM, OwnLoss
-from hptc.frontend.losses import Loss, LossFunction, loss_text, parse_loss
+from hptc.frontend.loss_function import CUSTOM, OwnLoss, given_loss
+from hptc.frontend.losses import Loss, LossFunction, loss_text
 from hptc.frontend.optimizers import Optimizer, optimizer_text, parse_optimizer
 from hptc.ir.graph import Phase
 from hptc.partition.front import check_points
@@ -162,7 +162,7 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
         phases=chosen,
         overrides=tuple(overrides),
         adapter=parse_adapter(adapt),
-        loss=_loss(loss, example_target),
+        loss=given_loss(loss, example_target),
         optimizer=parse_optimizer(optimizer),
         clip_norm=clip_norm,
         accumulate=check_micro_batches(accumulate),
@@ -219,18 +219,6 @@ def _chunks(tile: str | int) -> int | None:
             "--tile", expected=f"off, auto or {MIN_CHUNKS} to {MAX_CHUNKS} chunks", found=repr(tile)
         )
     return count
-
-
-def _loss(loss: str | LossFunction, example_target: Tensor | None) -> Loss | OwnLoss:
-    if not isinstance(loss, str):
-        return OwnLoss(loss, example_target)
-    if example_target is not None:
-        raise UsageError(
-            "example_target",
-            expected="none where the loss has a name: its target follows from the output",
-            found=f"a tensor beside the loss {loss!r}",
-        )
-    return parse_loss(loss)
 
 
 def _targets(text: str, phases: Sequence[Phase]) -> dict[Phase, str]:

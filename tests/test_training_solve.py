@@ -98,6 +98,16 @@ def test_energy_repays_each_matrix_on_its_own() -> None:
     assert found.apart.energy_pj == 1200 + 100 * (2 + 9)
 
 
+def test_what_is_slow_to_program_is_bounded_apart() -> None:
+    """Without the second matrix a step takes 10 ns, with it 9 ns: never 9 after 5 ns."""
+    charges = (Charge(5, 1.0), Charge(100, 1.0))
+    found = solved(
+        Training((replace(stage(5, (10, 9), (10, 1)), programming=charges),)), Objective.LATENCY
+    )
+    assert programmed(found) == [(0,)]
+    assert found.value == found.lower_bound == 5 + 5 * 10
+
+
 @pytest.mark.parametrize("goal", [Objective.LATENCY, Objective.ENERGY])
 def test_two_stages_repay_what_neither_would_alone(goal: Objective) -> None:
     write = Charge(100, 100.0)

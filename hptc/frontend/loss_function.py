@@ -13,7 +13,7 @@ from torch.export import ExportedProgram
 from torch.fx import Node
 
 from hptc.errors import HptcError, UsageError
-from hptc.frontend.losses import LossFunction
+from hptc.frontend.losses import Loss, LossFunction, parse_loss
 from hptc.frontend.pt2 import eager_module, write_pt2
 from hptc.frontend.torch import first_line, quiet
 
@@ -55,6 +55,22 @@ class RecordedLoss:
     def to_bytes(self) -> bytes:
         """Return the record as a bundle keeps it."""
         return write_pt2(self.program)
+
+
+def given_loss(loss: str | LossFunction, example_target: Tensor | None) -> Loss | OwnLoss:
+    """Return a loss by its name, or one of the user's own with a target like the example.
+
+    Raises UsageError for an unknown name, or one with an example.
+    """
+    if not isinstance(loss, str):
+        return OwnLoss(loss, example_target)
+    if example_target is not None:
+        raise UsageError(
+            "example_target",
+            expected="none where the loss has a name: its target follows from the output",
+            found=f"a tensor beside the loss {loss!r}",
+        )
+    return parse_loss(loss)
 
 
 class _Loss(nn.Module):
