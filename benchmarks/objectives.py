@@ -1,7 +1,7 @@
 """Fronts of latency and energy of step graphs, and how far usual placements lie from them.
 
-`python -m benchmarks.objectives [--models DIR] [--only NAMES] [--target T] [--phase P] [--points N]
-[--time-limit S] [--json OUT]` takes the example model and the one called `bert_tiny` in DIR.
+`python -m benchmarks.objectives [--models DIR] [--only NAMES] [--target T] [--phases P,Q]
+[--points N] [--time-limit S] [--json OUT]` takes the example model and `bert_tiny` of DIR.
 The placements are ordered by the solver but their devices are fixed: all on the GPU; all that
 crossbars can hold on them and the rest on systolic arrays; every task where it is fastest.
 """
@@ -10,6 +10,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -135,19 +136,20 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=default_folder())
     parser.add_argument("--only", default="wind,bert_tiny", help="names of models")
     parser.add_argument("--target", default="hybrid")
-    parser.add_argument("--phase", type=Phase, default=Phase.LOW)
-    parser.add_argument("--points", type=int, default=6)
+    parser.add_argument("--phases", default="low,full")
+    parser.add_argument("--points", type=int, default=8)
     parser.add_argument("--time-limit", type=float, default=60.0, help="of a front, in s")
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args()
     console, results = Console(width=120), {}
     wanted, target = options.only.split(","), load_target(options.target)
     models: list[FolderModel] = [m for m in find_models(options.models) if m.path.stem in wanted]
-    for model in models:
-        problem = step_problem(model, options.phase, target).problem
+    for model, phase in product(models, map(Phase, options.phases.split(","))):
+        problem = step_problem(model, phase, target).problem
         result = measure(problem, options.points, Limits(time_s=options.time_limit))
-        results[model.path.stem] = result
-        show(console, model.path.stem, result)
+        name = f"{model.path.stem} {phase.value}"
+        results[name] = result
+        show(console, name, result)
     if options.json is not None:
         content = {**stamp(), "target": options.target, "results": results}
         options.json.write_text(json.dumps(content, indent=1) + "\n")

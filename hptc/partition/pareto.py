@@ -1,7 +1,8 @@
 """The front of latency and energy: schedules none of which beats another in both.
 
 Its ends are the fastest schedule and the most frugal one; between them energy is minimised under
-caps on the latency, where most of the front is still unknown.
+caps on the latency, where most of the front is still unknown. What time is left goes to the points
+whose bounds are weakest.
 """
 
 import math
@@ -16,13 +17,16 @@ from hptc.partition.frontiers import Frontiers, Proven, nothing_proven
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock, Limits
-from hptc.partition.problem import Assignment, Problem, Solution, Status
+from hptc.partition.problem import Assignment, Problem, Solution, Status, relative_gap
 from hptc.partition.reruns import expanded
 from hptc.partition.restrict import restrict, widened
+from hptc.partition.search import TOLERANCE
 from hptc.partition.solve import solve
 
 LEAST_S = 0.05
-"""A point that has less time left is not searched for."""
+"""Least time of a search in s."""
+REST_SHARE = 0.02
+"""Share of the time that is too little for a further search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +65,13 @@ def pareto(
     search = _Search(problem, within, Clock(limits, stop))
     search.find_ends(points, start)
     search.search_sets(points)
-    while len(search.front()) < points and not search.clock.is_over():
+    tries = points
+    while tries and len(search.front()) < points and search.has_time:
         cap_ns = search.next_cap()
-        if cap_ns is None or not search.refine(cap_ns, points):
+        if cap_ns is None:
             break
+        tries -= not search.refine(cap_ns, tries + 1)
+    search.tighten()
     return search.result(points)
 
 
@@ -80,6 +87,12 @@ class _Search:
         """The fastest schedules of single sets of devices."""
         self._proven = replace(nothing_proven(prepare(problem)), is_shared=True)
         self._latency_bound_ns = 0
+
+    @property
+    def has_time(self) -> bool:
+        """Whether a further search is worth beginning."""
+        clock = self.clock
+        return not clock.is_over() and clock.left_s > REST_SHARE * clock.limits.span_s
 
     def find_ends(self, points: int, start: Assignment | None) -> None:
         """Find the fastest schedule, the most frugal one, and the most frugal of the fastest."""
@@ -113,22 +126,51 @@ class _Search:
             self._others.append(self._point(replace(found, placements=placements), 0.0))
 
     def next_cap(self) -> int | None:
-        """Return a cap in ns in the middle of the largest unknown part, None if all is known."""
-        parts = [
-            ((slow.found.latency_ns - fast.latency_ns) * _saving(fast, slow), fast, slow)
-            for fast, slow in pairwise(self._caps)
-            if slow.found.latency_ns - fast.latency_ns > 1 and _saving(fast, slow) > 0
-        ]
-        if not parts:
-            return None
-        _, fast, slow = max(parts, key=lambda part: part[0])
-        return int(fast.latency_ns + slow.found.latency_ns) // 2
+        """Return a cap in ns amid the largest unknown part, None if all is known.
 
-    def refine(self, cap_ns: int, points: int) -> bool:
-        """Search for the least energy under a cap; return whether there was time to."""
+        Between neighbouring points and caps nothing is known from where the bound on the energy
+        leaves room for a better schedule.
+        """
+        found = self._found()
+        marks = {point.latency_ns for point in found}
+        marks |= {int(cap.latency_ns) for cap in self._caps if cap.latency_ns < math.inf}
+        best, most = None, 0.0
+        for start, end in pairwise(sorted(marks)):
+            known_pj = min((p.energy_pj for p in found if p.latency_ns <= start), default=0.0)
+            saving_pj = known_pj * (1 - TOLERANCE) - self._bound(end - 1)
+            if end - start <= 1 or saving_pj <= 0:
+                continue
+            first = self._first_below(known_pj * (1 - TOLERANCE), start + 1, end - 1)
+            if saving_pj * (end - first) > most:
+                best, most = (first + end - 1) // 2, saving_pj * (end - first)
+        return best
+
+    def _first_below(self, energy_pj: float, low_ns: int, high_ns: int) -> int:
+        """Return the least latency in ns at which the bound is below an energy, as at the last."""
+        while low_ns < high_ns:
+            middle = (low_ns + high_ns) // 2
+            if self._bound(middle) < energy_pj:
+                high_ns = middle
+            else:
+                low_ns = middle + 1
+        return low_ns
+
+    def refine(self, cap_ns: int, shares: int) -> bool:
+        """Search for the least energy under a cap; return whether it was proven."""
         known = [point for point in self._found() if point.latency_ns <= cap_ns]
         start = min(known, key=lambda point: point.energy_pj).assignment
-        return self._try(cap_ns, points - len(self.front()), start)
+        return self._try(cap_ns, shares, start)
+
+    def tighten(self) -> None:
+        """Search again where the bound is weakest, with half of the time left at a time."""
+        while self.has_time:
+            gap, point = max(
+                ((relative_gap(p.energy_pj, p.energy_bound_pj), p) for p in self.front()),
+                key=lambda pair: pair[0],
+            )
+            if gap <= max(self.clock.limits.gap, TOLERANCE):
+                return
+            self._try(point.latency_ns, 2, point.assignment)
 
     def front(self) -> list[Point]:
         """Return the points that no other beats in both, each with the best bound there is."""
@@ -156,13 +198,12 @@ class _Search:
     def _try(self, cap_ns: float, shares: int, start: Assignment) -> bool:
         cap = None if math.isinf(cap_ns) else int(cap_ns)
         goal = replace(self._within, measure=Measure.ENERGY, latency_limit_ns=cap)
-        if self._caps and self.clock.left_s < LEAST_S:
-            return False
         found = self._solve(goal, shares, start)
         point = self._point(found.assignment, found.lower_bound)
-        self._caps.append(_Cap(cap_ns, point, found.status is Status.OPTIMAL))
+        is_optimal = found.status is Status.OPTIMAL
+        self._caps.append(_Cap(cap_ns, point, is_optimal))
         self._caps.sort(key=lambda cap: cap.latency_ns)
-        return True
+        return is_optimal
 
     def _point(self, assignment: Assignment, bound_pj: float) -> Point:
         energy = energy_pj(self._problem, assignment)
@@ -204,8 +245,3 @@ def _thinned(points: Sequence[Point], most: int) -> tuple[Point, ...]:
         ]
         del kept[1 + adds.index(min(adds))]
     return tuple(kept)
-
-
-def _saving(fast: _Cap, slow: _Cap) -> float:
-    """Return what the slower cap may at most save, in pJ."""
-    return fast.found.energy_pj - slow.found.energy_bound_pj

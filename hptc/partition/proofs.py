@@ -12,9 +12,9 @@ from hptc.partition.search import Incumbent
 
 MOST_TASKS = 400
 """CP-SAT is not asked about larger problems."""
-FIRST_S = 1.0
+FIRST_S = 2.0
 """Limit in s of the first question about a set of devices."""
-GROWTH = 4
+GROWTH = 3
 """Factor between limits; at each but the first, one question climbs before one that does not."""
 SHARE = 0.5
 """Share of the time that may go into questions while they do not raise the bound."""
@@ -81,8 +81,10 @@ class Proofs:
         if math.isinf(search.value):
             return None
         if self._frontiers is None:
-            value, everywhere = int(search.value), frozenset(range(search.instance.devices))
-            found = Question(everywhere, search.bound_ns, value - 1, value)
+            everywhere, until_ns = frozenset(range(search.instance.devices)), int(search.value) - 1
+            if search.enough is not None:
+                until_ns = min(until_ns, int(search.enough))
+            found = Question(everywhere, search.bound_ns, until_ns, until_ns + 1)
         else:
             worst = self._frontiers.worst(search.bound_ns)
             if worst is None or worst[0].value >= search.value:
