@@ -1,5 +1,6 @@
 """A front of latency and energy as data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hptc.errors import UsageError
@@ -36,3 +37,15 @@ def check_points(points: int) -> int:
         wanted = f"at least {LEAST_POINTS} points"
         raise UsageError("--pareto", expected=wanted, found=str(points))
     return points
+
+
+def thinned(points: Sequence[Point], most: int) -> tuple[Point, ...]:
+    """Leave out points between the ends, those first that add least to what the front covers."""
+    kept = list(points)
+    while len(kept) > most:
+        adds = [
+            (slow.latency_ns - point.latency_ns) * (fast.energy_pj - point.energy_pj)
+            for fast, point, slow in zip(kept, kept[1:], kept[2:], strict=False)
+        ]
+        del kept[1 + adds.index(min(adds))]
+    return tuple(kept)

@@ -6,17 +6,17 @@ whose bounds are weakest.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from hptc.errors import InfeasibleError, TimeLimitError
 from hptc.partition.check import energy_pj
-from hptc.partition.front import Front, Point, check_points
+from hptc.partition.front import Front, Point, check_points, thinned
 from hptc.partition.frontiers import Frontiers, Proven, nothing_proven
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.instance import prepare
-from hptc.partition.limits import Clock, Limits
+from hptc.partition.limits import Clock, Limits, Parts
 from hptc.partition.problem import Assignment, Problem, Solution, Status, relative_gap
 from hptc.partition.reruns import expanded
 from hptc.partition.restrict import restrict, widened
@@ -25,6 +25,8 @@ from hptc.partition.solve import solve
 
 LEAST_S = 0.05
 """Least time of a search in s."""
+SETS_SHARE = 0.5
+"""Share of the time left for the bounds of points before others are looked for."""
 REST_SHARE = 0.02
 """Share of the time that is too little for a further search."""
 
@@ -65,13 +67,14 @@ def pareto(
     search = _Search(problem, within, Clock(limits, stop))
     search.find_ends(points, start)
     search.search_sets(points)
+    search.tighten(SETS_SHARE * search.clock.left_s)
     tries = points
     while tries and len(search.front()) < points and search.has_time:
         cap_ns = search.next_cap()
         if cap_ns is None:
             break
         tries -= not search.refine(cap_ns, tries + 1)
-    search.tighten()
+    search.tighten(search.clock.left_s)
     return search.result(points)
 
 
@@ -161,16 +164,19 @@ class _Search:
         start = min(known, key=lambda point: point.energy_pj).assignment
         return self._try(cap_ns, shares, start)
 
-    def tighten(self) -> None:
-        """Search again where the bound is weakest, with half of the time left at a time."""
-        while self.has_time:
+    def tighten(self, time_s: float) -> None:
+        """Raise the bound where it is weakest for `time_s` s, half of what is left at a time."""
+        until_s = self.clock.elapsed_s + time_s
+        parts = replace(self.clock.limits.parts, windows=False, repeats=False, sets=False)
+        while self.has_time and (left_s := until_s - self.clock.elapsed_s) > 0:
             gap, point = max(
                 ((relative_gap(p.energy_pj, p.energy_bound_pj), p) for p in self.front()),
                 key=lambda pair: pair[0],
             )
             if gap <= max(self.clock.limits.gap, TOLERANCE):
                 return
-            self._try(point.latency_ns, 2, point.assignment)
+            shares = 2 * self.clock.left_s / left_s
+            self._try(point.latency_ns, shares, point.assignment, parts)
 
     def front(self) -> list[Point]:
         """Return the points that no other beats in both, each with the best bound there is."""
@@ -193,12 +199,14 @@ class _Search:
         points = self.front()
         is_complete = self.next_cap() is None and all(cap.is_optimal for cap in self._caps)
         is_complete &= points[0].latency_ns <= self._latency_bound_ns and len(points) <= most
-        return Front(_thinned(points, most), self._latency_bound_ns, is_complete)
+        return Front(thinned(points, most), self._latency_bound_ns, is_complete)
 
-    def _try(self, cap_ns: float, shares: int, start: Assignment) -> bool:
+    def _try(
+        self, cap_ns: float, shares: float, start: Assignment, parts: Parts | None = None
+    ) -> bool:
         cap = None if math.isinf(cap_ns) else int(cap_ns)
         goal = replace(self._within, measure=Measure.ENERGY, latency_limit_ns=cap)
-        found = self._solve(goal, shares, start)
+        found = self._solve(goal, shares, start, parts=parts)
         point = self._point(found.assignment, found.lower_bound)
         is_optimal = found.status is Status.OPTIMAL
         self._caps.append(_Cap(cap_ns, point, is_optimal))
@@ -215,9 +223,11 @@ class _Search:
     def _solve(
         self,
         goal: Objective,
-        shares: int,
+        shares: float,
         start: Assignment | None,
         part: tuple[frozenset[int], Proven] | None = None,
+        *,
+        parts: Parts | None = None,
     ) -> Solution:
         """Solve in one of so many shares of the time left, on all devices or on a set of them."""
         clock = self.clock
@@ -225,6 +235,8 @@ class _Search:
         if clock.counts_work:
             clock.work.add(span_s)
         limits = clock.limits.within(span_s)
+        if parts is not None:
+            limits = replace(limits, parts=parts)
         return solve(
             self._problem if part is None else restrict(self._problem, part[0]),
             objective=goal,
@@ -233,15 +245,3 @@ class _Search:
             proven=self._proven if part is None else part[1],
             stop=clock.stop,
         )
-
-
-def _thinned(points: Sequence[Point], most: int) -> tuple[Point, ...]:
-    """Leave out points between the ends, those first that add least to what the front covers."""
-    kept = list(points)
-    while len(kept) > most:
-        adds = [
-            (slow.latency_ns - point.latency_ns) * (fast.energy_pj - point.energy_pj)
-            for fast, point, slow in zip(kept, kept[1:], kept[2:], strict=False)
-        ]
-        del kept[1 + adds.index(min(adds))]
-    return tuple(kept)

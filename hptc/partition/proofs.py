@@ -53,20 +53,29 @@ class Proofs:
             return
         self._take()
         clock = self._search.clock
+        if self._spent_s <= SHARE * clock.elapsed_s and self._ask() and clock.counts_work:
+            self._take()
+
+    def exhaust(self) -> None:
+        """Ask until nothing raises the bound any more, or the time is over."""
+        self._take()
+        while self._ask():
+            self._take()
+
+    def _ask(self) -> bool:
+        """Begin to ask what raises the bound; return whether there is anything."""
+        clock = self._search.clock
         if not self._is_wanted or self._search.is_done:
-            return
-        if self._spent_s > SHARE * clock.elapsed_s:
-            return
+            return False
         asked = self._next()
         if asked is None:
-            return
+            return False
         times = self._times_asked[asked.devices]
         self._times_asked[asked.devices] += 1
         limit_s = FIRST_S * GROWTH ** ((times + 1) // 2)
         self._asking = Asking(self._search.instance, asked, clock, limit_s, climbs=times % 2 == 1)
         self._begun_s = clock.elapsed_s
-        if clock.counts_work:
-            self._take()
+        return True
 
     def end(self) -> None:
         """Stop asking, and take what is proven by then."""

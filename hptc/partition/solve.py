@@ -186,6 +186,7 @@ def _improve(search: Incumbent, relaxed: Relaxing) -> None:
         else:
             relaxed.collect(clock.left_s)
             segments.wait()
+            proofs.exhaust()
     finally:
         proofs.end()
         segments.end()
