@@ -130,7 +130,7 @@ class ScheduleModel:
         return [((v, d), tails[v, d]) for d in devices if (v, d) in tails]
 
     def _imply(
-        self, relation: cp_model.BoundedLinearExpression | bool, *lits: cp_model.IntVar | None
+        self, relation: cp_model.BoundedLinearExpression | bool, *lits: cp_model.LiteralT | None
     ) -> None:
         present = [lit for lit in lits if lit is not None]
         self.model.add(relation).only_enforce_if(present)
@@ -170,7 +170,10 @@ class ScheduleModel:
         sent, begin = model.new_bool_var(""), model.new_int_var(0, self._horizon, "")
         for _, lit in group:
             model.add_bool_or([lit.negated(), sent, *away])
-        if tail is not None:
+        if (v, origin.device, device) in self.scope.sent_tail:
+            late = origin.ready + self.scope.sent_tail[v, origin.device, device]
+            self._imply(self.makespan >= late, sent.negated(), origin.when)
+        elif tail is not None:
             model.add_bool_or([sent, *away])
         else:
             model.add_bool_or([sent.negated(), *(lit for _, lit in group)])
@@ -230,6 +233,7 @@ class ScheduleModel:
             v, source, device = key
             begin = schedule.sends.get((v, device))
             used = begin is not None and source == self.source(v, schedule)
+            used = used and key not in self.scope.sent_tail
             model.add_hint(sent, used)
             model.add_hint(self.sent_at[key], begin if used and begin is not None else 0)
 

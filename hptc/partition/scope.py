@@ -34,6 +34,9 @@ class Scope:
     row_tail: Mapping[tuple[int, int], int] = field(default_factory=dict)
     """(row, unit): longest path from the first later task there."""
     wire_tail: Mapping[int, int] = field(default_factory=dict)
+    sent_tail: Mapping[tuple[int, int, int], int] = field(default_factory=dict)
+    """(value, source device, destination): longest path from a transfer to later readers that may
+    stay behind transfers which shift."""
     read_tail: Mapping[tuple[int, int], int] = field(default_factory=dict)
     """(value, device): longest path from the later readers there."""
     floor: int = 0

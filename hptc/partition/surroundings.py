@@ -7,7 +7,7 @@ the longest path in ns from its start to the end of the step.
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -106,12 +106,13 @@ class Surroundings:
         instance, values = self.instance, self.instance.problem.values
         free = self.order[span.first : span.stop]
         row_ready, row_busy, row_tail = self._rows(span)
-        wire_busy, wire_tail = self._links(span)
+        wire_busy, shifting = self._links(span)
         sources = {values[v].src for v in span.touched}
         early = [task for task in sources if self.position[task] < span.first]
         fixed = {t: self.schedule.modes[t] for t in sources if not self._is_free(t, span)}
         paths = [self._ended[span.first], *self._bypassing(span)]
         paths += [row_ready.get(row, 0) + tail for (row, _), tail in row_tail.items()]
+        wire_tail = {p: self._tails.sent[sent.value, sent.device] for p, sent in shifting.items()}
         for pair, tail in wire_tail.items():
             paths.append(max((done for _, done in wire_busy[pair]), default=0) + tail)
         return Scope(
@@ -126,6 +127,7 @@ class Surroundings:
             wire_busy=wire_busy,
             row_tail=row_tail,
             wire_tail=wire_tail,
+            sent_tail=dict(self._deferred(span, shifting)),
             read_tail={
                 (v, device): tail for v in span.touched for device, tail in self._read(v, span)
             },
@@ -161,9 +163,9 @@ class Surroundings:
                 tails[row, unit] = self._tails.task[self.order[positions[behind]]]
         return ready, busy, tails
 
-    def _links(self, span: Span) -> tuple[dict[int, list[tuple[int, int]]], dict[int, int]]:
-        """Return when links carry what stays in place, and the tails of what shifts."""
-        busy, tails = dict[int, list[tuple[int, int]]](), dict[int, int]()
+    def _links(self, span: Span) -> tuple[dict[int, list[tuple[int, int]]], dict[int, _Sent]]:
+        """Return when links carry what stays in place, and the first transfers that shift."""
+        busy, shifting = dict[int, list[tuple[int, int]]](), dict[int, _Sent]()
         for pair, wire in self._wires.items():
             first = bisect_right(wire, span.origin, key=lambda item: item.done)
             busy[pair] = [(sent.begin, sent.done) for sent in wire[max(0, first - 1) : first]]
@@ -171,9 +173,24 @@ class Surroundings:
                 if self.stays(sent.value, sent.device, span):
                     busy[pair].append((sent.begin, sent.done))
                 elif sent.value not in span.touched:
-                    tails[pair] = self._tails.sent[sent.value, sent.device]
+                    shifting[pair] = sent
                     break
-        return busy, tails
+        return busy, shifting
+
+    def _deferred(
+        self, span: Span, shifting: Mapping[int, _Sent]
+    ) -> Iterator[tuple[tuple[int, int, int], int]]:
+        """Yield (value, source, destination) of touched transfers behind what shifts, and tails."""
+        values = self.instance.problem.values
+        for v in span.touched:
+            for device in self._sent_to[v]:
+                source = self.at[values[v].src]
+                ahead = shifting.get(source * self.instance.devices + device)
+                if ahead is None or self.schedule.sends[v, device] < ahead.done:
+                    continue
+                readers = (r for r in values[v].readers if self.at[r] == device)
+                if all(self.position[reader] >= span.stop for reader in readers):
+                    yield (v, source, device), self._tails.sent[v, device]
 
     def stays(self, v: int, device: int, span: Span) -> bool:
         """Return whether a transfer keeps its time: what begins before, or feeds what does.
