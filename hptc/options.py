@@ -19,13 +19,11 @@ from hptc.ir.graph import Phase
 from hptc.partition.front import check_points
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.limits import Limits
+from hptc.partition.periodic import check_count
 from hptc.partition.training_goal import parse_goal
 
 MIN_CHUNKS, MAX_CHUNKS = 2, 1024
 """Chunks of rows that can be asked for."""
-
-MAX_MICRO_BATCHES = 1 << 16
-"""Micro-batches that a step may have."""
 
 Choice = TypeVar("Choice", bound=Enum)
 
@@ -180,30 +178,12 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
         pareto=None if pareto is None else check_points(pareto),
         chunks=_chunks(tile),
         sensitivity=sensitivity,
-        micro_batches=_check_overlap(goal, micro_batches, pareto, tile),
+        micro_batches=check_count(
+            goal,
+            micro_batches,
+            {"--pareto": pareto is not None, "--tile": tile != "off", "--sensitivity": sensitivity},
+        ),
     )
-
-
-def _check_overlap(goal: Objective, count: int, pareto: int | None, tile: str | int) -> int:
-    """Return the number of micro-batches that overlap; the objective `period` is of several."""
-    is_period = goal.measure is Measure.PERIOD
-    least = MIN_CHUNKS if is_period else 1
-    if not least <= count <= MAX_MICRO_BATCHES:
-        raise UsageError(
-            "--micro-batches",
-            expected=f"{least} to {MAX_MICRO_BATCHES} micro-batches",
-            found=str(count),
-            hint="Say how many a step has: --micro-batches 16." if is_period else "",
-        )
-    for option, is_given in (("--pareto", pareto is not None), ("--tile", tile != "off")):
-        if is_period and is_given:
-            raise UsageError(
-                f"--objective period {option}",
-                expected="micro-batches that overlap alone",
-                found=option,
-                hint="Leave it out, or choose another objective.",
-            )
-    return count
 
 
 _TILES: Mapping[int | None, str] = {1: "off", None: "auto"}

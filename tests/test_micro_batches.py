@@ -21,6 +21,7 @@ from hptc.micro_batches.overlap import overlapped, overlapped_at
 from hptc.options import make_options
 from hptc.partition.check import check
 from hptc.partition.check_period import check_periodic
+from hptc.partition.goal import Objective
 from hptc.partition.limits import Clock, Limits
 from hptc.partition.solve import solve
 from hptc.schedule.priced import Priced
@@ -28,6 +29,7 @@ from passes import PIPELINE, accumulate, run_passes
 from passes.accumulate_gradients import once
 from tests.evaluate import captured, evaluate
 from tests.models import merge_heads, split_heads, written_out
+from tests.partition_cases import chain_of_blocks
 
 TOKENS, WIDTH = 6, 8
 RECIPE = Recipe(optimizer=parse_optimizer("sgd:momentum=0.9"))
@@ -152,7 +154,10 @@ def test_what_cannot_be_asked_of_them_is_refused() -> None:
         ({"micro_batches": 0}, "--micro-batches"),
         ({"micro_batches": 4, "objective": "period", "tile": 2}, "--tile"),
         ({"micro_batches": 4, "objective": "period", "pareto": 3}, "--pareto"),
+        ({"micro_batches": 4, "objective": "period", "sensitivity": True}, "--sensitivity"),
         ({"objective": "training:period", "steps": {"low": 2}}, "training:period"),
     ):
         with pytest.raises(UsageError, match=words):
             make_options(**options)
+    with pytest.raises(UsageError, match="one step"):
+        solve(chain_of_blocks(1), objective=Objective.PERIOD)

@@ -25,8 +25,8 @@ class Measure(Enum):
     WEIGHTED = "weighted"
     """A weight per ns times the latency plus a weight per nJ times the energy."""
     PERIOD = "period"
-    """ns from step to step where steps overlap, as `hptc.partition.period` finds them. To all else
-    steps follow one another: it is the latency there."""
+    """ns from step to step where steps overlap, as `hptc.partition.period` finds them. One step by
+    itself counts by its latency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,12 @@ class Objective:
         """Yield what to minimise, one after the other, and the value to reach if not the least.
 
         First the latency limit is reached, then the energy limit within it, then the rest.
+
+        Raises:
+            UsageError: The period is no measure of one step; see `hptc.partition.period`.
         """
+        if self.measure is Measure.PERIOD:
+            raise UsageError("objective", expected="that of one step", found=self.text)
         if self.latency_limit_ns is not None:
             yield Objective.LATENCY, self.latency_limit_ns
         if self.energy_limit_pj is not None:

@@ -13,9 +13,15 @@ of each fill it without a gap, and what has to wait for another does so for whol
 takes at least its time over the steps it spans (RecMII).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hptc.errors import UsageError
+from hptc.partition.goal import Measure, Objective
 from hptc.partition.problem import Assignment, Status, relative_gap
+
+MOST_STEPS = 1 << 16
+"""Most micro-batches of a step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +47,31 @@ class PeriodicSolution:
     def gap(self) -> float:
         """Relative distance of the period from its bound."""
         return relative_gap(self.periodic.period_ns, self.lower_bound_ns)
+
+
+def check_count(goal: Objective, count: int, others: Mapping[str, bool]) -> int:
+    """Return the number of micro-batches that overlap; raises UsageError if it makes no sense.
+
+    Args:
+        goal: The objective `period` is of several.
+        count: Of `--micro-batches`.
+        others: Options that do not go with that objective, and whether they are given.
+    """
+    is_period = goal.measure is Measure.PERIOD
+    least = 2 if is_period else 1
+    if not least <= count <= MOST_STEPS:
+        raise UsageError(
+            "--micro-batches",
+            expected=f"{least} to {MOST_STEPS} micro-batches",
+            found=str(count),
+            hint="Say how many a step has: --micro-batches 16." if is_period else "",
+        )
+    for option, is_given in others.items():
+        if is_period and is_given:
+            raise UsageError(
+                f"--objective period {option}",
+                expected="micro-batches that overlap alone",
+                found=option,
+                hint="Leave it out, or choose another objective.",
+            )
+    return count
