@@ -15,15 +15,21 @@ Key = tuple[int, bool]
 
 def loads(instance: Instance, modes: Sequence[int]) -> dict[Key, tuple[int, int]]:
     """Return for every row of tasks and every link in use its units and its load in ns."""
-    work: dict[Key, int] = defaultdict(int)
+    work = lengths(instance, modes)
+    return {key: (units_of(instance, key), sum(each)) for key, each in work.items()}
+
+
+def lengths(instance: Instance, modes: Sequence[int]) -> dict[Key, list[int]]:
+    """Return for every row of tasks and every link in use how long each use takes in ns."""
+    found: dict[Key, list[int]] = defaultdict(list)
     at = [instance.device[task][mode] for task, mode in enumerate(modes)]
     for task, mode in enumerate(modes):
-        work[instance.resource[task][mode], False] += instance.duration[task][mode]
+        found[instance.resource[task][mode], False].append(instance.duration[task][mode])
     for v, value in enumerate(instance.problem.values):
         for device in {at[reader] for reader in value.readers} - {at[value.src]}:
             pair = at[value.src] * instance.devices + device
-            work[pair, True] += instance.send[v][pair]
-    return {key: (units_of(instance, key), load) for key, load in work.items()}
+            found[pair, True].append(instance.send[v][pair])
+    return found
 
 
 def units_of(instance: Instance, key: Key) -> int:
@@ -45,7 +51,7 @@ def fold(
     modes: Sequence[int],
     order: Sequence[int],
     period_ns: int,
-    most_gaps: int,
+    spread: int,
 ) -> Periodic | None:
     """Place tasks in an order, with their transfers, on circles; None if one does not fit.
 
@@ -57,9 +63,10 @@ def fold(
         modes: Of each task.
         order: The tasks, as `Recurrences.order` returns them.
         period_ns: From step to step.
-        most_gaps: Of each circle before the next booking has to touch another.
+        spread: How many gaps a circle may have for each time that its idle time could hold its
+            longest use; with at most one, everything fits.
     """
-    folding = _Folding(instance, modes, period_ns, most_gaps)
+    folding = _Folding(instance, modes, period_ns, spread)
     if not all(map(folding.place, order)):
         return None
     schedule = Schedule(tuple(modes), tuple(folding.start), tuple(folding.end), folding.sends)
@@ -74,10 +81,10 @@ class _Folding:
         instance: Instance,
         modes: Sequence[int],
         period_ns: int,
-        most_gaps: int,
+        spread: int,
     ) -> None:
         self._instance, self._modes, self._period_ns = instance, modes, period_ns
-        self._most_gaps = most_gaps
+        self._spread, self._lengths = spread, lengths(instance, modes)
         self._circles: dict[Key, Circle] = {}
         self._at = [instance.device[task][mode] for task, mode in enumerate(modes)]
         self._due: list[float] = [math.inf] * instance.tasks
@@ -137,5 +144,7 @@ class _Folding:
         if units > 1 and not length:
             return ready
         if key not in self._circles:
-            self._circles[key] = Circle(units * self._period_ns, self._most_gaps)
+            around, uses = units * self._period_ns, self._lengths[key]
+            spare = (around - sum(uses)) // max([1, *uses])
+            self._circles[key] = Circle(around, 1 + self._spread * max(0, spare))
         return self._circles[key].book(ready, length)

@@ -102,7 +102,7 @@ class _Search:
         self._recurrences = Recurrences(instance)
         self._steady = Steady(instance, self._recurrences, clock)
         self._choices: list[Sequence[int]] = []
-        """Modes, the most promising last."""
+        """Modes, the latest first."""
         self._first: Periodic | None = None
         """One step after the other."""
         self.bound_ns = floor_ns(instance)
@@ -120,31 +120,30 @@ class _Search:
         span = self._clock.part(max(LEAST_S, BALANCE_SHARE * self._clock.left_s))
         for modes in (first.schedule.modes, *filter(instance.admits, known)):
             self._choices += [modes, balanced(instance, modes, span.is_over)]
-        self._choices.sort(key=lambda modes: -least_period(instance, modes))
-        self._tell("seed", least_period(instance, self._choices[-1]))
+        self._tell("seed", min(least_period(instance, modes) for modes in self._choices))
 
     def choose(self) -> None:
         """Let CP-SAT look for modes of less period, then for such of less work."""
-        instance, hint = self._instance, self._choices[-1]
+        instance = self._instance
         most_ns = latest_end(instance)
         if max(1, self._count or 1) * most_ns >= LARGEST_NS or self._clock.is_over():
             return
         model = PeriodModel(instance, self._recurrences, max(1, most_ns))
-        model.hint(hint)
+        model.hint(min(self._choices, key=lambda modes: least_period(instance, modes)))
         done = self._run(model, CHOICE_SHARE)
         self.bound_ns = max(self.bound_ns, done.bound)
         if not done.found or done.was_interrupted or self._clock.is_over():
             return
-        modes, period_ns = model.read(done)
+        _, period_ns = model.read(done)
         frugal = PeriodModel(instance, self._recurrences, most_ns if self._count else period_ns)
         frugal.minimise_work(self._count or 1)
-        frugal.hint(modes)
+        frugal.hint(self._promising()[0])
         self._run(frugal, WORK_SHARE)
 
     def best(self) -> Periodic:
         """Return the best steady state of the modes found; raises InfeasibleError if none is."""
         found = [] if self._first is None else [self._first]
-        for modes in reversed(self._choices):
+        for modes in self._promising():
             try:
                 found += self._states(modes, found)
             except KeyboardInterrupt:
@@ -174,17 +173,28 @@ class _Search:
         self._tell("steady", state.period_ns)
         return [state]
 
+    def _promising(self) -> list[Sequence[int]]:
+        """Return the modes found, the most promising first; of several alike the latest."""
+        count = self._count
+
+        def promise_ns(modes: Sequence[int]) -> int:
+            if count is None:
+                return least_period(self._instance, modes)
+            return self._steady.promise_ns(modes, count)
+
+        return sorted(self._choices, key=promise_ns)
+
     def _cost(self, periodic: Periodic) -> tuple[int, int]:
         if self._count is not None:
             return span_ns(periodic, self._count), periodic.period_ns
         return periodic.period_ns, periodic.assignment.makespan_ns
 
     def _run(self, model: PeriodModel, share: float) -> Run:
-        """Search a model; its modes are the most promising ones then."""
+        """Search a model, and keep the modes found."""
         done = run(model.model, self._clock, share * self._clock.left_s, is_linear=True)
         if done.found:
             modes, period_ns = model.read(done)
-            self._choices.append(modes)
+            self._choices.insert(0, modes)
             self._tell("exact", period_ns)
         return done
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 
-from hptc.partition.bounds import path_bound
 from hptc.partition.check_period import memory_bytes
 from hptc.partition.decode import decode_by_rank, to_assignment
 from hptc.partition.fold import fold, least_period
@@ -13,9 +12,9 @@ from hptc.partition.periodic import Periodic
 from hptc.partition.recurrence import Recurrences
 from hptc.partition.search import PASS_S
 
-GAPS = (1 << 30, 64, 32, 16, 8, 4, 2, 1)
-"""Gaps of a circle that are tried: with many of them steps are short, with few everything fits."""
-STRETCH = 0.05
+SPREADS = (1 << 20, 64, 16, 8, 4, 2, 1)
+"""Shares of gaps that are tried: with many of them steps are short, with few everything fits."""
+STRETCH = 0.03
 """Relative step from period to period where longer ones are tried."""
 FINENESS = 1e-3
 """Relative width at which the search for a period that modes can keep ends."""
@@ -43,12 +42,12 @@ class Steady:
         return all(limit is None or size <= limit for size, limit in pairs)
 
     def at(self, modes: Sequence[int], period_ns: int) -> Periodic | None:
-        """Return the state of a period with most gaps, which make steps short; None if none is."""
+        """Return the state of a period with most gaps, which make steps short, if any is."""
         instance = self._instance
         order = self._recurrences.order(decode_by_rank(instance, modes).start)
-        for most_gaps in GAPS:
+        for spread in SPREADS:
             self._clock.work.add(PASS_S * (1 + instance.tasks + len(instance.problem.values)))
-            found = fold(instance, modes, order, period_ns, most_gaps)
+            found = fold(instance, modes, order, period_ns, spread)
             if found is not None and self.keeps_memory(found):
                 return found
         return None
@@ -79,7 +78,7 @@ class Steady:
         plain = decode_by_rank(self._instance, modes)
         alone = Periodic(max(1, plain.makespan), to_assignment(self._instance, plain))
         found = [alone] if self.keeps_memory(alone) else []
-        period_ns, ramp_ns = least_period(self._instance, modes), path_bound(self._instance)
+        period_ns, ramp_ns = least_period(self._instance, modes), self._path_ns(modes)
         best_ns = min((span_ns(periodic, count) for periodic in found), default=math.inf)
         while period_ns < plain.makespan and ramp_ns + (count - 1) * period_ns < best_ns:
             state = self.at(modes, period_ns)
@@ -89,6 +88,24 @@ class Steady:
             if self._clock.is_over():
                 break
         return found
+
+    def promise_ns(self, modes: Sequence[int], count: int) -> int:
+        """Return what `count` steps take if a step is as short as alone, at the least period."""
+        alone = decode_by_rank(self._instance, modes).makespan
+        return alone + (count - 1) * least_period(self._instance, modes)
+
+    def _path_ns(self, modes: Sequence[int]) -> int:
+        """Return the longest path of modes: no step of them is shorter."""
+        instance, end = self._instance, [0] * self._instance.tasks
+        at = [instance.device[task][mode] for task, mode in enumerate(modes)]
+        for task in instance.order:
+            ready = 0
+            for v in instance.inputs[task]:
+                value = instance.problem.values[v]
+                sent = instance.send[v][at[value.src] * instance.devices + at[task]]
+                ready = max(ready, sent + (0 if value.carried else end[value.src]))
+            end[task] = ready + instance.duration[task][modes[task]]
+        return max(end, default=0)
 
 
 def span_ns(periodic: Periodic, count: int) -> int:
