@@ -9,7 +9,7 @@ from hptc.partition.check_period import memory_bytes
 from hptc.partition.front import Front, Point
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.periodic import PeriodicSolution
-from hptc.partition.problem import Problem, Solution, relative_gap
+from hptc.partition.problem import Problem, Solution
 from hptc.partition.reruns import answered
 from hptc.units import PJ_PER_NJ
 
@@ -78,7 +78,7 @@ def _point(problem: Problem, point: Point) -> Json:
         "latency_ns": point.latency_ns,
         "energy_nj": point.energy_pj / PJ_PER_NJ,
         "energy_bound_nj": point.energy_bound_pj / PJ_PER_NJ,
-        "gap": finite(relative_gap(point.energy_pj, point.energy_bound_pj)),
+        "gap": finite(point.gap),
         "tasks": {device.name: tasks[index] for index, device in enumerate(problem.devices)},
     }
 

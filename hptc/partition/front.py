@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hptc.errors import UsageError
-from hptc.partition.problem import Assignment
+from hptc.partition.problem import Assignment, relative_gap
 
 LEAST_POINTS = 2
 
@@ -18,6 +18,11 @@ class Point:
     energy_pj: float
     energy_bound_pj: float
     """No schedule that is as fast takes less."""
+
+    @property
+    def gap(self) -> float:
+        """Relative distance of the energy from its bound."""
+        return relative_gap(self.energy_pj, self.energy_bound_pj)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from hptc.partition.frontiers import Frontiers, Proven, nothing_proven
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock, Limits, Parts
-from hptc.partition.problem import Assignment, Problem, Solution, Status, relative_gap
+from hptc.partition.problem import Assignment, Problem, Solution, Status
 from hptc.partition.reruns import expanded
 from hptc.partition.restrict import restrict, widened
 from hptc.partition.search import TOLERANCE
@@ -25,7 +25,7 @@ from hptc.partition.solve import solve
 
 LEAST_S = 0.05
 """Least time of a search in s."""
-SETS_SHARE = 0.5
+SETS_SHARE = 0.7
 """Share of the time left for the bounds of points before others are looked for."""
 REST_SHARE = 0.02
 """Share of the time that is too little for a further search."""
@@ -168,15 +168,16 @@ class _Search:
         """Raise the bound where it is weakest for `time_s` s, half of what is left at a time."""
         until_s = self.clock.elapsed_s + time_s
         parts = replace(self.clock.limits.parts, windows=False, repeats=False, sets=False)
+        stuck: set[int] = set()
         while self.has_time and (left_s := until_s - self.clock.elapsed_s) > 0:
-            gap, point = max(
-                ((relative_gap(p.energy_pj, p.energy_bound_pj), p) for p in self.front()),
-                key=lambda pair: pair[0],
-            )
-            if gap <= max(self.clock.limits.gap, TOLERANCE):
+            open_points = [p for p in self.front() if p.latency_ns not in stuck]
+            point = max(open_points, key=lambda p: p.gap, default=None)
+            if point is None or point.gap <= max(self.clock.limits.gap, TOLERANCE):
                 return
             shares = 2 * self.clock.left_s / left_s
             self._try(point.latency_ns, shares, point.assignment, parts)
+            if self._bound(point.latency_ns) <= point.energy_bound_pj:
+                stuck.add(point.latency_ns)
 
     def front(self) -> list[Point]:
         """Return the points that no other beats in both, each with the best bound there is."""

@@ -5,9 +5,9 @@ from collections import defaultdict
 from dataclasses import replace
 
 from hptc.partition.frontier import Support
-from hptc.partition.frontiers import Frontiers
+from hptc.partition.frontiers import Frontiers, Proven
 from hptc.partition.objective import latest_end
-from hptc.partition.question import Asking, Question, question
+from hptc.partition.question import Answer, Asking, Question, question
 from hptc.partition.search import Incumbent
 
 MOST_TASKS = 400
@@ -15,7 +15,8 @@ MOST_TASKS = 400
 FIRST_S = 2.0
 """Limit in s of the first question about a set of devices."""
 GROWTH = 3
-"""Factor between limits; at each but the first, one question climbs before one that does not."""
+"""Factor between limits; at each but the first, one question climbs before one that does not: it is
+about the latency alone, where steps up are clearest."""
 SHARE = 0.5
 """Share of the time that may go into questions while they do not raise the bound."""
 
@@ -72,6 +73,9 @@ class Proofs:
             return False
         times = self._times_asked[asked.devices]
         self._times_asked[asked.devices] += 1
+        sooner = replace(asked, below=asked.until_ns + 1, price=None)
+        if times % 2 == 1 and sooner not in self._final:
+            asked = sooner
         limit_s = FIRST_S * GROWTH ** ((times + 1) // 2)
         self._asking = Asking(self._search.instance, asked, clock, limit_s, climbs=times % 2 == 1)
         self._begun_s = clock.elapsed_s
@@ -108,16 +112,22 @@ class Proofs:
             return
         search, asked, before = self._search, self._asking.asked, self._search.bound
         answer, self._asking = self._asking.answer(), None
-        self._spent_s += search.clock.elapsed_s - self._begun_s
+        self._learn(asked, answer)
+        raised = search.bound > before
+        self._spent_s = 0.0 if raised else self._spent_s + search.clock.elapsed_s - self._begun_s
+
+    def _learn(self, asked: Question, answer: Answer) -> None:
+        search = self._search
         if answer.is_final:
             self._final.add(asked)
         if answer.schedule is not None:
             search.offer(answer.schedule, "exact")
-        if self._frontiers is None or asked.price is None:
+        if self._frontiers is None:
             search.raise_bound(answer.bound)
+            return
+        if asked.price is None:
+            search.proven.take(asked.devices, Proven((), answer.bound))
         else:
             known = Support(asked.price, answer.bound, asked.until_ns)
             search.proven.support(asked.devices, known)
-            search.raise_bound(self._frontiers.bound(search.bound_ns))
-        if search.bound > before:
-            self._spent_s = 0.0
+        search.raise_bound(self._frontiers.bound(search.bound_ns))
