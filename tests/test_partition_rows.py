@@ -13,6 +13,7 @@ from hptc.partition.goal import Objective
 from hptc.partition.limits import Clock, Limits
 from hptc.partition.rows import RowProblem, cut
 from hptc.partition.rows_bound import eased, tiling_bound
+from hptc.partition.rows_search import RowSearch
 from tests.partition_cases import brute_force, problems
 
 ROWS = 3
@@ -108,3 +109,17 @@ def test_values_are_sent_in_parts() -> None:
         (1, (3,), 3),
         (2, (3,), 3),
     ]
+
+
+def test_the_search_cuts_what_pays() -> None:
+    problem = streamed((30, 60, 30))
+    clock = Clock(Limits(work_s=9))
+    found = RowSearch(problem, Objective.LATENCY, clock).best([[0, 0, 0]], [3])
+    assert found is not None
+    assert (found.value, found.counts) == (80, dict.fromkeys(range(3), 3))
+    slow = {1: (pb.Mode(1, 100),), 2: (pb.Mode(1, 100),)}
+    costly = replace(problem, modes={**problem.modes, 1: slow})
+    found = RowSearch(costly, Objective.LATENCY, clock).best([[0, 0, 0]], [3])
+    assert found is not None
+    assert 1 not in found.counts
+    assert found.value == 120

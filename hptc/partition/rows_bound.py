@@ -10,7 +10,6 @@ takes place between these two moments, and such stages follow one another.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from hptc.partition.frontiers import Frontiers, nothing_proven
@@ -23,15 +22,7 @@ from hptc.partition.problem import Mode, Task
 from hptc.partition.relax import Relaxation, add_loads, loads
 from hptc.partition.rounding import rounded
 from hptc.partition.rows import RowProblem
-
-BITS = 4096
-"""Of the sets that tell how much work a stage holds."""
-MOST_WAITS = 300
-"""Waits among which the chain is chosen."""
-LEAST_STAGE = 0.01
-"""A stage that holds less of the work is worth nothing."""
-PARTED = 0.03
-"""What a stage is worth beside its share of the work, for being parted from the next."""
+from hptc.partition.rows_stages import stages
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +124,7 @@ def eased(problem: RowProblem) -> Eased:
     tasks = tuple(_eased(problem, position) for position in range(len(problem.whole.tasks)))
     instance = prepare(replace(problem.whole, tasks=tasks))
     cut = frozenset(position for position, sizes in problem.modes.items() if sizes)
-    return Eased(instance, tuple(_stages(instance, problem, cut)), cut)
+    return Eased(instance, tuple(stages(instance, _waits(instance, problem, cut))), cut)
 
 
 def _eased(problem: RowProblem, position: int) -> Task:
@@ -154,20 +145,6 @@ def _eased(problem: RowProblem, position: int) -> Task:
     return replace(task, modes=tuple(least(i, mode) for i, mode in enumerate(task.modes)))
 
 
-def _stages(
-    instance: Instance, problem: RowProblem, cut: frozenset[int]
-) -> Iterator[tuple[int, ...]]:
-    """Yield the stages of the chain of waits that parts most of the work."""
-    order = _Order(instance)
-    chain = _chain(order, _waits(instance, problem, cut))
-    if not chain:
-        return
-    firsts = [None, *(reader for _, reader in chain)]
-    lasts = [*(maker for maker, _ in chain), None]
-    for first, last in zip(firsts, lasts, strict=True):
-        yield tuple(order.tasks_between(first, last))
-
-
 def _waits(instance: Instance, problem: RowProblem, cut: frozenset[int]) -> list[tuple[int, int]]:
     """Return (task, reader) pairs of which the reader needs all rows of the task."""
     found = {
@@ -177,73 +154,3 @@ def _waits(instance: Instance, problem: RowProblem, cut: frozenset[int]) -> list
         if reader != task and not (task in cut and reader in cut and (v, reader) in problem.streams)
     }
     return list(found)
-
-
-class _Order:
-    """What leads to each task and what follows it, itself included, as sets of bits.
-
-    Every task has a bit, and more the more work it is.
-    """
-
-    def __init__(self, instance: Instance) -> None:
-        work = [min(row) for row in instance.duration]
-        total = max(1, sum(work))
-        self._own, offset = list[int](), 0
-        for amount in work:
-            width = 1 + BITS * amount // total
-            self._own.append(((1 << width) - 1) << offset)
-            offset += width
-        self.total = offset
-        self.before, self.after = list(self._own), list(self._own)
-        for task in instance.order:
-            for _, reader in instance.successors[task]:
-                self.before[reader] |= self.before[task]
-        for task in reversed(instance.order):
-            for _, reader in instance.successors[task]:
-                self.after[task] |= self.after[reader]
-
-    def between(self, first: int | None, last: int | None) -> int:
-        """Return what follows the first task and leads to the last; None: no such condition."""
-        found = self.after[first] if first is not None else -1
-        return found & self.before[last] if last is not None else found
-
-    def tasks_between(self, first: int | None, last: int | None) -> Iterator[int]:
-        """Yield the tasks of `between`."""
-        found = self.between(first, last)
-        return (task for task, own in enumerate(self._own) if found & own == own)
-
-    def leads(self, first: int, last: int) -> bool:
-        """Return whether a task is another one or leads to it."""
-        own = self._own[first]
-        return self.before[last] & own == own
-
-
-def _chain(order: _Order, waits: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return waits that follow one another, with most work in stages that are worth it."""
-    least = LEAST_STAGE * order.total
-
-    def worth(first: int | None, last: int | None) -> float:
-        held = order.between(first, last).bit_count()
-        return held + PARTED * order.total if held >= least else 0.0
-
-    def apart(wait: tuple[int, int]) -> int:
-        return order.before[wait[0]].bit_count() + order.after[wait[1]].bit_count()
-
-    known = sorted(sorted(waits, key=apart, reverse=True)[:MOST_WAITS], key=waits.index)
-    best: list[tuple[float, int]] = []
-    for position, (maker, _) in enumerate(known):
-        so_far = (worth(None, maker), -1)
-        for earlier in range(position):
-            reader = known[earlier][1]
-            if order.leads(reader, maker):
-                so_far = max(so_far, (best[earlier][0] + worth(reader, maker), earlier))
-        best.append(so_far)
-    ends = [
-        value + worth(reader, None) for (value, _), (_, reader) in zip(best, known, strict=True)
-    ]
-    chain: list[tuple[int, int]] = []
-    position = max(range(len(known)), key=ends.__getitem__, default=-1)
-    while position >= 0:
-        chain.append(known[position])
-        position = best[position][1]
-    return chain[::-1]

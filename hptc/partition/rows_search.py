@@ -66,26 +66,25 @@ class RowSearch:
 
         Args:
             starts: Modes of the whole tasks to begin with.
-            counts: Numbers of chunks.
+            counts: Numbers of chunks; starts are compared by the first.
         """
         found = None
-        for count in counts:
-            uniform = {
-                task: count for task in self._problem.modes if self._problem.cuttable(task, count)
-            }
-            first = None
-            for modes in (*starts, *self._filled(starts)):
-                first = self._better(first, uniform, modes)
-            if first is not None:
-                first = self._improved(first, self._moved)
-                found = first if found is None or first.value < found.value else found
+        for modes in (*starts, *self._filled(starts)):
+            found = self._better(found, self._uniform(counts[0]), modes) if counts else None
+        for count in counts[1:]:
+            if found is not None:
+                found = self._better(found, self._uniform(count), found.modes)
         while found is not None:
             before = found.value
-            found = self._improved(found, lambda choice, kind: self._recut(choice, kind, counts))
             found = self._improved(found, self._moved)
+            found = self._improved(found, lambda choice, kind: self._recut(choice, kind, counts))
             if found.value >= before:
                 break
         return found
+
+    def _uniform(self, count: int) -> dict[int, int]:
+        """Return the choice to cut all tasks that can be into so many chunks."""
+        return {task: count for task in self._problem.modes if self._problem.cuttable(task, count)}
 
     def _filled(self, starts: Sequence[Sequence[int]]) -> Iterator[list[int]]:
         """Yield choices that hold as many matrices as fit, each in the same number of copies.

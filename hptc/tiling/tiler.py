@@ -36,8 +36,9 @@ REFINED = 0.97
 LEAST_S = 1.0
 """Least time or work of a solve in s."""
 PRICED_S = 2.5e-3
-"""About how long a task of the phase takes, in s, when chunks of one size are priced, or when the
-phase is cut into so many of them."""
+"""About how long it takes to price chunks once, in s for each task of the phase."""
+CUT_S = 1.2e-3
+"""About how long it takes to cut the phase and price it, in s for each task and chunk."""
 COUNTS = (4, 8, 2, 16)
 """Numbers of chunks that are offered, as far as there is time."""
 
@@ -84,11 +85,22 @@ class Tiler:
         proven = tiling_bound(problem, self.objective, self._part(BOUND_SHARE))
         choice, tried = self._choice(problem, proven, whole)
         found = [Placed(self.whole, whole)]
-        if choice is not None and choice.counts and choice.value * REFINED < whole.value:
+        if choice is not None and self._is_worth(choice, whole):
             found.append(self._cut(rows, flow, choice))
         best = min(found, key=lambda placed: placed.solution.value)
-        solution = self._solve(best.priced, 1.0, best.solution.assignment)
+        solution = best.solution
+        if not self.clock.is_over():
+            solution = self._solve(best.priced, 1.0, solution.assignment)
         return Placed(best.priced, solution, best.tiling, tried)
+
+    def _is_worth(self, choice: Choice, whole: Solution) -> bool:
+        """Return whether to cut the phase: there is time, and it may be better than whole."""
+        if not choice.counts or choice.value * REFINED >= whole.value:
+            return False
+        return self._cut_s(max(choice.counts.values())) < self.clock.left_s
+
+    def _cut_s(self, most: int) -> float:
+        return CUT_S * len(self.whole.tasks) * most
 
     def _choice(
         self, problem: RowProblem, proven: TilingBound, whole: Solution
@@ -113,7 +125,7 @@ class Tiler:
 
     def _tiled(self, plan: TileRows) -> Priced:
         most = plan.chunks if isinstance(plan.chunks, int) else max(plan.chunks.values())
-        self.clock.work.add(PRICED_S * len(self.whole.tasks) * most)
+        self.clock.work.add(self._cut_s(most))
         return Priced.of(tile(self.whole.graph, plan), self.whole.target, self.steps)
 
     def _tiling(self, flow: RowFlow, plan: TileRows) -> Tiling:
