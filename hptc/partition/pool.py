@@ -42,11 +42,6 @@ def is_pool(instance: Instance, objective: Objective) -> bool:
     ) and not any(instance.longest_sends)
 
 
-def work_bound(instance: Instance) -> int:
-    """Return the total work of a pool divided by its machines, in ns rounded up."""
-    return -(-sum(row[0] for row in instance.duration) // instance.devices)
-
-
 def prove_pool(search: Incumbent, time_s: float, workers: int) -> Proof:
     """Search a pool problem from the incumbent for at most `time_s` s."""
     instance, hint = search.instance, search.schedule

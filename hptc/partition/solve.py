@@ -19,7 +19,8 @@ from hptc.partition.instance import Instance, prepare
 from hptc.partition.limits import LEAST_S, Clock, Limits, Progress
 from hptc.partition.memory_seed import plant_within_memory
 from hptc.partition.objective import fits
-from hptc.partition.pool import is_pool, prove_pool, work_bound
+from hptc.partition.pool import is_pool, prove_pool
+from hptc.partition.pool_bound import pool_bound
 from hptc.partition.problem import Assignment, Problem, Solution
 from hptc.partition.proofs import Proofs
 from hptc.partition.recompute import may_rerun, solve_with_reruns
@@ -137,7 +138,7 @@ def _climb(search: Incumbent) -> None:
     """Go up the ladder until the gap closes or the time is over."""
     instance = search.instance
     pooled = is_pool(instance, search.objective)
-    search.raise_bound(0, max(path_bound(instance), work_bound(instance) if pooled else 0))
+    search.raise_bound(0, max(path_bound(instance), pool_bound(instance) if pooled else 0))
     plant(search)
     if search.is_done:
         return
