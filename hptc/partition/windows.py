@@ -50,7 +50,8 @@ class Window:
         """Let CP-SAT search, for `time_s` s as on an idle machine, of which `left_s` s are left."""
         longest_s = min(SLACK * time_s, left_s)
         model, clock = self._model.model, self._search.clock
-        self._running = Running(model, clock, longest_s, work_s=time_s)
+        is_brief = self._search.objective.is_makespan
+        self._running = Running(model, clock, longest_s, work_s=time_s, is_brief=is_brief)
 
     def stop(self) -> None:
         """Ask the search to end soon."""
