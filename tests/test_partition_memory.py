@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from hptc.errors import InfeasibleError, VerifyError
 from hptc.partition.check import check
@@ -11,7 +12,7 @@ from hptc.partition.decode import Schedule, decode_by_rank, to_assignment
 from hptc.partition.goal import Objective
 from hptc.partition.greedy import earliest_finish
 from hptc.partition.instance import prepare
-from hptc.partition.limits import Limits
+from hptc.partition.limits import Clock, Limits, Parts
 from hptc.partition.memory import is_overfull
 from hptc.partition.memory_decode import decode_within, fitted, frugal_order
 from hptc.partition.problem import (
@@ -26,7 +27,12 @@ from hptc.partition.problem import (
     Transfer,
     Value,
 )
+from hptc.partition.replay import from_assignment
+from hptc.partition.search import Incumbent
 from hptc.partition.solve import solve
+from hptc.partition.splice import splice
+from hptc.partition.surroundings import Surroundings
+from hptc.partition.windows import Window
 from tests.memory_cases import shortest_within, tight_problems
 from tests.partition_cases import brute_steps, layers
 
@@ -86,6 +92,34 @@ def test_an_order_that_fits_in_the_ledger_fits_in_time(problem: Problem) -> None
         found = decode_within(instance, modes, instance.order)
         assert isinstance(found, Schedule)
         check(problem, to_assignment(instance, found))
+
+
+@settings(max_examples=100, deadline=None)
+@given(tight_problems(), st.integers(0, 2), st.integers(1, 3))
+def test_windows_keep_the_memory_of_what_they_change(
+    problem: Problem, first: int, size: int
+) -> None:
+    try:
+        known = solve(problem, limits=Limits(time_s=2.0, workers=1, parts=Parts(windows=False)))
+    except InfeasibleError:
+        return
+    instance = prepare(problem)
+    search = Incumbent(instance, Objective.LATENCY, Clock(QUICK), None)
+    search.offer(from_assignment(instance, known.assignment), "start")
+    around = Surroundings(instance, search.schedule)
+    window = Window(search, around, min(first, instance.tasks - 1), size)
+    if window.can_help:
+        window.start(1.0, 1.0)
+        _, found = window.wait()
+        assert found is not None
+        merged = splice(around, [found])
+        assert merged is not None
+        assert is_overfull(instance, merged) or merged.makespan >= known.lower_bound_ns
+        check(replace(problem, devices=_roomy(problem)), to_assignment(instance, merged))
+
+
+def _roomy(problem: Problem) -> tuple[Device, ...]:
+    return tuple(replace(device, memory_bytes=None) for device in problem.devices)
 
 
 def _chain(memory: int | None, *sizes: int) -> Problem:

@@ -22,20 +22,21 @@ def is_overfull(instance: Instance, schedule: Schedule) -> bool:
     if not instance.memories:
         return False
     spans: dict[int, list[Span]] = defaultdict(list)
-    for device, span in _alive(instance, schedule):
+    at = [instance.device[task][mode] for task, mode in enumerate(schedule.modes)]
+    for device, size in lasting_bytes(instance.problem, at).items():
+        spans[device].append((0, max(1, schedule.makespan), size))
+    for _, device, span in alive(instance, schedule):
         spans[device].append(span)
     return any(_peak(spans[device]) > memory for device, memory in instance.memories.items())
 
 
-def _alive(instance: Instance, schedule: Schedule) -> Iterator[tuple[int, Span]]:
-    """Yield device and span of every copy of a value on a device of limited memory."""
+def alive(instance: Instance, schedule: Schedule) -> Iterator[tuple[int, int, Span]]:
+    """Yield value, device and span of what lies on a device of limited memory for a time."""
     at = [instance.device[task][mode] for task, mode in enumerate(schedule.modes)]
     sent: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
     for (v, device), begin in schedule.sends.items():
         pair = at[instance.problem.values[v].src] * instance.devices + device
         sent[v].append((device, begin, begin + instance.send[v][pair]))
-    for device, size in lasting_bytes(instance.problem, at).items():
-        yield device, (0, max(1, schedule.makespan), size)
     for v, value in enumerate(instance.problem.values):
         last: dict[int, int] = defaultdict(int)
         for reader in value.readers:
@@ -44,10 +45,10 @@ def _alive(instance: Instance, schedule: Schedule) -> Iterator[tuple[int, Span]]
         if home in instance.memories and not value.carried:
             ends = [done for _, _, done in sent[v]]
             end = max(schedule.end[value.src], last[home], *ends)
-            yield home, (schedule.start[value.src], end, value.bytes)
+            yield v, home, (schedule.start[value.src], end, value.bytes)
         for device, begin, _ in sent[v]:
             if device in instance.memories:
-                yield device, (begin, last[device], value.bytes)
+                yield v, device, (begin, last[device], value.bytes)
 
 
 def _peak(spans: list[Span]) -> int:

@@ -1,15 +1,14 @@
 """Schedules within the memory of devices: a decoder that waits for room, moves that make some."""
 
-import heapq
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hptc.partition.decode import Schedule, by_start
+from hptc.partition.decode import Schedule, by_start, sequence
 from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock
 from hptc.partition.memory import is_overfull
+from hptc.partition.memory_room import Room
 from hptc.partition.room import lasting_bytes
 from hptc.partition.timeline import take
 
@@ -41,9 +40,12 @@ def fitted(
     modes = list(schedule.modes)
     moved: set[int] = set()
     order = by_start(instance, schedule)
+    found = follow_within(instance, modes, sequence(instance, schedule))
+    if isinstance(found, Schedule):
+        return found
     while True:
-        for sequence in (order, frugal_order(instance, modes)):
-            found = decode_within(instance, modes, sequence)
+        for trial in (order, frugal_order(instance, modes)):
+            found = decode_within(instance, modes, trial)
             if isinstance(found, Schedule):
                 return found
             stuck = found
@@ -58,6 +60,25 @@ def decode_within(
 ) -> Schedule | Stuck:
     """Place the tasks in a topological `order`, each as soon as its inputs, unit and room allow.
 
+    A value is sent when its first reader on a device is placed.
+    """
+    at = [instance.device[task][mode] for task, mode in enumerate(modes)]
+    items, sent = [], set[tuple[int, int]]()
+    for task in order:
+        for v in instance.inputs[task]:
+            src = instance.problem.values[v].src
+            if at[src] != at[task] and (v, at[task]) not in sent:
+                sent.add((v, at[task]))
+                items.append((src, v, at[task]))
+        items.append((task, -1, -1))
+    return follow_within(instance, modes, items)
+
+
+def follow_within(
+    instance: Instance, modes: Sequence[int], items: Sequence[tuple[int, int, int]]
+) -> Schedule | Stuck:
+    """Place tasks and transfers in a sequence (as `decode.sequence` returns one), within memory.
+
     On every device of limited memory room is taken in the order of time, so that what is free at
     one moment stays free until it is taken.
     """
@@ -66,38 +87,39 @@ def decode_within(
     crowded = _crowded(instance, at)
     if crowded is not None:
         return crowded
-    room = _Room(instance, at)
+    room = Room(instance, at)
     rows = [[0] * units for units in instance.units]
     wires = dict.fromkeys(instance.link_of, 0)
     start, end = [0] * len(at), [0] * len(at)
     sends: dict[tuple[int, int], int] = {}
-    for task in order:
+    for task, v, target in items:
+        if v >= 0:
+            pair = at[task] * count + target
+            ready = max(0 if values[v].carried else end[task], wires[pair])
+            begin = room.take(target, values[v].bytes, ready)
+            if begin is None:
+                return Stuck(task, target)
+            sends[v, target] = begin
+            wires[pair] = begin + instance.send[v][pair]
+            room.use(at[task], v, wires[pair])
+            continue
         device, mode, ready = at[task], modes[task], 0
-        for v in instance.inputs[task]:
-            src = values[v].src
-            made = 0 if values[v].carried else end[src]
+        for u in instance.inputs[task]:
+            src = values[u].src
+            made = 0 if values[u].carried else end[src]
             if at[src] != device:
-                pair = at[src] * count + device
-                length = instance.send[v][pair]
-                if (v, device) not in sends:
-                    begin = room.take(device, values[v].bytes, max(made, wires[pair]))
-                    if begin is None:
-                        return Stuck(task, device)
-                    sends[v, device] = begin
-                    wires[pair] = begin + length
-                    room.use(at[src], v, begin + length)
-                made = sends[v, device] + length
+                made = sends[u, device] + instance.send[u][at[src] * count + device]
             ready = max(ready, made)
         row, length = rows[instance.resource[task][mode]], instance.duration[task][mode]
-        size = sum(values[v].bytes for v in instance.outputs[task] if not values[v].carried)
+        size = sum(values[u].bytes for u in instance.outputs[task] if not values[u].carried)
         idle = row[0] if length or len(row) == 1 else 0
         begin = room.take(device, size, max(ready, idle))
         if begin is None:
             return Stuck(task, device)
         start[task] = take(row, begin, length)
         end[task] = start[task] + length
-        for v in {*instance.inputs[task], *instance.outputs[task]}:
-            room.use(device, v, end[task])
+        for u in {*instance.inputs[task], *instance.outputs[task]}:
+            room.use(device, u, end[task])
     return Schedule(tuple(modes), tuple(start), tuple(end), sends)
 
 
@@ -109,56 +131,6 @@ def _crowded(instance: Instance, at: Sequence[int]) -> Stuck | None:
             there = (task for task, place in enumerate(at) if place == device)
             return Stuck(max(there, key=instance.least_bytes.__getitem__), device)
     return None
-
-
-class _Room:
-    """What lies on the devices of limited memory, as of the last time that something was added."""
-
-    def __init__(self, instance: Instance, at: Sequence[int]) -> None:
-        self._values = instance.problem.values
-        self._memory = instance.memories
-        self._held = lasting_bytes(instance.problem, at)
-        self._now = dict.fromkeys(self._memory, 0)
-        self._ends: dict[int, list[tuple[int, int]]] = {device: [] for device in self._memory}
-        self._users: dict[tuple[int, int], int] = {}
-        self._until: dict[tuple[int, int], int] = defaultdict(int)
-        for v, value in enumerate(self._values):
-            home = at[value.src]
-            places = [at[reader] for reader in set(value.readers) - {value.src}]
-            for device in set(places) & self._memory.keys():
-                self._users[v, device] = places.count(device)
-            if value.carried:
-                self._users.pop((v, home), None)
-            elif home in self._memory:
-                others = len(set(places) - {home})
-                self._users[v, home] = self._users.get((v, home), 0) + 1 + others
-
-    def take(self, device: int, size: int, ready: int) -> int | None:
-        """Take room for `size` bytes, at `ready` or when there is enough; None if never."""
-        if device not in self._memory or not size:
-            return ready
-        now, ends = max(ready, self._now[device]), self._ends[device]
-        while True:
-            while ends and ends[0][0] <= now:
-                self._held[device] -= heapq.heappop(ends)[1]
-            if self._held[device] + size <= self._memory[device]:
-                break
-            if not ends:
-                return None
-            now = ends[0][0]
-        self._held[device] += size
-        self._now[device] = now
-        return now
-
-    def use(self, device: int, v: int, end: int) -> None:
-        """Note a use of a value until `end`: its maker, a reader or a transfer away."""
-        key = (v, device)
-        if key not in self._users:
-            return
-        self._until[key] = max(self._until[key], end)
-        self._users[key] -= 1
-        if not self._users[key]:
-            heapq.heappush(self._ends[device], (self._until[key], self._values[v].bytes))
 
 
 def frugal_order(instance: Instance, modes: Sequence[int]) -> list[int]:

@@ -4,7 +4,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hptc.partition.decode import Schedule, retime
+from hptc.partition.decode import Schedule, retime, sequence
+from hptc.partition.memory import is_overfull
+from hptc.partition.memory_decode import follow_within
 from hptc.partition.surroundings import Span, Surroundings
 
 
@@ -24,7 +26,8 @@ def splice(around: Surroundings, windows: Sequence[Found]) -> Schedule | None:
     """Return the schedule with the windows in the place of what was there, retimed.
 
     The times of a window, and of what is between it and the next, are moved behind everything that
-    came before; retiming closes the gaps and keeps the sequence.
+    came before; retiming closes the gaps and keeps the sequence, and the
+    memory if the sequence allows that.
 
     Args:
         around: The schedule.
@@ -39,7 +42,12 @@ def splice(around: Surroundings, windows: Sequence[Found]) -> Schedule | None:
             modes[task] = mode
     if not around.instance.admits(modes):
         return None
-    return retime(around.instance, _Splicing(around, windows, modes).placed())
+    placed = _Splicing(around, windows, modes).placed()
+    timed = retime(around.instance, placed)
+    if is_overfull(around.instance, timed):
+        within = follow_within(around.instance, modes, sequence(around.instance, placed))
+        return within if isinstance(within, Schedule) else timed
+    return timed
 
 
 class _Splicing:

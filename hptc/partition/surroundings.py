@@ -67,7 +67,9 @@ class Surroundings:
         self._ended = [0, *accumulate((schedule.end[task] for task in self.order), max)]
         values = instance.problem.values
         self._made = np.array([-1 if x.carried else self.position[x.src] for x in values])
-        self._last = np.array([max(map(self.position.__getitem__, x.readers)) for x in values])
+        self._last = np.array(
+            [max((self.position[r] for r in x.readers), default=-1) for x in values]
+        )
 
     def _find_lines(self) -> dict[tuple[int, int], list[int]]:
         """Return the positions of the tasks on each unit of each row."""

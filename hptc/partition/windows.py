@@ -4,6 +4,7 @@ from fractions import Fraction
 
 from hptc.partition.cpsat import Run, Running
 from hptc.partition.goal import Measure
+from hptc.partition.memory_model import add_memory
 from hptc.partition.model import ScheduleModel
 from hptc.partition.objective import (
     ENERGY_SCALE,
@@ -43,6 +44,8 @@ class Window:
         if self.can_help:
             horizon = min(horizon, 2 * search.schedule.makespan)
             self._model = ScheduleModel(search.instance, scope, horizon)
+            if search.instance.memories:
+                add_memory(self._model, horizon, around.schedule)
             _minimise(search, self._model)
             self._model.hint(search.schedule)
 
