@@ -1,7 +1,8 @@
 """Fronts of latency and energy of step graphs, and how far usual placements lie from them.
 
 `python -m benchmarks.objectives [--models DIR] [--only NAMES] [--target T] [--phases P,Q]
-[--points N] [--time-limit S] [--json OUT]` takes the example model and `bert_tiny` of DIR.
+[--points N] [--time-limit S | --work-limit S] [--json OUT]` takes the example model and
+`bert_tiny` of DIR.
 The placements are ordered by the solver but their devices are fixed: all on the GPU; all that
 crossbars can hold on them and the rest on systolic arrays; every task where it is fastest.
 """
@@ -139,14 +140,16 @@ def main() -> None:
     parser.add_argument("--phases", default="low,full")
     parser.add_argument("--points", type=int, default=8)
     parser.add_argument("--time-limit", type=float, default=60.0, help="of a front, in s")
+    parser.add_argument("--work-limit", type=float, help="instead, whatever time it takes, in s")
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args()
+    limits = Limits(time_s=options.time_limit, work_s=options.work_limit)
     console, results = Console(width=120), {}
     wanted, target = options.only.split(","), load_target(options.target)
     models: list[FolderModel] = [m for m in find_models(options.models) if m.path.stem in wanted]
     for model, phase in product(models, map(Phase, options.phases.split(","))):
         problem = step_problem(model, phase, target).problem
-        result = measure(problem, options.points, Limits(time_s=options.time_limit))
+        result = measure(problem, options.points, limits)
         name = f"{model.path.stem} {phase.value}"
         results[name] = result
         show(console, name, result)

@@ -15,8 +15,10 @@ MOST_TASKS = 400
 FIRST_S = 2.0
 """Limit in s of the first question about a set of devices."""
 GROWTH = 3
-"""Factor between limits; at each but the first, one question climbs before one that does not: it is
-about the latency alone, where steps up are clearest."""
+"""Factor between the limit of the first and that of the two next questions, and so on."""
+KINDS = 3
+"""Of as many questions the first two are about the latency alone, the second of them climbs: where
+static power weighs most, a set is refuted by its latency soonest."""
 SHARE = 0.5
 """Share of the time that may go into questions while they do not raise the bound."""
 
@@ -39,6 +41,8 @@ class Proofs:
             self._frontiers = Frontiers(self._goal, search.proven)
         self._times_asked: dict[frozenset[int], int] = defaultdict(int)
         self._final: set[Question] = set()
+        self._fastest: set[frozenset[int]] = set()
+        """Sets whose least latency is known."""
         self._asking: Asking | None = None
         self._spent_s = 0.0
         """In questions since one has raised the bound."""
@@ -73,11 +77,12 @@ class Proofs:
             return False
         times = self._times_asked[asked.devices]
         self._times_asked[asked.devices] += 1
-        sooner = replace(asked, below=asked.until_ns + 1, price=None)
-        if times % 2 == 1 and sooner not in self._final:
-            asked = sooner
+        if times % KINDS != KINDS - 1 and asked.devices not in self._fastest:
+            asked = replace(asked, below=asked.until_ns + 1, price=None)
         limit_s = FIRST_S * GROWTH ** ((times + 1) // 2)
-        self._asking = Asking(self._search.instance, asked, clock, limit_s, climbs=times % 2 == 1)
+        self._asking = Asking(
+            self._search.instance, asked, clock, limit_s, climbs=times % KINDS == 1
+        )
         self._begun_s = clock.elapsed_s
         return True
 
@@ -120,6 +125,8 @@ class Proofs:
         search = self._search
         if answer.is_final:
             self._final.add(asked)
+        if answer.is_final and answer.schedule is not None and asked.price is None:
+            self._fastest.add(asked.devices)
         if answer.schedule is not None:
             search.offer(answer.schedule, "exact")
         if self._frontiers is None:
