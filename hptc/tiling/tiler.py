@@ -10,8 +10,7 @@ from hptc.ir.graph import Graph
 from hptc.partition.goal import Objective
 from hptc.partition.limits import Clock
 from hptc.partition.problem import Assignment, Mode, Solution
-from hptc.partition.rows import RowProblem
-from hptc.partition.rows_bound import TilingBound, tiling_bound
+from hptc.partition.rows_bound import tiling_bound
 from hptc.partition.rows_search import Choice, RowSearch
 from hptc.partition.warm import Place, assign, place_of
 from hptc.schedule.priced import Priced
@@ -82,8 +81,14 @@ class Tiler:
         whole = self._solve(self.whole, WHOLE_SHARE, None)
         rows = RowTasks(self.whole, flow.carried, flow.extent, self.steps)
         problem = rows.problem(offered, self._may_price_more)
+        counts = [n for n in COUNTS if any(problem.cuttable(task, n) for task in problem.modes)]
+        if not counts:
+            return Placed(self.whole, self._solve(self.whole, 1.0, whole.assignment))
         proven = tiling_bound(problem, self.objective, self._part(BOUND_SHARE))
-        choice, tried = self._choice(problem, proven, whole)
+        search = RowSearch(problem, self.objective, self._part(SEARCH_SHARE))
+        starts = [[placement.mode for placement in whole.assignment.placements], *proven.choices]
+        choice = search.best(starts, counts)
+        tried = Tried(search.tried, tuple(sorted(counts)), proven.lower_bound_ns)
         found = [Placed(self.whole, whole)]
         if choice is not None and self._is_worth(choice, whole):
             found.append(self._cut(rows, flow, choice))
@@ -97,22 +102,11 @@ class Tiler:
         """Return whether to cut the phase: there is time, and it may be better than whole."""
         if not choice.counts or choice.value * REFINED >= whole.value:
             return False
-        return self._cut_s(max(choice.counts.values())) < self.clock.left_s
+        is_over = self.clock.is_over()
+        return not is_over and self._cut_s(max(choice.counts.values())) < self.clock.left_s
 
     def _cut_s(self, most: int) -> float:
         return CUT_S * len(self.whole.tasks) * most
-
-    def _choice(
-        self, problem: RowProblem, proven: TilingBound, whole: Solution
-    ) -> tuple[Choice | None, Tried]:
-        """Choose chunks and modes of the whole tasks."""
-        counts = [n for n in COUNTS if any(problem.cuttable(task, n) for task in problem.modes)]
-        clock = self._part(SEARCH_SHARE)
-        search = RowSearch(problem, self.objective, clock)
-        starts = [[placement.mode for placement in whole.assignment.placements], *proven.choices]
-        choice = search.best(starts, counts)
-        tried = Tried(search.tried, tuple(sorted(counts)), proven.lower_bound_ns)
-        return choice, tried
 
     def _cut(self, rows: RowTasks, flow: RowFlow, choice: Choice) -> Placed:
         """Place the phase in the chunks that were chosen."""
@@ -158,7 +152,7 @@ class Tiler:
         return self.clock.part(share * self.clock.left_s)
 
     def _may_price_more(self) -> bool:
-        may = self._may_price()
+        may = self._may_price() and not self.clock.is_over()
         self.clock.work.add(PRICED_S * len(self.whole.tasks))
         return may
 
