@@ -187,6 +187,16 @@ def test_large_problems_keep_their_memory_and_their_bound() -> None:
     assert found.lower_bound_ns <= found.value
 
 
+def test_windows_of_large_problems_pass_over_what_nobody_reads() -> None:
+    """Moments that only their own task reads, results whose readers all wait for a rerun."""
+    loose = layers(6, 20)
+    unread = tuple(Value(task, (), 5, carried=bool(task % 2)) for task in range(0, 120, 5))
+    devices = tuple(replace(device, memory_bytes=1800) for device in loose.devices)
+    problem = replace(loose, devices=devices, values=(*loose.values, *unread))
+    found = solve(problem, limits=Limits(time_s=2.0))
+    check(problem, found.assignment)
+
+
 def test_a_large_problem_without_room_says_what_it_knows() -> None:
     """All values meet at the last task, two at a time."""
     tasks = tuple(Task(f"t{i}", (Mode(0, 1),)) for i in range(101))
