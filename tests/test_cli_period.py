@@ -42,6 +42,13 @@ def test_a_steady_state_is_found_told_and_checked(graph: Path) -> None:
     assert "9 ns" in hptc("solve", graph, "--objective", "period").out
 
 
+@pytest.mark.parametrize("tasks", [[], [{"id": 0, "cost": [0, None]}]])
+def test_nothing_to_do_starts_every_ns(graph: Path, tasks: list[object]) -> None:
+    graph.write_text(json.dumps(GRAPH | {"tasks": tasks, "edges": []}))
+    found = json.loads(hptc("solve", graph, "--objective", "period", "--json").out)
+    assert (found["period_ns"], found["period_bound_ns"], found["makespan_ns"]) == (1, 1, 0)
+
+
 def test_what_says_nothing_of_overlapping_steps_is_refused(graph: Path) -> None:
     for option in (("--pareto", "3"), ("--explain",), ("--latency-limit", "5")):
         refused(hptc("solve", graph, "--objective", "period", *option), 2, option[0])

@@ -61,7 +61,8 @@ class PeriodModel:
 
         All tasks and transfers of a step one after the other stand for the first step.
         """
-        lits, lengths = zip(*chain(*self._loads().values()), strict=True)
+        uses = list(chain(*self._loads().values()))
+        lits, lengths = [lit for lit, _ in uses], [length for _, length in uses]
         work = cp_model.LinearExpr.weighted_sum(lits, lengths)
         self.model.minimize(work + (count - 1) * self._period)
 
