@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hptc.partition.bounds import path_bound
 from hptc.partition.chain import between, longest_chain, waists
 from hptc.partition.instance import prepare
-from hptc.partition.limits import Clock, Limits
+from hptc.partition.limits import Clock, Limits, Parts
 from hptc.partition.problem import Device, Link, Mode, Problem, Task, Value
 from hptc.partition.segments import segment_bound, segments
 from hptc.partition.solve import solve
@@ -57,6 +57,15 @@ def test_blocks_in_a_row_are_bounded_exactly_where_paths_and_loads_are_not() -> 
 def test_a_bound_of_many_blocks_costs_the_solves_of_one() -> None:
     one, many = (segment_bound(prepare(blocks(count)), clock(), 20.0) for count in (2, 40))
     assert many > 19 * one
+
+
+def test_problems_that_cpsat_cannot_prove_at_once_are_bounded_by_segments() -> None:
+    problem = blocks(12)
+    bounds = [
+        solve(problem, limits=Limits(work_s=1.0, parts=Parts(segments=has))).lower_bound_ns
+        for has in (False, True)
+    ]
+    assert bounds[0] < bounds[1]
 
 
 def test_without_time_the_paths_remain() -> None:

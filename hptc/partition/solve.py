@@ -29,7 +29,7 @@ from hptc.partition.replay import from_assignment
 from hptc.partition.restrict import search_sets
 from hptc.partition.rounding import Relaxing
 from hptc.partition.search import Incumbent
-from hptc.partition.segments import SegmentBound
+from hptc.partition.segments import SegmentBound, segment_bound
 from hptc.partition.unreached import unreached
 
 SEED_SHARE = 0.25
@@ -45,6 +45,10 @@ REPEATS_SHARE = 0.2
 """Share of the time left for the problem with few of its repeated blocks."""
 REPEATS_PART = 0.5
 """Where it is larger than this part of the whole, it is not worth solving."""
+PROVEN_TASKS = 24
+"""Up to here CP-SAT proves the whole sooner than what segments bound."""
+STUDY_SHARE = 0.15
+"""Share of the time left for the bound from segments before CP-SAT searches the whole."""
 EXACT_TASKS = 80
 """Up to here the whole problem goes to CP-SAT at once."""
 
@@ -155,6 +159,9 @@ def _climb(search: Incumbent) -> None:
     if search.is_done:
         return
     if instance.tasks <= EXACT_TASKS:
+        if instance.tasks > PROVEN_TASKS and search.clock.limits.parts.segments:
+            bound = segment_bound(instance, search.clock, STUDY_SHARE * search.clock.left_s)
+            search.raise_bound(0, bound)
         _prove(search, prove)
     else:
         _improve(search, relaxed)
