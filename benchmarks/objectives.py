@@ -25,11 +25,11 @@ from benchmarks.steps import step_problem
 from cost_models.load import load_target
 from hptc.ir.graph import Phase
 from hptc.partition.check import energy_pj
-from hptc.partition.figures import front_json, step_json
-from hptc.partition.front import Front
+from hptc.partition.files.figures import front_json, step_json
+from hptc.partition.fronts.front import Front
+from hptc.partition.fronts.pareto import pareto
 from hptc.partition.goal import Objective
 from hptc.partition.limits import Limits
-from hptc.partition.pareto import pareto
 from hptc.partition.problem import Device, Mode, Problem
 from hptc.partition.solve import solve
 

@@ -16,11 +16,11 @@ from hptc.frontend.loss_function import CUSTOM, OwnLoss, given_loss
 from hptc.frontend.losses import Loss, LossFunction, loss_text
 from hptc.frontend.optimizers import Optimizer, optimizer_text, parse_optimizer
 from hptc.ir.graph import Phase
-from hptc.partition.front import check_points
+from hptc.partition.fronts.front import check_points
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.limits import Limits
-from hptc.partition.periodic import check_count
-from hptc.partition.training_goal import parse_goal
+from hptc.partition.period.periodic import check_count
+from hptc.partition.training.goal import parse_goal
 
 MIN_CHUNKS, MAX_CHUNKS = 2, 1024
 """Chunks of rows that can be asked for."""

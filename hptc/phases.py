@@ -9,11 +9,11 @@ from hptc.micro_batches.model import MicroBatched, Overlap, places
 from hptc.micro_batches.overlap import as_one_step, overlapped, overlapped_at
 from hptc.micro_batches.report import micro_batch_report
 from hptc.options import Options
-from hptc.partition.figures import front_json
-from hptc.partition.front import LEAST_POINTS
+from hptc.partition.files.figures import front_json
+from hptc.partition.fronts.front import LEAST_POINTS
+from hptc.partition.fronts.pareto import pareto
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.limits import Clock, Limits, Progress
-from hptc.partition.pareto import pareto
 from hptc.partition.problem import Assignment, Problem, Solution
 from hptc.partition.solve import solve
 from hptc.schedule.again import with_recompute, with_reruns

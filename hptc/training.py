@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from hptc.ir.graph import Phase
 from hptc.options import Options
 from hptc.partition.problem import Solution, Status
-from hptc.partition.training_outcome import Answer, outcome
-from hptc.partition.training_solve import solve_training
+from hptc.partition.training.outcome import Answer, outcome
+from hptc.partition.training.solve import solve_training
 from hptc.phases import Hooks, PlacedPhase, limits_of
 from hptc.schedule.model import Transition
 from hptc.schedule.pose_training import pose_training

@@ -1,7 +1,7 @@
 """Placements beside a front, as the benchmark measures them."""
 
 from benchmarks.objectives import distance, measure, placed, placements
-from hptc.partition.front import Front, Point
+from hptc.partition.fronts.front import Front, Point
 from hptc.partition.limits import Limits
 from hptc.partition.problem import Assignment
 from tests.partition_cases import chain_of_blocks

@@ -21,7 +21,7 @@ from benchmarks.partitioner.peers import (
 from benchmarks.partitioner.solves import Solved, in_child, peak_gib, solved
 from benchmarks.partitioner.verdicts import row, summary
 from benchmarks.partitioner.write import problem_json
-from hptc.partition.files import read_problem
+from hptc.partition.files.read import read_problem
 from hptc.partition.limits import Limits
 from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Task, Value
 

@@ -20,9 +20,9 @@ from hptc.micro_batches.model import MicroBatched, places
 from hptc.micro_batches.overlap import overlapped, overlapped_at
 from hptc.options import make_options
 from hptc.partition.check import check
-from hptc.partition.check_period import check_periodic
 from hptc.partition.goal import Objective
 from hptc.partition.limits import Clock, Limits
+from hptc.partition.period.check import check_periodic
 from hptc.partition.solve import solve
 from hptc.schedule.priced import Priced
 from passes import PIPELINE, accumulate, run_passes

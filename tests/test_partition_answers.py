@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from benchmarks.partitioner.write import problem_json
 from hptc.errors import HptcError, InfeasibleError, VerifyError
-from hptc.partition.answer import check_answer
 from hptc.partition.check import check
-from hptc.partition.file_problem import FileProblem, solution_json
-from hptc.partition.files import read_problem
+from hptc.partition.files.answer import check_answer
+from hptc.partition.files.problem import FileProblem, solution_json
+from hptc.partition.files.read import read_problem
 from hptc.partition.limits import Limits
 from hptc.partition.problem import Assignment, Placement, Problem, Solution
 from hptc.partition.solve import solve

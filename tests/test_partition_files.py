@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hptc.errors import InfeasibleError, ProblemError, UsageError
-from hptc.partition.file_problem import solution_json
-from hptc.partition.files import read_problem
+from hptc.partition.files.problem import solution_json
+from hptc.partition.files.read import read_problem
 from hptc.partition.limits import Limits
 from hptc.partition.solve import solve
 from tests.reference import reference_dir

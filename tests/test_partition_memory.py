@@ -10,11 +10,10 @@ from hptc.errors import InfeasibleError, VerifyError
 from hptc.partition.check import check
 from hptc.partition.decode import Schedule, decode_by_rank, to_assignment
 from hptc.partition.goal import Objective
-from hptc.partition.greedy import earliest_finish
 from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock, Limits, Parts
-from hptc.partition.memory import is_overfull
-from hptc.partition.memory_decode import decode_within, fitted, frugal_order
+from hptc.partition.memory.decode import decode_within, fitted, frugal_order
+from hptc.partition.memory.held import is_overfull
 from hptc.partition.problem import (
     Assignment,
     Device,
@@ -29,10 +28,11 @@ from hptc.partition.problem import (
 )
 from hptc.partition.replay import from_assignment
 from hptc.partition.search import Incumbent
+from hptc.partition.seeds.greedy import earliest_finish
 from hptc.partition.solve import solve
-from hptc.partition.splice import splice
-from hptc.partition.surroundings import Surroundings
-from hptc.partition.windows import Window
+from hptc.partition.windows.splice import splice
+from hptc.partition.windows.surroundings import Surroundings
+from hptc.partition.windows.window import Window
 from tests.memory_cases import shortest_within, tight_problems
 from tests.partition_cases import brute_steps, layers
 

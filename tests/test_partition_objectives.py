@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hptc.errors import InfeasibleError, UsageError
+from hptc.partition.bounds.lp import Solving
+from hptc.partition.bounds.relax import relaxation
 from hptc.partition.check import energy_pj
-from hptc.partition.frontiers import Frontiers, nothing_proven
+from hptc.partition.fronts.frontiers import Frontiers, nothing_proven
+from hptc.partition.fronts.pareto import pareto
 from hptc.partition.goal import Measure, Objective, parse_objective
 from hptc.partition.instance import Instance, prepare
 from hptc.partition.limits import Limits
-from hptc.partition.lp import Solving
-from hptc.partition.pareto import pareto
 from hptc.partition.problem import Mode, Problem, Status
-from hptc.partition.relax import relaxation
 from hptc.partition.solve import solve
 from tests.partition_cases import brute_front, brute_steps, chain_of_blocks, problems
 

@@ -6,14 +6,14 @@ from hypothesis import given, settings
 
 from hptc.errors import InfeasibleError
 from hptc.partition.check import energy_pj
+from hptc.partition.explain.prices import Prices
+from hptc.partition.explain.timed import Timed
 from hptc.partition.goal import Objective
 from hptc.partition.instance import prepare
 from hptc.partition.limits import Limits
-from hptc.partition.prices import Prices
 from hptc.partition.problem import Problem
 from hptc.partition.replay import from_assignment
 from hptc.partition.solve import solve
-from hptc.partition.timed import Timed
 from tests.partition_cases import brute_force, problems
 
 

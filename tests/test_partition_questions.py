@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from hptc.errors import InfeasibleError
 from hptc.partition.check import check, energy_pj
 from hptc.partition.decode import to_assignment
-from hptc.partition.frontier import Frontier, Support
-from hptc.partition.frontiers import Frontiers, Proven, nothing_proven
+from hptc.partition.fronts.frontier import Frontier, Support
+from hptc.partition.fronts.frontiers import Frontiers, Proven, nothing_proven
+from hptc.partition.fronts.question import Answer, Asking, Question, question
 from hptc.partition.goal import Objective
 from hptc.partition.instance import Instance, prepare
 from hptc.partition.limits import Clock, Limits
 from hptc.partition.objective import ENERGY_SCALE, latest_end
 from hptc.partition.problem import Problem
-from hptc.partition.question import Answer, Asking, Question, question
 from hptc.partition.restrict import restrict
 from hptc.partition.solve import solve
 from tests.partition_cases import brute_steps, chain_of_blocks, problems

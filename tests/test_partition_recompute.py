@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from benchmarks.partitioner.write import problem_json
 from hptc.errors import InfeasibleError, ProblemError, VerifyError
-from hptc.partition.answer import check_answer
 from hptc.partition.check import check, energy_pj
-from hptc.partition.file_problem import solution_json
-from hptc.partition.files import read_problem
+from hptc.partition.files.answer import check_answer
+from hptc.partition.files.problem import solution_json
+from hptc.partition.files.read import read_problem
 from hptc.partition.goal import Objective
 from hptc.partition.limits import Limits
+from hptc.partition.memory.reruns import expanded, without
 from hptc.partition.problem import (
     Assignment,
     Device,
@@ -31,7 +32,6 @@ from hptc.partition.problem import (
     Transfer,
     Value,
 )
-from hptc.partition.reruns import expanded, without
 from hptc.partition.solve import solve
 from tests.command_line import hptc
 from tests.memory_cases import shortest_within, tight_problems

@@ -9,7 +9,7 @@ from hptc.partition.decode import decode_by_rank, to_assignment
 from hptc.partition.instance import prepare
 from hptc.partition.limits import Limits
 from hptc.partition.problem import Device, Link, Mode, Problem, Task, Value
-from hptc.partition.repeats import find_repeats, shrink
+from hptc.partition.seeds.repeats import find_repeats, shrink
 from hptc.partition.solve import solve
 from tests.partition_cases import problems
 

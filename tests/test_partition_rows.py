@@ -11,9 +11,9 @@ from hptc.errors import InfeasibleError
 from hptc.partition import problem as pb
 from hptc.partition.goal import Objective
 from hptc.partition.limits import Clock, Limits
-from hptc.partition.rows import RowProblem, cut
-from hptc.partition.rows_bound import eased, tiling_bound
-from hptc.partition.rows_search import RowSearch
+from hptc.partition.rows.bound import eased, tiling_bound
+from hptc.partition.rows.problem import RowProblem, cut
+from hptc.partition.rows.search import RowSearch
 from tests.partition_cases import brute_force, problems
 
 ROWS = 3

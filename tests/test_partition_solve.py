@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given, settings
 
 from hptc.errors import InfeasibleError, ProblemError
-from hptc.partition.bounds import path_bound
+from hptc.partition.bounds.lp import Solving, dual_bound
+from hptc.partition.bounds.paths import path_bound
+from hptc.partition.bounds.relax import relaxation
 from hptc.partition.check import check, energy_pj
 from hptc.partition.decode import decode_by_rank, retime, to_assignment
 from hptc.partition.goal import Objective
-from hptc.partition.heuristics import seeds
 from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock, Limits, Progress
-from hptc.partition.lp import Solving, dual_bound
 from hptc.partition.problem import Device, Link, Mode, Problem, Status, Task, Value
-from hptc.partition.relax import relaxation
 from hptc.partition.restrict import restrict
 from hptc.partition.search import Incumbent
+from hptc.partition.seeds.heuristics import seeds
 from hptc.partition.solve import solve
 from tests.partition_cases import brute_force, chain_of_blocks, problems
 

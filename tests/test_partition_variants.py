@@ -3,7 +3,7 @@
 import pytest
 
 from hptc.errors import ProblemError
-from hptc.partition.bounds import path_bound
+from hptc.partition.bounds.paths import path_bound
 from hptc.partition.check import check
 from hptc.partition.harder import is_harder
 from hptc.partition.instance import prepare

@@ -11,14 +11,14 @@ from hptc.errors import InfeasibleError
 from hptc.partition.check import check
 from hptc.partition.decode import to_assignment
 from hptc.partition.goal import Objective
-from hptc.partition.heuristics import seeds
 from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock, Limits
 from hptc.partition.problem import Problem
 from hptc.partition.search import Incumbent
-from hptc.partition.splice import Found, splice
-from hptc.partition.surroundings import Surroundings
-from hptc.partition.windows import Window
+from hptc.partition.seeds.heuristics import seeds
+from hptc.partition.windows.splice import Found, splice
+from hptc.partition.windows.surroundings import Surroundings
+from hptc.partition.windows.window import Window
 from tests.partition_cases import problems
 
 

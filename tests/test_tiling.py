@@ -15,8 +15,8 @@ from hptc.ir.graph import Phase
 from hptc.options import make_options
 from hptc.partition import problem as pb
 from hptc.partition.check import check
-from hptc.partition.rows import cut
-from hptc.partition.warm import assign
+from hptc.partition.rows.problem import cut
+from hptc.partition.seeds.warm import assign
 from hptc.program import Program
 from hptc.schedule.model import Instruction, InstructionKind
 from hptc.schedule.priced import Priced

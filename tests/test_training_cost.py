@@ -9,7 +9,7 @@ from hptc.cost import CrossbarUse
 from hptc.ir.graph import Graph, Phase, Update, ValueKind
 from hptc.ir.tasks import tasks_of
 from hptc.partition.goal import Objective
-from hptc.partition.training_outcome import Answer, Outcome, TrainingSolution, outcome
+from hptc.partition.training.outcome import Answer, Outcome, TrainingSolution, outcome
 from hptc.schedule.model import Transition
 from hptc.schedule.pose import pose
 from hptc.schedule.pose_training import PosedTraining, pose_training

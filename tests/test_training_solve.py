@@ -12,9 +12,9 @@ from hptc.partition.goal import Measure, Objective
 from hptc.partition.limits import Limits
 from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Task
 from hptc.partition.solve import solve
-from hptc.partition.training import Charge, Stage, State, Training, switches
-from hptc.partition.training_outcome import TrainingSolution
-from hptc.partition.training_solve import solve_training
+from hptc.partition.training.outcome import TrainingSolution
+from hptc.partition.training.problem import Charge, Stage, State, Training, switches
+from hptc.partition.training.solve import solve_training
 from tests.training_cases import brute_trainings, trainings
 
 LIMITS = Limits(work_s=6.0, workers=1)

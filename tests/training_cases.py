@@ -8,7 +8,7 @@ from itertools import product
 from hypothesis import strategies as st
 
 from hptc.partition.problem import Mode, Problem
-from hptc.partition.training import Charge, Stage, State, Training
+from hptc.partition.training.problem import Charge, Stage, State, Training
 from tests.partition_cases import brute_choices, problems
 
 Modes = tuple[Mode, ...]

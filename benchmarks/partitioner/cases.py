@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.partitioner.generators import layered, training
 from hptc.errors import InfeasibleError, ProblemError
-from hptc.partition.files import read_problem
+from hptc.partition.files.read import read_problem
 from hptc.partition.problem import Problem
 
 WALL_S = ((1_000, 10.0), (5_000, 30.0))

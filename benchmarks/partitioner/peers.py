@@ -21,9 +21,9 @@ from hptc.partition.decode import (
     retime,
     to_assignment,
 )
-from hptc.partition.heuristics import seeds
 from hptc.partition.instance import Instance, prepare
 from hptc.partition.problem import Problem
+from hptc.partition.seeds.heuristics import seeds
 
 try:
     from benchmarks.partitioner import saga_peers

@@ -7,7 +7,7 @@ from hptc.cli.output import human_time, new_table, print_json, print_table
 from hptc.errors import UsageError
 
 if TYPE_CHECKING:
-    from hptc.partition.file_problem import FileProblem
+    from hptc.partition.files.problem import FileProblem
     from hptc.partition.limits import Limits
 
 
@@ -26,8 +26,8 @@ def refuse_beside_period(options: dict[str, bool]) -> None:
 def solve_steady(name: str, read: "FileProblem", limits: "Limits", *, as_json: bool) -> None:
     """Find the steady state of least period of a problem, and print it."""
     from hptc.cli.watch import SolverWatch
-    from hptc.partition.file_problem import periodic_solution_json
-    from hptc.partition.period import solve_period
+    from hptc.partition.files.problem import periodic_solution_json
+    from hptc.partition.period.solve import solve_period
 
     with SolverWatch(f"solving {name}", limits) as watch:
         solution = solve_period(

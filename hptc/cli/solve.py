@@ -24,7 +24,7 @@ from hptc.cli.output import human_time, new_table, print_json, print_table, say
 from hptc.cli.period import refuse_beside_period, solve_steady
 
 if TYPE_CHECKING:
-    from hptc.partition.file_problem import FileProblem
+    from hptc.partition.files.problem import FileProblem
     from hptc.partition.goal import Objective as Goal
     from hptc.partition.problem import Solution
 
@@ -58,13 +58,13 @@ def solve_problem(
     """Place and order the tasks of a bare graph as the objective says, with a proven bound."""
     started = time.monotonic()
     from hptc.cli.watch import SolverWatch
-    from hptc.partition.figures import front_json, step_json
-    from hptc.partition.file_problem import solution_json
-    from hptc.partition.files import read_problem
-    from hptc.partition.front import check_points
+    from hptc.partition.files.figures import front_json, step_json
+    from hptc.partition.files.problem import solution_json
+    from hptc.partition.files.read import read_problem
+    from hptc.partition.fronts.front import check_points
+    from hptc.partition.fronts.pareto import pareto as find_front
     from hptc.partition.goal import Measure, parse_objective
     from hptc.partition.limits import Clock, Limits
-    from hptc.partition.pareto import pareto as find_front
     from hptc.partition.solve import solve
 
     goal = parse_objective(
@@ -136,9 +136,9 @@ def _print(name: str, solution: "Solution", figures: Mapping[str, Any]) -> None:
 
 
 def _explained(read: "FileProblem", solution: "Solution") -> dict[str, object]:
-    from hptc.partition.explain import Explainer
-    from hptc.partition.explained import explanation_json
-    from hptc.partition.sources import bounds_by_source
+    from hptc.partition.bounds.sources import bounds_by_source
+    from hptc.partition.explain.explain import Explainer
+    from hptc.partition.explain.figures import explanation_json
 
     runs = read.runs(solution.assignment.reruns)
     found = Explainer(runs.problem, solution.assignment).whole()
@@ -149,8 +149,8 @@ def _explained(read: "FileProblem", solution: "Solution") -> dict[str, object]:
 def _check(problem: "FileProblem", answer: Path, objective: "Goal", *, as_json: bool) -> None:
     """Say whether an answer keeps every rule and limit; exit code 1 if it does not."""
     from hptc.errors import VerifyError
-    from hptc.partition.answer import check_answer
     from hptc.partition.check import check_limits
+    from hptc.partition.files.answer import check_answer
 
     try:
         found = check_answer(problem, answer)

@@ -7,10 +7,10 @@ from typing import Self
 
 from hptc.partition.check import energy_pj
 from hptc.partition.part import part, settled
-from hptc.partition.periodic import Periodic
+from hptc.partition.period.periodic import Periodic
+from hptc.partition.period.steady import span_ns
 from hptc.partition.problem import Assignment, Mode, Problem, Task, Value
-from hptc.partition.steady import span_ns
-from hptc.partition.warm import Place, place_of
+from hptc.partition.seeds.warm import Place, place_of
 from hptc.schedule.priced import Priced
 from passes import accumulate
 from passes.accumulate_gradients import once

@@ -2,7 +2,7 @@
 
 from hptc.micro_batches.gpu import GpuStep, gpu_step
 from hptc.micro_batches.model import MicroBatched, Overlap
-from hptc.partition.check_period import memory_bytes
+from hptc.partition.period.check import memory_bytes
 from hptc.schedule.priced import Priced, with_gpu
 from hptc.units import PJ_PER_NJ
 

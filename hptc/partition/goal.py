@@ -25,8 +25,8 @@ class Measure(Enum):
     WEIGHTED = "weighted"
     """A weight per ns times the latency plus a weight per nJ times the energy."""
     PERIOD = "period"
-    """ns from step to step where steps overlap, as `hptc.partition.period` finds them. One step by
-    itself counts by its latency."""
+    """ns from step to step where steps overlap, as `hptc.partition.period.solve` finds them. One
+    step by itself counts by its latency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class Objective:
         First the latency limit is reached, then the energy limit within it, then the rest.
 
         Raises:
-            UsageError: The period is no measure of one step; see `hptc.partition.period`.
+            UsageError: The period is no measure of one step; see `hptc.partition.period.solve`.
         """
         if self.measure is Measure.PERIOD:
             raise UsageError("objective", expected="that of one step", found=self.text)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from hptc.partition.groups import common, merged
+from hptc.partition.memory.lasting import bytes_at_work, check_room, lasting_bytes, limited_memories
 from hptc.partition.problem import Problem
-from hptc.partition.room import bytes_at_work, check_room, lasting_bytes, limited_memories
 from hptc.partition.tables import (
     Sending,
     link_positions,

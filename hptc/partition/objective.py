@@ -9,7 +9,7 @@ from ortools.sat.python import cp_model
 from hptc.partition.decode import Schedule
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.instance import Instance
-from hptc.partition.model import ScheduleModel
+from hptc.partition.sat.model import ScheduleModel
 
 ENERGY_SCALE = 1000
 """Energies enter models in 1/1000 pJ; powers and link energies are rounded down to that, so that

@@ -152,7 +152,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Rerun:
-    """A task that runs once more, for some of its readers (`hptc.partition.reruns`)."""
+    """A task that runs once more, for some of its readers (`hptc.partition.memory.reruns`)."""
 
     task: int
     readers: tuple[int, ...]

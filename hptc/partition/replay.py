@@ -2,7 +2,7 @@
 
 from hptc.partition.decode import Schedule, follow, sequence, to_assignment
 from hptc.partition.instance import Instance
-from hptc.partition.memory import is_overfull
+from hptc.partition.memory.held import is_overfull
 from hptc.partition.problem import Assignment, matrix_name
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from hptc.errors import InfeasibleError, TimeLimitError
 from hptc.partition.decode import Schedule
-from hptc.partition.frontiers import Frontiers, Proven
+from hptc.partition.fronts.frontiers import Frontiers, Proven
 from hptc.partition.instance import Instance, prepare
 from hptc.partition.limits import Clock
 from hptc.partition.problem import Problem

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from hptc.errors import TimeLimitError
 from hptc.partition.check import check, check_limits, energy_pj
 from hptc.partition.decode import Schedule, to_assignment
-from hptc.partition.frontiers import Proven, nothing_proven
+from hptc.partition.fronts.frontiers import Proven, nothing_proven
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock, Progress
-from hptc.partition.memory_decode import fitted
+from hptc.partition.memory.decode import fitted
 from hptc.partition.problem import Solution, Status
 
 PASS_S = 1e-5

@@ -5,32 +5,32 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain
 
-from hptc.partition.bounds import path_bound
+from hptc.partition.bounds.paths import path_bound
+from hptc.partition.bounds.pool import pool_bound
+from hptc.partition.bounds.rounding import Relaxing
+from hptc.partition.bounds.segments import SegmentBound, segment_bound
 from hptc.partition.check import check
-from hptc.partition.cuts import cut_choices
 from hptc.partition.decode import Schedule, decode_by_rank
-from hptc.partition.exact import Proof, prove
-from hptc.partition.feasible import find_modes
-from hptc.partition.frontiers import Proven
+from hptc.partition.fronts.frontiers import Proven
+from hptc.partition.fronts.proofs import Proofs
 from hptc.partition.goal import Objective
-from hptc.partition.heuristics import local_choices, seeds
-from hptc.partition.improve import improve
 from hptc.partition.instance import Instance, prepare
 from hptc.partition.limits import LEAST_S, Clock, Limits, Progress
-from hptc.partition.memory_seed import plant_within_memory
+from hptc.partition.memory.recompute import may_rerun, solve_with_reruns
+from hptc.partition.memory.seed import plant_within_memory
 from hptc.partition.objective import fits
-from hptc.partition.pool import is_pool, prove_pool
-from hptc.partition.pool_bound import pool_bound
 from hptc.partition.problem import Assignment, Problem, Solution
-from hptc.partition.proofs import Proofs
-from hptc.partition.recompute import may_rerun, solve_with_reruns
-from hptc.partition.repeats import find_repeats, shrink
 from hptc.partition.replay import from_assignment
 from hptc.partition.restrict import search_sets
-from hptc.partition.rounding import Relaxing
+from hptc.partition.sat.exact import Proof, prove
+from hptc.partition.sat.feasible import find_modes
+from hptc.partition.sat.pool import is_pool, prove_pool
 from hptc.partition.search import Incumbent
-from hptc.partition.segments import SegmentBound, segment_bound
+from hptc.partition.seeds.cuts import cut_choices
+from hptc.partition.seeds.heuristics import local_choices, seeds
+from hptc.partition.seeds.repeats import find_repeats, shrink
 from hptc.partition.unreached import unreached
+from hptc.partition.windows.improve import improve
 
 SEED_SHARE = 0.25
 """Share of the time limit after which no further constructive seed is tried."""

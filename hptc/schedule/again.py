@@ -1,10 +1,10 @@
-"""Phases in which tasks run again where memory is short (`hptc.partition.reruns`)."""
+"""Phases in which tasks run again where memory is short (`hptc.partition.memory.reruns`)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from hptc.partition.memory.reruns import expanded, source_values
 from hptc.partition.problem import Problem, Rerun, Solution
-from hptc.partition.reruns import expanded, source_values
 from hptc.schedule.priced import Priced
 from hptc.schedule.pure import may_run_again
 

@@ -9,7 +9,7 @@ from hptc.errors import VerifyError
 from hptc.ir.graph import Graph
 from hptc.ir.tasks import Task
 from hptc.partition import problem as pb
-from hptc.partition.training import Charge, at_once_ns
+from hptc.partition.training.problem import Charge, at_once_ns
 from hptc.schedule.events import Event, frees
 from hptc.schedule.model import Instruction, InstructionKind, Schedule
 from hptc.schedule.pose import Posed

@@ -15,8 +15,8 @@ from hptc.ir.graph import Graph, Op, Phase
 from hptc.ir.tasks import Task, tasks_of
 from hptc.partition import problem as pb
 from hptc.partition.check import check
-from hptc.partition.explain import Choice, Explainer
-from hptc.partition.explained import choice_json
+from hptc.partition.explain.explain import Choice, Explainer
+from hptc.partition.explain.figures import choice_json
 from hptc.schedule.model import Bundle, CompiledPhase, Instruction, InstructionKind, Schedule
 from hptc.schedule.pose import Posed, pose
 from hptc.schedule.wear import DEFAULT_STEPS

@@ -18,7 +18,7 @@ from hptc.ir.graph import Graph, Phase, ValueKind
 from hptc.ir.tasks import folded_ops
 from hptc.partition.problem import Link
 from hptc.partition.tables import transfer_ns
-from hptc.partition.training import Charge, Stage, State, Training
+from hptc.partition.training.problem import Charge, Stage, State, Training
 from hptc.schedule.model import Transition
 from hptc.schedule.pose import home_value
 from hptc.schedule.priced import Priced

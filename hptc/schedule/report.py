@@ -9,7 +9,7 @@ from hptc.ir.axes import RowFlow, row_flows
 from hptc.ir.graph import Graph, Op, OperandTag, Role
 from hptc.ir.ops import work
 from hptc.partition import problem as pb
-from hptc.partition.figures import objective_json
+from hptc.partition.files.figures import objective_json
 from hptc.schedule.model import Instruction, InstructionKind, Schedule
 from hptc.schedule.pose import Posed
 from hptc.schedule.sequences import sequences

@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any
 
-from hptc.partition.figures import UNITS, finite
+from hptc.partition.files.figures import UNITS, finite
 from hptc.partition.goal import Objective
-from hptc.partition.training import Switch
-from hptc.partition.training_outcome import Answer, Outcome, TrainingSolution
+from hptc.partition.training.outcome import Answer, Outcome, TrainingSolution
+from hptc.partition.training.problem import Switch
 from hptc.schedule.pose_training import PosedTraining
 from hptc.schedule.priced import Priced
 from hptc.units import PJ_PER_NJ

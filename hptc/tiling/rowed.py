@@ -9,7 +9,7 @@ from hptc.ir.graph import Arg, Graph, Op, Ref
 from hptc.ir.layout import aliases, layout_of
 from hptc.ir.tasks import Task
 from hptc.partition.problem import Mode, matrix_name
-from hptc.partition.rows import RowProblem
+from hptc.partition.rows.problem import RowProblem
 from hptc.schedule.priced import Priced
 from passes import TileRows, tile
 from passes.row_chunks import chunks_of

@@ -1,0 +1,1 @@
+"""Proven bounds on the makespan, and seeds from the relaxation."""

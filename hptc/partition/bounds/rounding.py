@@ -1,0 +1,146 @@
+"""From relaxations to bounds and to seeds."""
+
+from collections.abc import Iterator, Sequence
+
+from hptc.partition.bounds.lp import Solving
+from hptc.partition.bounds.relax import Relaxation, relaxation
+from hptc.partition.decode import Schedule, legal_order
+from hptc.partition.fronts.frontiers import Frontiers, Query
+from hptc.partition.instance import Instance
+from hptc.partition.objective import latest_end, longest
+from hptc.partition.search import Incumbent
+from hptc.partition.seeds.greedy import earliest_finish
+from hptc.partition.seeds.heuristics import decoded
+
+FLOOR = 0.02
+"""A mode with a smaller share in the relaxation is not considered."""
+POLL_S = 0.02
+WORK_SHARE = 0.5
+"""Where work is limited, the share of what was done that relaxations may have beyond their time."""
+LONGEST_S = 30.0
+"""Longest solve of one relaxation in s: it cannot be cancelled when the search ends early."""
+
+
+class Relaxing:
+    """The relaxations of a search, solved one after another beside it.
+
+    The makespan comes first: by the loads of the devices, then by the whole. Where energies count,
+    what bounds both together follows, as long as it raises the bound.
+    """
+
+    def __init__(self, search: Incumbent) -> None:
+        self._search = search
+        whole = [] if search.instance.is_dense else [True]
+        self._waiting = [] if search.proven.is_relaxed else [False, *whole]
+        """For the makespan: whether to count the values."""
+        self._work_s = 0.0
+        self._query: Query | None = None
+        self._frontiers: Frontiers | None = None
+        if not search.objective.is_makespan:
+            self._frontiers = Frontiers(search.objective, search.proven)
+        self._start_next()
+
+    def collect(self, time_s: float) -> None:
+        """Take results that come within `time_s` s: raise the bound, offer the seeds."""
+        until_s = self._search.clock.elapsed_s + time_s
+        self._raise_bound()
+        while self._solving is not None and not self._search.is_done:
+            if not self._is_due(self._solving, until_s):
+                return
+            if self._solving.is_running:
+                self._solving.wait(POLL_S)
+            else:
+                self._take(self._solving)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether one is being solved."""
+        return self._solving is not None and self._solving.is_running
+
+    def _is_due(self, solving: Solving, until_s: float) -> bool:
+        """Whether to wait for a result or take it; where work is limited, however long it takes."""
+        clock = self._search.clock
+        if clock.elapsed_s < until_s:
+            return True
+        if clock.counts_work:
+            return self._work_s < WORK_SHARE * clock.elapsed_s
+        return not solving.is_running
+
+    def _start_next(self) -> None:
+        self._solving: Solving | None = None
+        search, self._has_values = self._search, True
+        if self._waiting:
+            self._has_values = self._waiting.pop(0)
+        elif self._frontiers is not None and not search.instance.is_dense:
+            self._query = self._frontiers.next_query(search.bound_ns)
+            if self._query is None:
+                return
+        else:
+            return
+        if self._query is None:
+            horizon = longest(search.instance, search.objective, search.schedule.makespan)
+            self._relaxed = relaxation(search.instance, horizon, has_values=self._has_values)
+            self._relaxed.minimise_makespan()
+        else:
+            self._relaxed = priced(search.instance, self._query)
+        rows = self._relaxed.rows
+        longest_s = min(search.clock.left_s - rows.take_in_s, LONGEST_S)
+        if search.clock.counts_work and rows.work_s <= longest_s:
+            self._solving = Solving(rows, None)
+        elif not search.clock.counts_work and longest_s > 0:
+            self._solving = Solving(rows, longest_s)
+
+    def _take(self, solving: Solving) -> None:
+        search, optimum = self._search, solving.optimum()
+        work_s = self._relaxed.rows.work_s
+        self._work_s += work_s
+        search.clock.work.add(work_s)
+        if optimum is None and self._query is None:
+            self._waiting, self._solving, self._frontiers = [], None, None
+            return
+        is_seed = self._has_values and search.clock.limits.parts.rounding
+        if optimum is not None and is_seed:
+            for schedule in rounded(search.instance, self._relaxed, optimum.values):
+                search.offer(schedule, "relaxation")
+                if search.clock.is_over():
+                    break
+        if self._frontiers is not None and self._query is not None:
+            if optimum is None:
+                self._frontiers.give_up(self._query)
+            else:
+                end_ns = optimum.values[self._relaxed.makespan] * optimum.scale
+                self._frontiers.learn(self._query, optimum.bound, end_ns)
+        elif optimum is not None:
+            search.raise_bound(0, optimum.bound)
+            search.proven.is_relaxed = self._has_values
+        self._raise_bound()
+        self._start_next()
+
+    def _raise_bound(self) -> None:
+        if self._frontiers is not None:
+            self._search.raise_bound(self._frontiers.bound(self._search.bound_ns))
+
+
+def priced(instance: Instance, query: Query) -> Relaxation:
+    """Return the relaxation that answers a query about schedules of any length."""
+    relaxed = relaxation(instance, latest_end(instance))
+    relaxed.minimise_energy(instance, query.powered, query.price)
+    return relaxed
+
+
+def rounded(instance: Instance, relaxed: Relaxation, values: Sequence[float]) -> Iterator[Schedule]:
+    """Yield schedules near a fractional solution: largest shares, earliest finish among shares."""
+    shares = [[values[variable] for variable in row] for row in relaxed.chosen]
+    start = [values[variable] for variable in relaxed.start]
+    order = legal_order(instance, start)
+    largest = [max(range(len(row)), key=row.__getitem__) for row in shares]
+    choices = [instance.settled(largest)]
+    for floor in (FLOOR, -1.0):
+        allowed = [[m for m, share in enumerate(row) if share > floor] for row in shares]
+        horizon = relaxed.rows.upper[relaxed.makespan]
+        bias = [[(1 - share) * horizon * (floor < 0) for share in row] for row in shares]
+        greedy = earliest_finish(instance, allowed, order, bias)
+        if greedy is not None:
+            choices.append(greedy)
+    for modes in choices:
+        yield from decoded(instance, modes, order)

@@ -1,0 +1,1 @@
+"""Memory of devices: what it holds when, and tasks that run again where it is short."""

@@ -1,0 +1,1 @@
+"""Steps that overlap: steady states of least period."""

@@ -1,0 +1,1 @@
+"""Tasks cut into chunks of rows."""

@@ -1,0 +1,1 @@
+"""CP-SAT: models of problems and of parts of them, and their searches."""

@@ -1,0 +1,1 @@
+"""First schedules, and first modes."""

@@ -1,0 +1,141 @@
+"""Choosing modes one task after the other, each where it would end first."""
+
+from collections.abc import Iterator, Sequence
+
+from hptc.partition.instance import NO_LINK, Instance
+from hptc.partition.memory.ledger import Ledger
+from hptc.partition.timeline import Line, book, seek
+
+Table = Sequence[Sequence[float]]
+
+
+def earliest_finish(
+    instance: Instance,
+    allowed: Sequence[Sequence[int]],
+    order: Sequence[int],
+    bias: Table,
+) -> list[int] | None:
+    """Choose modes in `order` by earliest finish plus `bias`, links exclusive.
+
+    Returns None where capacity, memory or a missing link leaves a task without a choice.
+    """
+    state = _Greedy(instance)
+    for task in order:
+        modes = state.choices(task, allowed[task])
+        if not modes:
+            return None
+        state.place(task, min(modes, key=lambda m: state.finish(task, m) + bias[task][m]))
+    return state.modes
+
+
+class _Greedy:
+    """A schedule under construction whose next task may still choose its device."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self.modes = [-1] * instance.tasks
+        self._at = [-1] * instance.tasks
+        self._end = [0] * instance.tasks
+        self._arrival: dict[tuple[int, int], int] = {}
+        self._rows: list[list[Line]] = [[Line() for _ in range(n)] for n in instance.units]
+        self._wires: list[Line] = [Line() for _ in range(instance.devices**2)]
+        self._matrices: set[tuple[int, int | None]] = set()
+        self._left = dict(instance.capacities)
+        self._ledger = Ledger(instance) if instance.memories else None
+
+    def choices(self, task: int, allowed: Sequence[int]) -> list[int]:
+        """Return the modes that fit; if there are any, those that leave room for others."""
+        fitting = [mode for mode in allowed if self.fits(task, mode)]
+        if self._ledger is None:
+            return fitting
+        roomy: list[int] = []
+        for is_generous in (True, False):
+            roomy = roomy or [
+                mode
+                for mode in fitting
+                if self._ledger.fits(task, mode, self._at, is_generous=is_generous)
+            ]
+        return roomy
+
+    def fits(self, task: int, mode: int) -> bool:
+        """Return whether the group agrees, links to placed neighbours exist and the matrix fits."""
+        device = self.instance.device[task][mode]
+        if task in self.instance.mates and not self._suits_group(task, mode):
+            return False
+        if device in self._left and self._new_crossbars(task, mode) > self._left[device]:
+            return False
+        return self.instance.is_complete or all(
+            self.instance.send[v][pair] != NO_LINK for v, pair in self._pairs(task, device)
+        )
+
+    def _suits_group(self, task: int, mode: int) -> bool:
+        device = self.instance.device[task][mode]
+        places = {self._at[mate] for mate in self.instance.mates[task]} - {-1, device}
+        return not places and mode in self.instance.options[task]
+
+    def finish(self, task: int, mode: int) -> int:
+        """Return when the task would end in this mode, in ns.
+
+        Carried values that placed readers would have to fetch count in full.
+        """
+        instance, device, ready = self.instance, self.instance.device[task][mode], 0
+        values, count, extra = instance.problem.values, instance.devices, 0
+        for v in instance.inputs[task]:
+            source = self._at[values[v].src]
+            made = 0 if values[v].carried else self._end[values[v].src]
+            if source not in (-1, device):
+                known = self._arrival.get((v, device))
+                if known is None:
+                    pair = source * count + device
+                    length = instance.send[v][pair]
+                    known = self._wires[pair].find(made, length) + length
+                made = known
+            ready = max(ready, made)
+        for v in instance.outputs[task]:
+            if values[v].carried:
+                places = {self._at[reader] for reader in values[v].readers} - {-1}
+                extra += sum(instance.send[v][device * count + place] for place in places)
+        length = instance.duration[task][mode]
+        row = self._rows[instance.resource[task][mode]]
+        return seek(row, ready, length) + length + extra
+
+    def place(self, task: int, mode: int) -> None:
+        """Book the task and the transfers it waits for."""
+        instance, device, ready = self.instance, self.instance.device[task][mode], 0
+        values = instance.problem.values
+        for v in instance.inputs[task]:
+            source = self._at[values[v].src]
+            made = 0 if values[v].carried else self._end[values[v].src]
+            if source not in (-1, device):
+                if (v, device) not in self._arrival:
+                    pair = source * instance.devices + device
+                    length = instance.send[v][pair]
+                    begin = self._wires[pair].book(made, length)
+                    self._arrival[v, device] = begin + length
+                made = self._arrival[v, device]
+            ready = max(ready, made)
+        if device in self._left:
+            self._left[device] -= self._new_crossbars(task, mode)
+        if self._ledger is not None:
+            self._ledger.place(task, mode, self._at)
+        row = instance.resource[task][mode]
+        self._matrices.add(instance.resources[row])
+        length = instance.duration[task][mode]
+        self._end[task] = book(self._rows[row], ready, length) + length
+        self.modes[task], self._at[task] = mode, device
+
+    def _new_crossbars(self, task: int, mode: int) -> int:
+        place = self.instance.resources[self.instance.resource[task][mode]]
+        if place[1] is None or place in self._matrices:
+            return 0
+        return self.instance.problem.matrices[place[1]].crossbars
+
+    def _pairs(self, task: int, device: int) -> Iterator[tuple[int, int]]:
+        values, count = self.instance.problem.values, self.instance.devices
+        for v in self.instance.inputs[task]:
+            if self._at[values[v].src] >= 0:
+                yield v, self._at[values[v].src] * count + device
+        for v in self.instance.outputs[task]:
+            for reader in values[v].readers:
+                if self._at[reader] >= 0:
+                    yield v, device * count + self._at[reader]

@@ -1,0 +1,130 @@
+"""Constructive seeds: single devices, HEFT, PEFT and their restrictions to sets of devices."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
+
+from hptc.partition.decode import (
+    Schedule,
+    decode,
+    decode_by_rank,
+    legal_order,
+    upward_ranks,
+)
+from hptc.partition.instance import Instance
+from hptc.partition.memory.decode import decode_within, frugal_order
+from hptc.partition.seeds.greedy import Table, earliest_finish
+
+MAX_SUBSET_DEVICES = 4
+"""Up to here seeds are built for every set of devices, beyond for single ones and all."""
+
+
+def seeds(instance: Instance) -> Iterator[Schedule]:
+    """Yield feasible schedules, the cheapest to find first.
+
+    Single devices come first, so that no answer is ever worse than one of them.
+    """
+    for devices in device_sets(instance):
+        allowed = [
+            [mode for mode in row if instance.device[task][mode] in devices]
+            for task, row in enumerate(instance.usual)
+        ]
+        if not all(allowed):
+            continue
+        if len(devices) == 1:
+            yield from decoded(instance, [row[0] for row in allowed])
+            continue
+        for modes, order in _greedy_choices(instance, allowed):
+            yield from decoded(instance, modes, order)
+
+
+def device_sets(instance: Instance) -> Iterator[frozenset[int]]:
+    """Yield sets of devices: single ones, the whole, then those between, small ones first."""
+    used = sorted({device for row in instance.device for device in row})
+    yield from (frozenset({device}) for device in used)
+    if len(used) > 1:
+        yield frozenset(used)
+    if len(used) <= MAX_SUBSET_DEVICES:
+        for size in range(2, len(used)):
+            yield from map(frozenset, combinations(used, size))
+
+
+def local_choices(instance: Instance) -> Iterator[list[int]]:
+    """Yield modes picked task by task: the fastest, and the one least in energy."""
+    for key in ("duration_ns", "energy_pj"):
+        yield instance.settled(
+            [
+                min(row, key=lambda mode: getattr(task.modes[mode], key))
+                for row, task in zip(instance.usual, instance.problem.tasks, strict=True)
+            ]
+        )
+
+
+def decoded(
+    instance: Instance, modes: Sequence[int], order: Sequence[int] | None = None
+) -> Iterator[Schedule]:
+    """Yield schedules of modes, if they are admissible: in `order`, and by longest paths."""
+    if instance.admits(modes):
+        if order is not None:
+            within = decode_within(instance, modes, order) if instance.memories else None
+            if isinstance(within, Schedule):
+                yield within
+            yield decode(instance, modes, order)
+        yield decode_by_rank(instance, modes)
+
+
+def _greedy_choices(
+    instance: Instance, allowed: Sequence[Sequence[int]]
+) -> Iterator[tuple[list[int], list[int]]]:
+    """Yield (modes, order) of HEFT by mean and by best times, and of PEFT if that is quick."""
+    duration = instance.duration
+    mean = [sum(duration[t][m] for m in row) / len(row) for t, row in enumerate(allowed)]
+    best = [float(min(duration[t][m] for m in row)) for t, row in enumerate(allowed)]
+    delay = _mean_delay(instance, allowed)
+    flat = [[0.0] * len(row) for row in instance.device]
+    ranked: list[tuple[list[float], Table]] = [
+        (upward_ranks(instance, mean, delay), flat),
+        (upward_ranks(instance, best, lambda *_: 0.0), flat),
+    ]
+    if not instance.is_dense:
+        table = _optimistic_costs(instance, allowed)
+        average = [sum(table[t][m] for m in row) / len(row) for t, row in enumerate(allowed)]
+        ranked += [(average, table), (ranked[0][0], table)]
+    tries = [(legal_order(instance, rank, latest_first=True), bias) for rank, bias in ranked]
+    if instance.memories:
+        fastest = [min(row, key=duration[t].__getitem__) for t, row in enumerate(allowed)]
+        tries.append((frugal_order(instance, fastest), flat))
+    for order, bias in tries:
+        modes = earliest_finish(instance, allowed, order, bias)
+        if modes is not None:
+            yield modes, order
+
+
+def _mean_delay(
+    instance: Instance, allowed: Sequence[Sequence[int]]
+) -> Callable[[int, int, int], float]:
+    used = sorted({instance.device[t][m] for t, row in enumerate(allowed) for m in row})
+    pairs = [a * instance.devices + b for a in used for b in used]
+    found = (instance.link_of.get(pair) for pair in pairs)
+    links = [instance.problem.links[position] for position in found if position is not None]
+    latency = sum(link.latency_ns for link in links) / len(pairs)
+    per_byte = sum(1 / link.bandwidth_bytes_per_ns for link in links) / len(pairs)
+    values = instance.problem.values
+    return lambda v, _src, _reader: latency + values[v].bytes * per_byte
+
+
+def _optimistic_costs(instance: Instance, allowed: Sequence[Sequence[int]]) -> list[list[float]]:
+    """Return PEFT's table: least time in ns from the end of each (task, mode) to the end."""
+    count, send = instance.devices, instance.send
+    table = [[0.0] * len(row) for row in instance.device]
+    for task in reversed(instance.order):
+        for mode in allowed[task]:
+            source = instance.device[task][mode] * count
+            for v, reader in instance.successors[task]:
+                step = min(
+                    table[reader][m]
+                    + instance.duration[reader][m]
+                    + max(send[v][source + instance.device[reader][m]], 0)
+                    for m in allowed[reader]
+                )
+                table[task][mode] = max(table[task][mode], step)
+    return table

@@ -1,0 +1,1 @@
+"""Whole trainings: phases placed together, switches included."""

@@ -1,0 +1,1 @@
+"""Better schedules from windows of the incumbent."""
