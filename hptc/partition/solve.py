@@ -3,37 +3,29 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import chain
 
 from hptc.partition.bounds.paths import path_bound
 from hptc.partition.bounds.pool import pool_bound
 from hptc.partition.bounds.rounding import Relaxing
 from hptc.partition.bounds.segments import SegmentBound, segment_bound
 from hptc.partition.check import check
-from hptc.partition.decode import Schedule, decode_by_rank
+from hptc.partition.decode import Schedule
 from hptc.partition.fronts.frontiers import Proven
 from hptc.partition.fronts.proofs import Proofs
 from hptc.partition.goal import Objective
 from hptc.partition.instance import Instance, prepare
-from hptc.partition.limits import LEAST_S, Clock, Limits, Progress
+from hptc.partition.limits import Clock, Limits, Progress
 from hptc.partition.memory.recompute import may_rerun, solve_with_reruns
-from hptc.partition.memory.seed import plant_within_memory
 from hptc.partition.objective import fits
 from hptc.partition.problem import Assignment, Problem, Solution
 from hptc.partition.replay import from_assignment
 from hptc.partition.restrict import search_sets
 from hptc.partition.sat.exact import Proof, prove
-from hptc.partition.sat.feasible import find_modes
 from hptc.partition.sat.pool import is_pool, prove_pool
 from hptc.partition.search import Incumbent
-from hptc.partition.seeds.cuts import cut_choices
-from hptc.partition.seeds.heuristics import local_choices, seeds
-from hptc.partition.seeds.repeats import find_repeats, shrink
+from hptc.partition.seeds.plant import plant, plant_repeats
 from hptc.partition.unreached import unreached
 from hptc.partition.windows.improve import improve
-
-SEED_SHARE = 0.25
-"""Share of the time limit after which no further constructive seed is tried."""
 
 LP_SHARE = 0.3
 """Share of the time limit until which the search waits for the relaxation."""
@@ -41,10 +33,6 @@ ALONE_SHARE = 0.6
 """Share of the time left in which CP-SAT searches the whole problem with one worker."""
 SEGMENTS_SHARE = 0.8
 """Share of the time left in which the bound from segments asks CP-SAT."""
-REPEATS_SHARE = 0.2
-"""Share of the time left for the problem with few of its repeated blocks."""
-REPEATS_PART = 0.5
-"""Where it is larger than this part of the whole, it is not worth solving."""
 PROVEN_TASKS = 24
 """Up to here CP-SAT proves the whole sooner than what segments bound."""
 STUDY_SHARE = 0.15
@@ -151,7 +139,8 @@ def _climb(search: Incumbent) -> None:
         _prove(search, prove_pool)
         return
     relaxed = Relaxing(search)
-    _plant_repeats(search, relaxed)
+    if instance.tasks > EXACT_TASKS:
+        plant_repeats(search, beside=lambda: relaxed.is_running)
     if not is_small:
         relaxed.collect(search.clock.left_s)
         return
@@ -199,49 +188,6 @@ def _improve(search: Incumbent, relaxed: Relaxing) -> None:
         proofs.end()
         segments.end()
         collect()
-
-
-def plant(search: Incumbent) -> None:
-    """Offer the constructive seeds; fall back to a search for any admissible modes.
-
-    Raises InfeasibleError or TimeLimitError where there is no schedule, or none is found.
-    """
-    instance, clock = search.instance, search.clock
-    for schedule in seeds(instance):
-        search.offer(schedule, "seed")
-        if clock.elapsed_s > SEED_SHARE * clock.limits.span_s or search.is_done:
-            break
-    cuts = cut_choices(instance) if clock.limits.parts.cuts else ()
-    for modes in chain(local_choices(instance), cuts):
-        if search.best is not None and search.is_done:
-            return
-        if instance.admits(modes):
-            search.offer(decode_by_rank(instance, modes), "seed")
-    if search.best is None and instance.memories:
-        plant_within_memory(search)
-    elif search.best is None:
-        modes = find_modes(instance, clock)
-        search.offer(decode_by_rank(instance, modes), "seed")
-
-
-def _plant_repeats(search: Incumbent, relaxed: Relaxing) -> None:
-    """Solve the problem with few of its repeated blocks, and do the same in all of them."""
-    instance, clock = search.instance, search.clock
-    if instance.tasks <= EXACT_TASKS or not clock.limits.parts.repeats:
-        return
-    smaller = shrink(instance, find_repeats(instance))
-    if len(smaller.position) > REPEATS_PART * instance.tasks:
-        return
-    part = prepare(smaller.problem)
-    span_s = max(REPEATS_SHARE * clock.left_s, LEAST_S)
-    free = replace(search.objective, latency_limit_ns=None, energy_limit_pj=None)
-    few = Incumbent(part, free, clock.part(span_s), None)
-    if fits(part, free):
-        plant(few)
-        improve(few, span_s, beside=lambda: relaxed.is_running)
-        for modes in map(instance.settled, smaller.spread(few.schedule.modes)):
-            if instance.admits(modes):
-                search.offer(decode_by_rank(instance, modes), "repeats")
 
 
 def _prove(search: Incumbent, prover: Callable[[Incumbent, float, int], Proof]) -> None:

@@ -19,7 +19,8 @@ from hptc.partition.problem import Problem, Status
 from hptc.partition.sat.cpsat import Run, run
 from hptc.partition.search import Incumbent
 from hptc.partition.seeds.heuristics import local_choices
-from hptc.partition.solve import DEFAULT_LIMITS, plant
+from hptc.partition.seeds.plant import plant
+from hptc.partition.solve import DEFAULT_LIMITS
 
 BALANCE_SHARE = 0.3
 """Share of the time left in which loads are evened out."""

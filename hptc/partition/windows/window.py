@@ -17,6 +17,7 @@ from hptc.partition.objective import (
 from hptc.partition.sat.cpsat import Run, Running
 from hptc.partition.sat.model import ScheduleModel
 from hptc.partition.search import Incumbent
+from hptc.partition.windows.frame import Frame
 from hptc.partition.windows.splice import Found
 from hptc.partition.windows.surroundings import Surroundings
 
@@ -37,7 +38,7 @@ class Window:
     def __init__(self, search: Incumbent, around: Surroundings, first: int, size: int) -> None:
         self._search = search
         self._span = around.span(first, size)
-        scope = around.scope(self._span)
+        scope = Frame(around, self._span).scope()
         horizon = longest(search.instance, search.objective, search.schedule.makespan)
         self.can_help = search.objective.measure is not Measure.LATENCY or scope.floor < horizon
         """Whether what is kept leaves room for a better schedule."""
