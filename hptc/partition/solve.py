@@ -138,16 +138,18 @@ def _climb(search: Incumbent) -> None:
     if pooled and is_small:
         _prove(search, prove_pool)
         return
+    is_whole = instance.tasks <= EXACT_TASKS
     relaxed = Relaxing(search)
-    if instance.tasks > EXACT_TASKS:
+    if not is_whole:
         plant_repeats(search, beside=lambda: relaxed.is_running)
     if not is_small:
         relaxed.collect(search.clock.left_s)
         return
-    relaxed.collect(LP_SHARE * search.clock.limits.span_s - search.clock.elapsed_s)
+    if is_whole or not search.objective.is_makespan:
+        relaxed.collect(LP_SHARE * search.clock.limits.span_s - search.clock.elapsed_s)
     if search.is_done:
         return
-    if instance.tasks <= EXACT_TASKS:
+    if is_whole:
         if instance.tasks > PROVEN_TASKS and search.clock.limits.parts.segments:
             bound = segment_bound(instance, search.clock, STUDY_SHARE * search.clock.left_s)
             search.raise_bound(0, bound)

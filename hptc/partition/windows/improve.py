@@ -24,7 +24,7 @@ ROUND_PASSES = 6
 """Passes over the problem that a batch takes besides the search: later than that none begins."""
 OFFER_PASSES = 3
 """Those of them that follow the search."""
-PASS_TASKS = 250
+PASS_TASKS = 500
 """A pass over so many tasks is small beside the search of a window."""
 
 
@@ -130,7 +130,9 @@ class _Batch:
         finally:
             for window in self._running:
                 window.stop()
-        _offer(search, around, self._found)
+        gains = [found for found in self._found if found.is_gain]
+        if self._found:
+            self._offer(around, gains or self._found[:1])
         if self._was_interrupted:
             raise KeyboardInterrupt
 
@@ -154,17 +156,15 @@ class _Batch:
             for window in self._running:
                 window.stop()
 
-
-def _offer(search: Incumbent, around: Surroundings, found: Sequence[Found]) -> None:
-    """Offer a schedule with what windows found; halves of them where together they do harm."""
-    if not found:
-        return
-    merged = splice(around, found)
-    if merged is not None:
-        search.offer(merged, "window", take_equal=True)
-        order = legal_order(search.instance, merged.start)
-        search.offer(decode(search.instance, merged.modes, order), "window")
-    if len(found) > 1 and (merged is None or merged.makespan > around.schedule.makespan):
+    def _offer(self, around: Surroundings, found: Sequence[Found]) -> None:
+        """Offer a schedule with what windows found; while there is time, halves that do no harm."""
+        search, merged = self.search, splice(around, found)
+        if merged is not None:
+            search.offer(merged, "window", take_equal=True)
+            order = legal_order(search.instance, merged.start)
+            search.offer(decode(search.instance, merged.modes, order), "window")
+        is_harm = merged is None or merged.makespan > around.schedule.makespan
         half = len(found) // 2
-        _offer(search, around, found[:half])
-        _offer(search, around, found[half:])
+        if half and is_harm and search.clock.elapsed_s < self.until_s:
+            self._offer(around, found[:half])
+            self._offer(around, found[half:])

@@ -20,6 +20,8 @@ class Found:
     starts: Mapping[int, int]
     sends: Mapping[tuple[int, int], int]
     """(value, device) to the start of each transfer that was placed anew."""
+    is_gain: bool = True
+    """False where it is as good as what was there, and no better."""
 
 
 def splice(around: Surroundings, windows: Sequence[Found]) -> Schedule | None:

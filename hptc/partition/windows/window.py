@@ -1,5 +1,6 @@
 """One window of a schedule: some tasks are freed, CP-SAT searches, what surrounds them is kept."""
 
+import math
 from fractions import Fraction
 
 from hptc.partition.goal import Measure
@@ -63,9 +64,12 @@ class Window:
 
     def wait(self) -> tuple[Run, Found | None]:
         """Return what came of the search, and what it found."""
-        done = self._running.wait()
-        found = Found(self._span, *self._model.read(done.solver)) if done.found else None
-        return done, found
+        done, search = self._running.wait(), self._search
+        if not done.found:
+            return done, None
+        before = search.schedule.makespan if search.objective.is_makespan else math.inf
+        is_gain = done.solver.objective_value < before
+        return done, Found(self._span, *self._model.read(done.solver), is_gain)
 
 
 def _minimise(search: Incumbent, built: ScheduleModel) -> None:
