@@ -80,7 +80,8 @@ def solve_problem(
     if check is not None:
         _check(read, check, goal, as_json=as_json)
         return
-    rest = clock.sparing(clock.wall_s - before_s).rest  # writing is no slower than reading
+    writing_s = clock.wall_s - before_s  # no slower than reading
+    rest = clock.sparing(writing_s + ENDS_SHARE * limits.span_s).rest
     if goal.measure is Measure.PERIOD:
         refuse_beside_period({"--pareto": pareto is not None, "--explain": explain})
         solve_steady(problem.name, read, rest, as_json=as_json)
@@ -109,6 +110,10 @@ def solve_problem(
         print_json(solution_json(read, solution) | figures)
         return
     _print(problem.name, solution, figures)
+
+
+ENDS_SHARE = 0.03
+"""Share of the time limit for the start and the end of the process, which no clock sees."""
 
 
 def _print(name: str, solution: "Solution", figures: Mapping[str, Any]) -> None:
