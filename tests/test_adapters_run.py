@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import hptc
-from hptc.errors import UsageError
+from hptc.errors import InfeasibleError, UsageError
 from hptc.frontend.adapters import FORMS
 from hptc.ir.graph import Phase
 from hptc.program import Program
@@ -115,14 +115,21 @@ def test_what_is_drawn_is_not_stored(form: str, tmp_path: Path) -> None:
 
 def test_a_projection_beyond_any_memory_is_counted_but_not_made() -> None:
     """1024 x 1024 elements times 40,000 coordinates, as `dense` would have for HpT's model."""
-    compiled = hptc.compile(
-        nn.Linear(1024, 1024),
-        (torch.randn(1, 1024),),
-        phases=("low",),
-        adapt="dense:d=40000",
-        target="gpu",
-        time_limit_s=1.0,
-    )
+
+    def compiled_for(memory_bytes: int) -> Program:
+        return hptc.compile(
+            nn.Linear(1024, 1024),
+            (torch.randn(1, 1024),),
+            phases=("low",),
+            adapt="dense:d=40000",
+            target="gpu",
+            overrides=[f"devices.gpu.memory_bytes={memory_bytes}"],
+            time_limit_s=1.0,
+        )
+
+    with pytest.raises(InfeasibleError, match="memory"):
+        compiled_for(80 * 10**9)
+    compiled = compiled_for(10**12)
     tags = compiled.report()["phases"]["low"]["tags"]
     assert tags["static"]["macs"] == 1024 * 1024 * 40_000
     assert tags["trainable"]["macs"] >= 1024 * 1024 * 40_000
