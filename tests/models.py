@@ -173,3 +173,18 @@ class Selected(nn.Module):
         mixed = (self.outer(x).softmax(-1).tril() @ hidden).log_softmax(1)
         result: Tensor = mixed[:, -1] + hidden.select(-2, 1)
         return result
+
+
+class AttentionLayer(nn.Module):
+    """Attention written out, a sum, a norm and a head of two numbers."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.q, self.k, self.v = (nn.Linear(width, width) for _ in range(3))
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        parts = (split_heads(part(x)) for part in (self.q, self.k, self.v))
+        y: Tensor = self.head(self.norm(x + merge_heads(written_out(*parts))))
+        return y

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
 
 import hptc
 from cost_models.larger_batch import enlarged
@@ -28,36 +27,23 @@ from hptc.schedule.priced import Priced
 from passes import PIPELINE, accumulate, run_passes
 from passes.accumulate_gradients import once
 from tests.evaluate import captured, evaluate
-from tests.models import merge_heads, split_heads, written_out
+from tests.models import AttentionLayer
 from tests.partition_cases import chain_of_blocks
 
 TOKENS, WIDTH = 6, 8
 RECIPE = Recipe(optimizer=parse_optimizer("sgd:momentum=0.9"))
 
 
-class Layer(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.q, self.k, self.v = (nn.Linear(WIDTH, WIDTH) for _ in range(3))
-        self.norm = nn.LayerNorm(WIDTH)
-        self.head = nn.Linear(WIDTH, 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        parts = (split_heads(part(x)) for part in (self.q, self.k, self.v))
-        y: Tensor = self.head(self.norm(x + merge_heads(written_out(*parts))))
-        return y
-
-
 def layer_graph(samples: int, phase: Phase = Phase.FULL) -> Graph:
     torch.manual_seed(0)
     x = torch.randn(samples, TOKENS, WIDTH)
-    graph = captured(Layer(), (x,), phase, recipe=RECIPE).result.graphs[phase]
+    graph = captured(AttentionLayer(WIDTH), (x,), phase, recipe=RECIPE).result.graphs[phase]
     return run_passes(graph, PIPELINE)
 
 
 def test_gradients_add_up_and_the_optimizer_moves_once() -> None:
     torch.manual_seed(0)
-    module, x = Layer(), torch.randn(4, TOKENS, WIDTH)
+    module, x = AttentionLayer(WIDTH), torch.randn(4, TOKENS, WIDTH)
     target = torch.randn(4, TOKENS, 2)
     step = captured(module, (x,), Phase.FULL, recipe=RECIPE).step(Phase.FULL, (x,), target=target)
     half = captured(module, (x[:2],), Phase.FULL, recipe=RECIPE)
@@ -125,9 +111,9 @@ def test_a_given_placement_is_kept_and_never_beats_the_bound(whole: Priced) -> N
 def compiled(**options: Any) -> Any:
     torch.manual_seed(0)
     x = torch.randn(1, TOKENS, WIDTH)
-    return hptc.compile(Layer(), (x,), work_limit=4, phases=("low", "infer"), **options).report()[
-        "phases"
-    ]
+    return hptc.compile(
+        AttentionLayer(WIDTH), (x,), work_limit=4, phases=("low", "infer"), **options
+    ).report()["phases"]
 
 
 @pytest.mark.parametrize("objective", ["latency", "period"])

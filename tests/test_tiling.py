@@ -23,28 +23,15 @@ from hptc.schedule.priced import Priced
 from hptc.tiling.rowed import RowTasks
 from passes import PIPELINE, run_passes, tile
 from tests.evaluate import captured
-from tests.models import merge_heads, split_heads, written_out
+from tests.models import AttentionLayer
 
 TOKENS, WIDTH = 9, 8
-
-
-class Layer(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.q, self.k, self.v = (nn.Linear(WIDTH, WIDTH) for _ in range(3))
-        self.norm = nn.LayerNorm(WIDTH)
-        self.head = nn.Linear(WIDTH, 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        parts = (split_heads(part(x)) for part in (self.q, self.k, self.v))
-        y: Tensor = self.head(self.norm(x + merge_heads(written_out(*parts))))
-        return y
 
 
 def compiled(**options: Any) -> Program:
     torch.manual_seed(0)
     x = torch.randn(1, TOKENS, WIDTH)
-    return hptc.compile(Layer(), (x,), time_limit_s=3, **options)
+    return hptc.compile(AttentionLayer(WIDTH), (x,), time_limit_s=3, **options)
 
 
 def execs(program: Program, phase: Phase) -> list[Instruction]:
@@ -123,7 +110,7 @@ def test_rows_stream_where_that_pays() -> None:
 @pytest.mark.parametrize("phase", [Phase.LOW, Phase.INFER])
 def test_chunks_take_what_was_foreseen(phase: Phase) -> None:
     x = torch.randn(1, TOKENS, WIDTH)
-    graph = run_passes(captured(Layer(), (x,), phase).result.graphs[phase], PIPELINE)
+    graph = run_passes(captured(AttentionLayer(WIDTH), (x,), phase).result.graphs[phase], PIPELINE)
     target = load_target("hybrid")
     whole = Priced.of(graph, target, 1)
     rows = RowTasks(whole, {"in_0": Rows(1)}, TOKENS, 1)
