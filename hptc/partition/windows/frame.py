@@ -26,13 +26,12 @@ class Frame:
         """Return what the window may change, and what it has to respect."""
         instance, values = self._instance, self._instance.problem.values
         free = self._around.order[self._span.first : self._span.stop]
-        row_ready, row_busy, row_tail = self._rows()
+        row_ready, row_busy, row_tail, past = self._rows()
         wire_busy, shifting = self._links()
         sources = {values[v].src for v in self._span.touched}
         early = [task for task in sources if self._around.position[task] < self._span.first]
         fixed = {t: self._schedule.modes[t] for t in sources if not self._is_free(t)}
-        paths = [self._around.ended[self._span.first], *self._bypassing()]
-        paths += [row_ready.get(row, 0) + tail for (row, _), tail in row_tail.items()]
+        paths = [self._around.ended[self._span.first], *past, *self._bypassing()]
         wire_tail = {
             p: self._around.tails.sent[sent.value, sent.device] for p, sent in shifting.items()
         }
@@ -68,13 +67,19 @@ class Frame:
 
     def _rows(
         self,
-    ) -> tuple[dict[int, int], dict[int, list[tuple[int, int]]], dict[tuple[int, int], int]]:
-        """Return when rows are free from, what still runs on those of several units, and tails."""
+    ) -> tuple[
+        dict[int, int], dict[int, list[tuple[int, int]]], dict[tuple[int, int], int], list[int]
+    ]:
+        """Return when rows are free from, what still runs on those of several units, and tails.
+
+        Last come the lengths of the paths that stay on one unit and take nothing of the window.
+        """
         ready, tails = dict[int, int](), dict[tuple[int, int], int]()
-        busy = defaultdict[int, list[tuple[int, int]]](list)
+        busy, paths = defaultdict[int, list[tuple[int, int]]](list), list[int]()
         for (row, unit), positions in self._around.lines.items():
             before = bisect_left(positions, self._span.first)
             behind = bisect_left(positions, self._span.stop)
+            done = 0
             if before:
                 last = self._around.order[positions[before - 1]]
                 begin, done = self._schedule.start[last], self._schedule.end[last]
@@ -84,7 +89,8 @@ class Frame:
                     busy[row].append((begin, done))
             if behind < len(positions):
                 tails[row, unit] = self._around.tails.task[self._around.order[positions[behind]]]
-        return ready, busy, tails
+                paths.append(done + tails[row, unit])
+        return ready, busy, tails, paths
 
     def _links(self) -> tuple[dict[int, list[tuple[int, int]]], dict[int, Sent]]:
         """Return when links carry what stays in place, and the first transfers that shift."""
