@@ -13,7 +13,8 @@ Handler = Callable[[int, FrameType | None], object]
 def on_interrupt(handler: Handler) -> Iterator[Handler | None]:
     """Let `handler` take SIGINT while the context lasts; yields the handler before, if any.
 
-    Signals reach the main thread only: in any other nothing changes.
+    Signals reach the main thread only: in any other nothing changes. Where SIGINT was ignored, as
+    a script has it for what it starts in the background, `kill -INT` reaches the handler too.
     """
     if threading.current_thread() is not threading.main_thread():
         yield None

@@ -86,7 +86,3 @@ def _timed(problem: Problem) -> Problem:
     devices = tuple(replace(device, static_power_pj_per_ns=0.0) for device in problem.devices)
     links = tuple(replace(link, energy_pj_per_byte=0.0) for link in problem.links)
     return replace(problem, tasks=tasks, devices=devices, links=links)
-
-
-def _timed_goal(goal: Objective) -> Objective:
-    return Objective(Measure.WEIGHTED, latency_limit_ns=goal.latency_limit_ns)
