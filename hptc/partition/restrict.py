@@ -13,8 +13,9 @@ from hptc.partition.decode import Schedule
 from hptc.partition.fronts.frontiers import Frontiers, Proven
 from hptc.partition.instance import Instance, prepare
 from hptc.partition.limits import Clock
+from hptc.partition.outcome import TOLERANCE
 from hptc.partition.problem import Problem
-from hptc.partition.search import TOLERANCE, Incumbent
+from hptc.partition.search import Incumbent
 
 FIRST_SHARE = 0.4
 """Share of the time left for the most promising set."""

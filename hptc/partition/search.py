@@ -4,20 +4,18 @@ import math
 from collections.abc import Callable
 
 from hptc.errors import TimeLimitError
-from hptc.partition.check import check, check_limits, energy_pj
+from hptc.partition.check import energy_pj
 from hptc.partition.decode import Schedule, to_assignment
 from hptc.partition.fronts.frontiers import Proven, nothing_proven
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock, Progress
 from hptc.partition.memory.decode import fitted
-from hptc.partition.problem import Solution, Status
+from hptc.partition.outcome import checked, is_met
+from hptc.partition.problem import Solution
 
 PASS_S = 1e-5
 """Work of a pass over the problem in s, per task and value (measured)."""
-TOLERANCE = 1e-6
-"""Relative width within which two values that hold energies count as equal: powers and energies per
-byte enter models rounded to 1/1000 pJ."""
 
 
 class Incumbent:
@@ -58,7 +56,6 @@ class Incumbent:
         self.was_interrupted = False
         """Ctrl-C ended the search."""
         self._is_optimal = False
-        self._tolerance = 0.0 if objective.measure is Measure.LATENCY else TOLERANCE
         self._progress = progress
         self._frugal: tuple[float, Schedule] | None = None
         """Of the schedules of the best value, the one of least energy in pJ."""
@@ -87,10 +84,7 @@ class Incumbent:
             return True
         if self.enough is not None and (self.value <= self.enough or self.bound > self.enough):
             return True
-        return self._is_within(max(self.clock.limits.gap, self._tolerance))
-
-    def _is_within(self, share: float) -> bool:
-        return self.value - self.bound <= share * self.bound
+        return is_met(self.objective, self.value, self.bound, self.clock.limits.gap)
 
     def offer(self, schedule: Schedule, stage: str, *, take_equal: bool = False) -> bool:
         """Take a schedule if it is better, and say so; beyond the memory, one like it that fits.
@@ -150,7 +144,7 @@ class Incumbent:
 
     def close(self) -> None:
         """Note that the incumbent is proven optimal, as far as units of energy are fine enough."""
-        self._is_optimal = self._is_within(self._tolerance)
+        self._is_optimal = is_met(self.objective, self.value, self.bound)
 
     def tell(self, stage: str) -> None:
         """Report progress to the caller."""
@@ -170,17 +164,13 @@ class Incumbent:
     def solution(self) -> Solution:
         """Return the checked answer; of several of the same value, that of least energy."""
         schedule = self.schedule if self._frugal is None else self._frugal[1]
-        assignment = to_assignment(self.instance, schedule)
-        check(self.instance.problem, assignment)
-        check_limits(self.instance.problem, assignment, self.objective)
-        bound = min(self.bound, self.value)
-        proven = self._is_optimal or self._is_within(self._tolerance)
-        return Solution(
-            assignment=assignment,
-            objective=self.objective,
+        return checked(
+            self.instance.problem,
+            to_assignment(self.instance, schedule),
+            self.objective,
             value=self.value,
-            lower_bound=bound,
-            lower_bound_ns=min(self.bound_ns, assignment.makespan_ns),
-            status=Status.OPTIMAL if proven else Status.FEASIBLE,
+            bound=self.bound,
+            bound_ns=self.bound_ns,
             wall_s=self.clock.wall_s,
+            is_optimal=self._is_optimal,
         )

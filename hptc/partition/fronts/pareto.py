@@ -18,9 +18,9 @@ from hptc.partition.goal import Measure, Objective
 from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock, Limits, Parts
 from hptc.partition.memory.reruns import expanded
+from hptc.partition.outcome import TOLERANCE
 from hptc.partition.problem import Assignment, Problem, Solution, Status
 from hptc.partition.restrict import restrict, widened
-from hptc.partition.search import TOLERANCE
 from hptc.partition.solve import solve
 
 LEAST_S = 0.05

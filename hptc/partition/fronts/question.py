@@ -16,11 +16,11 @@ from hptc.partition.goal import Measure, Objective
 from hptc.partition.instance import Instance, prepare
 from hptc.partition.limits import Clock
 from hptc.partition.objective import ENERGY_SCALE, dynamic_energy, headroom
+from hptc.partition.outcome import TOLERANCE
 from hptc.partition.restrict import restrict, widened
 from hptc.partition.sat.cpsat import Running
 from hptc.partition.sat.exact import read_whole, whole_model
 from hptc.partition.sat.model import ScheduleModel
-from hptc.partition.search import TOLERANCE
 
 
 @dataclass(frozen=True, slots=True)

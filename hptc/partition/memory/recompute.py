@@ -12,10 +12,10 @@ from itertools import chain
 from typing import Protocol
 
 from hptc.errors import InfeasibleError, TimeLimitError
-from hptc.partition.check import check, check_limits, energy_pj
+from hptc.partition.check import energy_pj
 from hptc.partition.decode import Schedule, by_start, decode_by_rank, legal_order, to_assignment
 from hptc.partition.fronts.frontiers import Proven
-from hptc.partition.goal import Measure, Objective
+from hptc.partition.goal import Objective
 from hptc.partition.instance import Instance, prepare
 from hptc.partition.limits import Clock, Progress
 from hptc.partition.memory.decode import decode_within, frugal_order
@@ -23,10 +23,11 @@ from hptc.partition.memory.held import is_overfull
 from hptc.partition.memory.rerun_plan import lightened
 from hptc.partition.memory.reruns import expanded, without
 from hptc.partition.memory.seed import crowded
-from hptc.partition.problem import Assignment, Problem, Rerun, Solution, Status
+from hptc.partition.outcome import checked
+from hptc.partition.problem import Assignment, Problem, Rerun, Solution
 from hptc.partition.replay import from_assignment
 from hptc.partition.sat.feasible import find_modes
-from hptc.partition.search import TOLERANCE, Incumbent
+from hptc.partition.search import Incumbent
 from hptc.partition.seeds.heuristics import local_choices
 
 FREE_SHARE = 0.3
@@ -145,19 +146,13 @@ class _Search:
                 found="none, and no proof that there is none",
                 hint="Raise the time limit, the limits, or memory_bytes.",
             )
-        assignment = found.assignment
-        check(self._instance.problem, assignment)
-        check_limits(self._instance.problem, assignment, self._objective)
-        bound = min(free.bound, found.value)
-        exact = self._objective.measure is Measure.LATENCY
-        is_proven = found.value <= bound * (1 if exact else 1 + TOLERANCE)
-        return Solution(
-            assignment=assignment,
-            objective=self._objective,
+        return checked(
+            self._instance.problem,
+            found.assignment,
+            self._objective,
             value=found.value,
-            lower_bound=bound,
-            lower_bound_ns=min(free.bound_ns, assignment.makespan_ns),
-            status=Status.OPTIMAL if is_proven else Status.FEASIBLE,
+            bound=free.bound,
+            bound_ns=free.bound_ns,
             wall_s=self._clock.wall_s,
         )
 

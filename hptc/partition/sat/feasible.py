@@ -16,6 +16,7 @@ from hptc.partition.instance import NO_LINK, Instance
 from hptc.partition.limits import Clock
 from hptc.partition.memory.choice import Literals, add_lasting_room
 from hptc.partition.objective import fits
+from hptc.partition.sat.capacity import add_capacities
 from hptc.partition.sat.cpsat import run
 
 SEARCH_SHARE = 0.2
@@ -81,17 +82,7 @@ def choice_model(
 
 
 def _add_capacities(instance: Instance, model: cp_model.CpModel, lits: Literals) -> None:
-    held = {row: model.new_bool_var("") for row in range(len(instance.resources))}
-    for task, row in enumerate(lits):
-        for mode, lit in enumerate(row):
-            model.add_implication(lit, held[instance.resource[task][mode]])
-    for device, capacity in instance.capacities.items():
-        load = sum(
-            instance.problem.matrices[matrix].crossbars * held[row]
-            for row, (place, matrix) in enumerate(instance.resources)
-            if place == device and matrix is not None
-        )
-        model.add(load <= capacity)
+    add_capacities(model, instance, {task: dict(enumerate(row)) for task, row in enumerate(lits)})
 
 
 def _add_groups(instance: Instance, model: cp_model.CpModel, lits: Literals) -> None:

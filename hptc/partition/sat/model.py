@@ -51,7 +51,7 @@ class ScheduleModel:
             self._add_value(v)
         self._add_groups()
         self._add_exclusion()
-        add_capacities(self.model, instance, scope, self.chosen)
+        add_capacities(self.model, instance, self.chosen, scope.held)
 
     def _add_task(self, task: int) -> None:
         """Add one start, and one optional interval per mode of which exactly one is present."""

@@ -8,8 +8,8 @@ from hptc.errors import InfeasibleError, TimeLimitError
 from hptc.partition.check import check, check_limits
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.limits import LEAST_S, Clock, Progress
+from hptc.partition.outcome import TOLERANCE
 from hptc.partition.problem import Assignment, Solution
-from hptc.partition.search import TOLERANCE
 from hptc.partition.solve import solve
 from hptc.partition.training.bound import StageBound, lower_bound
 from hptc.partition.training.outcome import Answer, outcome
