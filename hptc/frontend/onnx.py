@@ -8,18 +8,18 @@ from types import MappingProxyType
 import onnx
 import torch
 
-from hptc.errors import ModelError
 from hptc.frontend.onnx_body import hoist_initializers
 from hptc.frontend.onnx_dimensions import Input, bind_inputs, check_dimensions, fix_inputs
 from hptc.frontend.onnx_evaluate import evaluate
 from hptc.frontend.onnx_file import StoredModel, read_model
+from hptc.frontend.onnx_findings import check_finite, import_warnings, refuse_sequences
 from hptc.frontend.onnx_functions import inline_functions
 from hptc.frontend.onnx_graph import Graph, read_graph
 from hptc.frontend.onnx_inputs import draft_inputs, index_ranges, sample_inputs
-from hptc.frontend.onnx_module import OnnxModule, registered_name
+from hptc.frontend.onnx_module import OnnxModule
 from hptc.frontend.onnx_opaque import title_of
 from hptc.frontend.onnx_ops.values import Value
-from hptc.frontend.onnx_parameters import Choice, choose_trained, is_anonymous, overrule
+from hptc.frontend.onnx_parameters import Choice, choose_trained, overrule
 from hptc.frontend.onnx_read import check_model, check_ops, check_trainable, unruled
 from hptc.frontend.onnx_restore import folded_from, restore_weights, transposed_weights
 from hptc.frontend.onnx_steps import Evaluation, Weights
@@ -133,23 +133,18 @@ def from_model_proto(  # noqa: PLR0913  (what a file and its importer may say)
     graph = fix_inputs(graph, given.fixed)
     check_dimensions(graph, dimensions, where)
     inputs = bind_inputs(graph, dimensions, given.examples, where)
-    choices = choose_trained(graph)
-    integers = graph.initializers.keys() - choices.keys()
-    choices = overrule(choices, train, integers, trained=True)
-    choices = overrule(choices, frozen, integers, trained=False)
-    if given.strict:
-        choices = {name: replace(choice, trained=False) for name, choice in choices.items()}
+    choices = _choices(graph, train, frozen, strict=given.strict)
     sorted_weights = _sort_weights(graph, choices, given)
     evaluation, examples = _evaluate_on_examples(graph, sorted_weights, inputs, given, where)
     if for_training:
-        _refuse_sequences(evaluation, where)
+        refuse_sequences(evaluation, where)
     module = OnnxModule(
         evaluation,
         _stored(evaluation, sorted_weights, choices),
         tuple(item.name for item in inputs),
     )
     used = dict(module.named_parameters())
-    _check_finite(used, where)
+    check_finite(used, where)
     guesses = [(name, choice) for name, choice in choices.items() if not choice.certain]
     return ImportedModel(
         module=module,
@@ -158,12 +153,7 @@ def from_model_proto(  # noqa: PLR0913  (what a file and its importer may say)
         output_names=graph.outputs,
         guesses=tuple(Guess(name, choice.trained, choice.reason) for name, choice in guesses),
         opaque=evaluation.opaque,
-        warnings=(
-            *evaluation.warnings,
-            *_opaque_warnings(evaluation),
-            *_naming_warnings(used, set(folded_from(model.graph))),
-            *_renaming_warnings(sorted_weights),
-        ),
+        warnings=import_warnings(evaluation, sorted_weights, used, folded_from(model.graph)),
     )
 
 
@@ -183,6 +173,19 @@ def parse_model(
 def opaque_titles(graph: Graph) -> tuple[str, ...]:
     """Return the types of the operations that have no rule, each once."""
     return tuple(dict.fromkeys(title_of(node) for node in unruled(graph)))
+
+
+def _choices(
+    graph: Graph, train: str | None, frozen: str | None, *, strict: bool
+) -> dict[str, Choice]:
+    """Return for each initializer that could be trained whether it is."""
+    found = choose_trained(graph)
+    integers = graph.initializers.keys() - found.keys()
+    found = overrule(found, train, integers, trained=True)
+    found = overrule(found, frozen, integers, trained=False)
+    if strict:
+        return {name: replace(choice, trained=False) for name, choice in found.items()}
+    return found
 
 
 def _sort_weights(graph: Graph, choices: Mapping[str, Choice], given: Given) -> Weights:
@@ -228,56 +231,3 @@ def _stored(
             named = choices[name].named
             stored[name] = torch.nn.Parameter(value, requires_grad=False) if named else value
     return stored
-
-
-def _refuse_sequences(evaluation: Evaluation, where: str) -> None:
-    found = [name for name in evaluation.outputs if name not in evaluation.shapes]
-    if found:
-        raise ModelError(
-            where,
-            expected="outputs that are tensors",
-            found=f"a sequence in {', '.join(found)}",
-            hint="Export the model with the elements of the sequence as outputs.",
-        )
-
-
-def _check_finite(parameters: Mapping[str, torch.nn.Parameter], where: str) -> None:
-    broken = [n for n, p in parameters.items() if p.requires_grad and not p.isfinite().all()]
-    if broken:
-        raise ModelError(
-            where,
-            expected="finite numbers in every weight that is trained",
-            found=f"NaN or infinity in {', '.join(broken[:5])}",
-            hint="Export the model from a sound checkpoint, or freeze the weight (--frozen).",
-        )
-
-
-def _opaque_warnings(evaluation: Evaluation) -> tuple[str, ...]:
-    if not evaluation.opaque:
-        return ()
-    return (f"run outside torch, forward only: {', '.join(evaluation.opaque)}",)
-
-
-def _renaming_warnings(weights: Weights) -> tuple[str, ...]:
-    names = [*weights.trained, *weights.kept]
-    return tuple(
-        f"initializer {name!r} is called {registered_name(name)!r}: torch reserves a part of it"
-        for name in names
-        if registered_name(name) != name
-    )
-
-
-def _naming_warnings(
-    parameters: Mapping[str, torch.nn.Parameter], folded: set[str]
-) -> tuple[str, ...]:
-    trained = [name for name, value in parameters.items() if value.requires_grad]
-    if not trained:
-        return ("no initializer is trained: name some with --train REGEX",)
-    anonymous = [name for name in trained if is_anonymous(name) or name in folded]
-    if not anonymous:
-        return ()
-    return (
-        f"{len(anonymous)} trained weights have names made up by the exporter (e.g. "
-        f"{anonymous[0]!r}): torch.onnx.export(optimize=True) loses parameter names, "
-        "optimize=False keeps them",
-    )

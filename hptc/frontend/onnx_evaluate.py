@@ -8,10 +8,11 @@ import torch
 from hptc.errors import ModelError
 from hptc.frontend.onnx_control import expand, is_control_flow
 from hptc.frontend.onnx_graph import Graph, Node
+from hptc.frontend.onnx_kernels import is_foreign, lacks_kernel
 from hptc.frontend.onnx_opaque import evaluate_opaque, is_runnable, title_of, unsupported
 from hptc.frontend.onnx_ops import find_rule
 from hptc.frontend.onnx_ops.rule import Rule
-from hptc.frontend.onnx_ops.values import Foreign, Value, leaves
+from hptc.frontend.onnx_ops.values import Value
 from hptc.frontend.onnx_pairs import QuantizePairs
 from hptc.frontend.onnx_steps import (
     RULE_FAULTS,
@@ -29,41 +30,8 @@ from hptc.frontend.torch import first_line
 VIEWS = frozenset({"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze"})
 """Operations that show a weight in another form; one of a kept weight is never folded."""
 
-_STRUCTURAL = frozenset(
-    {
-        "Constant",
-        "Identity",
-        "Optional",
-        "OptionalGetElement",
-        "OptionalHasElement",
-        "SequenceAt",
-        "SequenceConstruct",
-        "SequenceEmpty",
-        "SequenceErase",
-        "SequenceInsert",
-        "SequenceLength",
-    }
-)
-"""Operations that hand tensors on without a look at their elements."""
-
 _FLAGGED = 3
 """Inputs of a Dropout that is told whether to train: x, ratio and the flag."""
-
-_USUAL = frozenset(
-    {
-        torch.float16,
-        torch.bfloat16,
-        torch.float32,
-        torch.float64,
-        torch.int8,
-        torch.int16,
-        torch.int32,
-        torch.int64,
-        torch.uint8,
-        torch.bool,
-    }
-)
-"""Element types for which torch has kernels of nearly all operations."""
 
 
 def evaluate(
@@ -128,35 +96,19 @@ class _Evaluator:
         try:
             self._native(node, rule)
         except ModelError as error:
-            if not (self._lacks_kernel(node, error.__cause__) and is_runnable(node)):
+            if not (lacks_kernel(node, self.values, error.__cause__) and is_runnable(node)):
                 raise
             self._opaque(node)
 
     def _outside_torch(self, node: Node) -> bool:
         """Tell whether a rule for the operation would not do what the standard says."""
-        foreign = any(
-            isinstance(leaf, Foreign) for name in node.inputs for leaf in self._leaves(name)
-        )
         draws = self.strict and node.op == "Dropout" and self._drops(node)
-        return draws or (foreign and node.op not in _STRUCTURAL)
+        return draws or is_foreign(node, self.values)
 
     def _drops(self, node: Node) -> bool:
         if len(node.inputs) == _FLAGGED and node.inputs[2] not in self.known:
             raise self._unknown(node, "the training flag", node.inputs[2:])
         return self._is_training(node)
-
-    def _leaves(self, name: str) -> Iterable[torch.Tensor | Foreign]:
-        return leaves(self.values[name]) if name in self.values else ()
-
-    def _lacks_kernel(self, node: Node, fault: BaseException | None) -> bool:
-        """Tell whether torch stumbled over an element type, not over the model."""
-        dtypes = {
-            leaf.dtype
-            for name in node.inputs
-            for leaf in self._leaves(name)
-            if isinstance(leaf, torch.Tensor)
-        }
-        return isinstance(fault, NotImplementedError) or not dtypes <= _USUAL
 
     def _opaque(self, node: Node) -> None:
         """Leave a node to the engines of ONNX: now if its inputs are known, else as one step."""
