@@ -15,8 +15,9 @@ from hptc.frontend.merging import merge_graph
 from hptc.frontend.patterns import search
 from hptc.frontend.random import first_state
 from hptc.frontend.recipe import Recipe
+from hptc.frontend.step_inputs import StepPlan
 from hptc.frontend.torch import Model
-from hptc.frontend.training import StepPlan, trace_step
+from hptc.frontend.training import trace_step
 from hptc.ir.adapter import Adapter, parts_of
 from hptc.ir.graph import Graph, Phase
 from hptc.ir.names import RANDOM_STATE, TARGET, batch_name

@@ -10,8 +10,9 @@ from torch.func import functional_call
 from hptc.frontend.lower import lower
 from hptc.frontend.onnx import ImportedModel
 from hptc.frontend.onnx_ops.values import Foreign
+from hptc.frontend.step_inputs import Inputs
 from hptc.frontend.trace import trace
-from hptc.frontend.training import Inputs, Traced
+from hptc.frontend.training import Traced
 from hptc.ir.graph import Graph, Phase, ValueKind
 from hptc.ir.names import batch_name
 

@@ -7,9 +7,10 @@ from torch import Tensor
 
 from hptc.frontend.adapters import merged
 from hptc.frontend.lower import lower
+from hptc.frontend.step_inputs import Inputs, part_inputs
 from hptc.frontend.torch import Model
 from hptc.frontend.trace import trace
-from hptc.frontend.training import Inputs, Traced, part_inputs
+from hptc.frontend.training import Traced
 from hptc.ir.adapter import Adapter
 from hptc.ir.graph import Graph, Phase, ValueKind
 

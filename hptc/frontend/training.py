@@ -6,53 +6,30 @@ of it as ATen operations; `hptc.frontend.lower` turns the record into a graph.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 import torch.fx.traceback as fx_traceback
 from torch import Tensor
-from torch._subclasses import FakeTensorMode
 from torch.fx import GraphModule
-from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 from hptc.errors import ModelError
 from hptc.frontend import lowrank
-from hptc.frontend.accumulate import Pass, combined, micro_batches, step_batch
+from hptc.frontend.accumulate import Pass, combined, micro_batches
 from hptc.frontend.cuts import refuse_cuts
 from hptc.frontend.dtypes import dtype_of
 from hptc.frontend.interpret import OriginInterpreter, Origins
-from hptc.frontend.loss_output import loss_output
-from hptc.frontend.optimize import optimize, optimizer_state
+from hptc.frontend.optimize import optimize
 from hptc.frontend.provenance import SOURCE, STAGE
 from hptc.frontend.random import Draws
-from hptc.frontend.recipe import Recipe
+from hptc.frontend.step_inputs import Inputs, StepPlan, step_inputs, trained_names
 from hptc.frontend.torch import Model
 from hptc.frontend.trace import trace
-from hptc.ir.adapter import Adapter, parts_of
-from hptc.ir.graph import Phase, ValueKind
-from hptc.ir.names import LR, RANDOM_STATE, STEP, TARGET, batch_name
+from hptc.ir.graph import Phase
+from hptc.ir.names import RANDOM_STATE, TARGET, batch_name
 
 NO_OUTPUT = ("grad/", "new/")
 """How the labels of results begin that are no outputs of the step."""
-
-
-@dataclass(frozen=True)
-class StepPlan:
-    """What one phase trains and how."""
-
-    phase: Phase
-    trained: tuple[str, ...]
-    """Model parameters trained as they are."""
-    recipe: Recipe
-    adapters: tuple[Adapter, ...] = ()
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """Named tensors that enter a step, with the kind of each."""
-
-    tensors: Mapping[str, Tensor]
-    kinds: Mapping[str, ValueKind]
 
 
 @dataclass(frozen=True)
@@ -63,13 +40,6 @@ class Traced:
     inputs: Inputs
     outputs: tuple[str, ...]
     """`output`, `loss`, `grad/NAME`, `new/STATE`; in `infer` every output by its name too."""
-
-
-@dataclass
-class _Record:
-    """Outputs of the step function while it is traced."""
-
-    tensors: dict[str, Tensor] = field(default_factory=dict)
 
 
 def trace_step(model: Model, plan: StepPlan) -> Traced:
@@ -86,14 +56,14 @@ def trace_step(model: Model, plan: StepPlan) -> Traced:
     draws = None if plan.phase is Phase.INFER else Draws()
 
     def step(*tensors: Tensor) -> tuple[Tensor, ...]:
-        record, given = _Record(), dict(zip(names, tensors, strict=True))
+        given = dict(zip(names, tensors, strict=True))
         if draws is not None:
             draws.state = given[RANDOM_STATE]
-        _run(model, plan, given, record)
+        found = _run(model, plan, given)
         if draws is not None and draws.count:
-            record.tensors[f"new/{RANDOM_STATE}"] = _next_state(given[RANDOM_STATE])
-        outputs[:] = record.tensors
-        return tuple(record.tensors.values())
+            found[f"new/{RANDOM_STATE}"] = _next_state(given[RANDOM_STATE])
+        outputs[:] = found
+        return tuple(found.values())
 
     module = trace(step, tuple(inputs.tensors.values()), plan.phase, draws)
     if draws is not None and not draws.count:
@@ -114,68 +84,23 @@ def _without_random_state(module: GraphModule, inputs: Inputs) -> Inputs:
     return Inputs({n: inputs.tensors[n] for n in names}, {n: inputs.kinds[n] for n in names})
 
 
-def step_inputs(model: Model, plan: StepPlan) -> Inputs:
-    """Return the tensors a step reads: model state, adapter factors, moments, rates, batch."""
-    found: dict[str, tuple[Tensor, ValueKind]] = {}
-    for name, tensor in model.parameters.items():
-        found[name] = (tensor.detach(), ValueKind.PARAMETER)
-    for name, tensor in model.buffers.items():
-        found[name] = (tensor.detach(), ValueKind.BUFFER)
-    for name, tensor in part_inputs(plan.adapters).items():
-        found[name] = (tensor, ValueKind.PARAMETER)
-    for name, tensor in _step_batch(model, plan).items():
-        found[name] = (tensor, ValueKind.BATCH)
-    if plan.phase is not Phase.INFER:
-        for parameter in _trained_names(plan):
-            state = optimizer_state(plan.recipe.optimizer, parameter, found[parameter][0])
-            found |= {name: (zeros, ValueKind.STATE) for name, zeros in state.items()}
-        found[RANDOM_STATE] = (torch.tensor(0), ValueKind.RANDOM)
-        found[LR] = (torch.tensor(1e-3), ValueKind.HYPER)
-        found[STEP] = (torch.tensor(1.0), ValueKind.HYPER)
-    return Inputs(
-        {name: tensor for name, (tensor, _) in found.items()},
-        {name: kind for name, (_, kind) in found.items()},
-    )
+def _run(model: Model, plan: StepPlan, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Run one step on (fake) tensors and return its outputs."""
+    return _infer(model, plan, given) if plan.phase is Phase.INFER else _train(model, plan, given)
 
 
-def part_inputs(adapters: Sequence[Adapter]) -> dict[str, Tensor]:
-    """Return the parts of adapters by name: fake tensors, as one may be too big to exist here."""
-    mode = FakeTensorMode(
-        allow_fallback_kernels=True,
-        allow_non_fake_inputs=True,
-        shape_env=ShapeEnv(),
-        static_shapes=True,
-    )
-    with mode:
-        return {
-            part.name: torch.empty(part.shape, dtype=getattr(torch, part.dtype.value))
-            for part in parts_of(adapters)
-        }
+def _infer(model: Model, plan: StepPlan, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    with torch.no_grad():
+        outputs, _ = _forward(model, plan, given, Origins())
+    chosen = plan.recipe.output
+    found = {"output": outputs[chosen].detach()}
+    for index, name in enumerate(model.output_names):
+        found.setdefault(_output_label(name, index, chosen), outputs[index].detach())
+    return found
 
 
-def _trained_names(plan: StepPlan) -> tuple[str, ...]:
-    return plan.trained + tuple(name for adapter in plan.adapters for name in adapter.trained)
-
-
-def _step_batch(model: Model, plan: StepPlan) -> dict[str, Tensor]:
-    inputs = {batch_name(index): tensor for index, tensor in enumerate(model.inputs)}
-    if plan.phase is Phase.INFER:
-        return inputs
-    target = plan.recipe.loss.example_target(loss_output(model, plan.recipe.output))
-    return step_batch({**inputs, TARGET: target}, plan.recipe.accumulate)
-
-
-def _run(model: Model, plan: StepPlan, given: dict[str, Tensor], record: _Record) -> None:
-    """Run one step on (fake) tensors and record its outputs."""
-    if plan.phase is Phase.INFER:
-        with torch.no_grad():
-            outputs, _ = _forward(model, plan, given, Origins())
-        record.tensors["output"] = outputs[plan.recipe.output].detach()
-        for index, name in enumerate(model.output_names):
-            label = _output_label(name, index, plan.recipe.output)
-            record.tensors.setdefault(label, outputs[index].detach())
-        return
-    leaves = {name: given[name].detach().requires_grad_() for name in _trained_names(plan)}
+def _train(model: Model, plan: StepPlan, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    leaves = {name: given[name].detach().requires_grad_() for name in trained_names(plan)}
     passes: list[Pass] = []
     held = {**given, **leaves}
     batch = {name: given[name] for name in (*map(batch_name, range(len(model.inputs))), TARGET)}
@@ -183,12 +108,14 @@ def _run(model: Model, plan: StepPlan, given: dict[str, Tensor], record: _Record
         passes.append(_pass(model, plan, {**held, **part}, leaves))
         held |= passes[-1].buffers
     whole = combined(passes)
-    record.tensors["output"] = whole.output
-    record.tensors |= {f"new/{name}": tensor for name, tensor in whole.buffers.items()}
-    record.tensors["loss"] = whole.loss
-    record.tensors |= {f"grad/{name}": gradient for name, gradient in whole.gradients.items()}
     updates = optimize(plan.recipe, given, whole.gradients)
-    record.tensors |= {f"new/{name}": tensor for name, tensor in updates.items()}
+    return {
+        "output": whole.output,
+        **{f"new/{name}": tensor for name, tensor in whole.buffers.items()},
+        "loss": whole.loss,
+        **{f"grad/{name}": gradient for name, gradient in whole.gradients.items()},
+        **{f"new/{name}": tensor for name, tensor in updates.items()},
+    }
 
 
 def _pass(
