@@ -84,7 +84,7 @@ def compile_phase(
     """
     clock = Clock(Limits(time_s=time_s))
     found = place_phase(graph, target, options, hooks, time_s / (1 + options.studies))
-    return schedule_phase(found, options, hooks, clock.left_s)
+    return schedule_phase(found, options, hooks, max(LEAST_SOLVE_S, clock.left_s))
 
 
 def place_phase(

@@ -157,7 +157,7 @@ Arg = TypeAliasType("Arg", "Ref | DTypeArg | bool | int | float | str | tuple[Ar
 """One argument: a value, a literal, or a (nested) tuple of arguments."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Op:
     """One ATen operation, e.g. `aten.mm.default`, with its arguments spelled out."""
 
@@ -178,7 +178,7 @@ class Op:
     accumulates: bool = False
     """Adds the part of its rows to what the chunks before it made."""
 
-    @property
+    @cached_property
     def inputs(self) -> tuple[str, ...]:
         """Names of the values read, in argument order, each once."""
         refs = [name for arg in self.args for name in _refs(arg)]

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from types import MappingProxyType
 
 from hptc.ir.contractions import contraction
 from hptc.ir.families import Family, base_name, family
 from hptc.ir.graph import Graph, Op, Residency, Value
+from hptc.ir.once import once
 from hptc.ir.views import Strided, view_outputs
 
 _LEAST_CHUNKS = 2
@@ -52,6 +54,7 @@ class MatrixRead:
     """Identity of the matrix: the root, with the window where only a part of it is read."""
 
 
+@once
 def layouts(graph: Graph) -> Mapping[str, Layout]:
     """Return the layout of every value.
 
@@ -62,24 +65,12 @@ def layouts(graph: Graph) -> Mapping[str, Layout]:
     for op in graph.ops:
         if family(op.kind) is Family.VIEW:
             found.update(_followed(op, found[op.inputs[0]]))
-    return found
+    return MappingProxyType(found)
 
 
 def layout_of(graph: Graph, name: str) -> Layout:
-    """Return the layout of one value; costs time only for the views it is made of."""
-    chain: list[Op] = []
-    root = name
-    while (op := graph.producer.get(root)) is not None and family(op.kind) is Family.VIEW:
-        chain.append(op)
-        root = op.inputs[0]
-    if not chain:
-        return _dense(graph.by_name[name])
-    found = {root: _dense(graph.by_name[root])}
-    for op in reversed(chain):
-        base = found[op.inputs[0]]
-        found.update({output: _dense(graph.by_name[output]) for output in op.outputs})
-        found.update(_followed(op, base))
-    return found[name]
+    """Return the layout of one value."""
+    return layouts(graph)[name]
 
 
 def is_alias(graph: Graph, op: Op) -> bool:
@@ -110,6 +101,7 @@ def moves_nothing(graph: Graph, op: Op) -> bool:
     return is_alias(graph, op) or is_join(graph, op)
 
 
+@once
 def aliases(graph: Graph) -> frozenset[str]:
     """Return the names of all views that move no data (see `is_alias`)."""
     found = layouts(graph)
