@@ -9,7 +9,7 @@ from hptc.errors import InfeasibleError
 from hptc.partition import instance as instances
 from hptc.partition import tables
 from hptc.partition.bounds.paths import path_bound
-from hptc.partition.instance import prepare
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Device, Link, Mode, Problem, Task, Value
 from hptc.partition.solve import solve
 from tests.partition_cases import brute_force, problems

@@ -10,10 +10,10 @@ from hptc.errors import InfeasibleError, VerifyError
 from hptc.partition.check import check
 from hptc.partition.decode import Schedule, decode_by_rank, to_assignment
 from hptc.partition.goal import Objective
-from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock, Limits, Parts
 from hptc.partition.memory.decode import decode_within, fitted, frugal_order
 from hptc.partition.memory.held import is_overfull
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import (
     Assignment,
     Device,

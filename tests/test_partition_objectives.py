@@ -17,8 +17,9 @@ from hptc.partition.check import energy_pj
 from hptc.partition.fronts.frontiers import Frontiers, nothing_proven
 from hptc.partition.fronts.pareto import pareto
 from hptc.partition.goal import Measure, Objective, parse_objective
-from hptc.partition.instance import Instance, prepare
+from hptc.partition.instance import Instance
 from hptc.partition.limits import Limits
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Mode, Problem, Status
 from hptc.partition.solve import solve
 from tests.partition_cases import brute_front, brute_steps, chain_of_blocks, problems

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from hptc.errors import InfeasibleError, VerifyError
 from hptc.partition.check import check
-from hptc.partition.instance import prepare
 from hptc.partition.limits import Limits
 from hptc.partition.period.check import check_periodic, memory_bytes
 from hptc.partition.period.circle import Circle
 from hptc.partition.period.periodic import Periodic
 from hptc.partition.period.solve import floor_ns, solve_period
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import (
     Assignment,
     Device,

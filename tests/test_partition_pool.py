@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from hptc.partition.bounds.paths import path_bound
 from hptc.partition.bounds.pool import pool_bound
-from hptc.partition.instance import prepare
 from hptc.partition.limits import Limits
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Device, Link, Mode, Problem, Task, Value
 from hptc.partition.solve import solve
 from tests.partition_cases import brute_force

@@ -9,8 +9,8 @@ from hptc.partition.check import energy_pj
 from hptc.partition.explain.prices import Prices
 from hptc.partition.explain.timed import Timed
 from hptc.partition.goal import Objective
-from hptc.partition.instance import prepare
 from hptc.partition.limits import Limits
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Problem
 from hptc.partition.replay import from_assignment
 from hptc.partition.solve import solve

@@ -14,9 +14,10 @@ from hptc.partition.fronts.frontier import Frontier, Support
 from hptc.partition.fronts.frontiers import Frontiers, Proven, nothing_proven
 from hptc.partition.fronts.question import Answer, Asking, Question, question
 from hptc.partition.goal import Objective
-from hptc.partition.instance import Instance, prepare
+from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock, Limits
 from hptc.partition.objective import ENERGY_SCALE, latest_end
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Problem
 from hptc.partition.restrict import restrict
 from hptc.partition.solve import solve

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 
 from hptc.partition.check import check
 from hptc.partition.decode import decode_by_rank, to_assignment
-from hptc.partition.instance import prepare
 from hptc.partition.limits import Limits
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Device, Link, Mode, Problem, Task, Value
 from hptc.partition.seeds.repeats import find_repeats, shrink
 from hptc.partition.solve import solve

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hptc.errors import InfeasibleError, VerifyError
 from hptc.partition.check import check
 from hptc.partition.harder import is_harder
-from hptc.partition.instance import prepare
 from hptc.partition.limits import Limits
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Device, Matrix, Mode, Problem, Task
 from hptc.partition.replay import replay
 from hptc.partition.solve import solve

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hptc.partition.bounds.chain import between, longest_chain, waists
 from hptc.partition.bounds.paths import path_bound
 from hptc.partition.bounds.segments import segment_bound, segments
-from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock, Limits, Parts
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Device, Link, Mode, Problem, Task, Value
 from hptc.partition.solve import solve
 from tests.partition_cases import brute_force, chain_of_blocks, problems

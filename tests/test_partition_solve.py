@@ -15,8 +15,8 @@ from hptc.partition.bounds.relax import relaxation
 from hptc.partition.check import check, energy_pj
 from hptc.partition.decode import decode_by_rank, retime, to_assignment
 from hptc.partition.goal import Objective
-from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock, Limits, Progress
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Device, Link, Mode, Problem, Status, Task, Value
 from hptc.partition.restrict import restrict
 from hptc.partition.search import Incumbent

@@ -6,8 +6,8 @@ from hptc.errors import ProblemError
 from hptc.partition.bounds.paths import path_bound
 from hptc.partition.check import check
 from hptc.partition.harder import is_harder
-from hptc.partition.instance import prepare
 from hptc.partition.limits import Limits
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import (
     Assignment,
     Device,

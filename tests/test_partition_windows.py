@@ -11,8 +11,8 @@ from hptc.errors import InfeasibleError
 from hptc.partition.check import check
 from hptc.partition.decode import to_assignment
 from hptc.partition.goal import Objective
-from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock, Limits
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Problem
 from hptc.partition.search import Incumbent
 from hptc.partition.seeds.heuristics import seeds

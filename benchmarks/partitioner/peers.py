@@ -21,7 +21,8 @@ from hptc.partition.decode import (
     retime,
     to_assignment,
 )
-from hptc.partition.instance import Instance, prepare
+from hptc.partition.instance import Instance
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Problem
 from hptc.partition.seeds.heuristics import seeds
 

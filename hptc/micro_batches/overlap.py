@@ -6,9 +6,9 @@ from dataclasses import replace
 from hptc.micro_batches.model import MicroBatched, Overlap
 from hptc.partition.bounds.paths import path_bound
 from hptc.partition.goal import Objective
-from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock
 from hptc.partition.period.solve import solve_period
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Solution, Status
 from hptc.partition.seeds.warm import Place, assign, modes_at
 from hptc.partition.solve import solve

@@ -8,17 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from hptc.partition.groups import common, merged
-from hptc.partition.memory.lasting import bytes_at_work, check_room, lasting_bytes, limited_memories
+from hptc.partition.groups import common
+from hptc.partition.memory.lasting import bytes_at_work, lasting_bytes, limited_memories
 from hptc.partition.problem import Problem
-from hptc.partition.tables import (
-    Sending,
-    link_positions,
-    longest_sends,
-    send_times,
-    topological,
-)
-from hptc.partition.validate import validate
+from hptc.partition.tables import Sending, longest_sends
 from hptc.partition.variants import Family, families, water_filled
 
 MOST_PAIRS = 4_000_000
@@ -236,50 +229,3 @@ class Instance:
         at = [self.device[task][mode] for task, mode in enumerate(modes)]
         held = lasting_bytes(self.problem, at)
         return all(held[device] <= memory for device, memory in self.memories.items())
-
-
-def prepare(problem: Problem) -> Instance:
-    """Validate a problem and build its tables.
-
-    Raises:
-        InfeasibleError: a task has no mode or none with room, or a group no device in common.
-        ProblemError: positions out of range, negative sizes or times, two links for one pair of
-            devices, a device named twice by one task, or a cycle.
-    """
-    validate(problem)
-    resources: dict[tuple[int, int | None], int] = {}
-    rows = tuple(
-        tuple(
-            resources.setdefault(
-                (mode.device, _row(problem, mode.device, mode.matrix)), len(resources)
-            )
-            for mode in task.modes
-        )
-        for task in problem.tasks
-    )
-    link_of = link_positions(problem)
-    inputs: list[list[int]] = [[] for _ in problem.tasks]
-    outputs: list[list[int]] = [[] for _ in problem.tasks]
-    for v, value in enumerate(problem.values):
-        outputs[value.src].append(v)
-        for reader in dict.fromkeys(value.readers):
-            inputs[reader].append(v)
-    found = Instance(
-        problem=problem,
-        device=tuple(tuple(mode.device for mode in task.modes) for task in problem.tasks),
-        duration=tuple(tuple(mode.duration_ns for mode in task.modes) for task in problem.tasks),
-        resource=rows,
-        resources=tuple(resources),
-        link_of=link_of,
-        send=send_times(problem, link_of, NO_LINK),
-        inputs=tuple(map(tuple, inputs)),
-        outputs=tuple(map(tuple, outputs)),
-        groups=merged(problem),
-        order=topological(problem),
-    )
-    check_room(problem, found.options, found.memories)
-    return found
-
-
-def _row(problem: Problem, device: int, matrix: int | None) -> int | None:
-    return matrix if problem.devices[device].capacity_crossbars is not None else None

@@ -11,9 +11,10 @@ from dataclasses import replace
 from hptc.errors import InfeasibleError, TimeLimitError
 from hptc.partition.decode import Schedule
 from hptc.partition.fronts.frontiers import Frontiers, Proven
-from hptc.partition.instance import Instance, prepare
+from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock
 from hptc.partition.outcome import TOLERANCE
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Problem
 from hptc.partition.search import Incumbent
 

@@ -13,10 +13,11 @@ from hptc.partition.decode import Schedule
 from hptc.partition.fronts.frontiers import Proven
 from hptc.partition.fronts.proofs import Proofs
 from hptc.partition.goal import Objective
-from hptc.partition.instance import Instance, prepare
+from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock, Limits, Progress
 from hptc.partition.memory.recompute import may_rerun, solve_with_reruns
 from hptc.partition.objective import fits
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Assignment, Problem, Solution
 from hptc.partition.replay import from_assignment
 from hptc.partition.restrict import search_sets

@@ -15,8 +15,8 @@ from hptc.cost import CostTable
 from hptc.errors import InfeasibleError, TargetError, TimeLimitError
 from hptc.partition.check import energy_pj
 from hptc.partition.harder import is_harder
-from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Assignment, Status
 from hptc.partition.replay import replay
 from hptc.partition.solve import solve

@@ -16,8 +16,9 @@ from itertools import pairwise
 from hptc.partition.bounds.chain import between, longest_chain, waists
 from hptc.partition.bounds.paths import path_bound, path_heads, path_tails
 from hptc.partition.goal import Objective
-from hptc.partition.instance import Instance, prepare
+from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Matrix, Mode, Problem, Task, Value
 from hptc.partition.sat.exact import prove
 from hptc.partition.search import Incumbent

@@ -4,7 +4,7 @@ from hptc.partition.bounds.lp import Solving
 from hptc.partition.bounds.paths import path_bound
 from hptc.partition.bounds.relax import relaxation
 from hptc.partition.explain.explain import Bounds
-from hptc.partition.instance import prepare
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Problem
 
 POLL_S = 0.1

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hptc.partition.explain.prices import Price, Prices
 from hptc.partition.explain.timed import Timed
-from hptc.partition.instance import prepare
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Assignment, Problem
 from hptc.partition.replay import from_assignment
 

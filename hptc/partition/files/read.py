@@ -11,7 +11,7 @@ from hptc.partition.files.json_graph import json_problem
 from hptc.partition.files.json_reader import Reader, malformed
 from hptc.partition.files.problem import FileProblem
 from hptc.partition.files.stg import stg_problem
-from hptc.partition.instance import prepare
+from hptc.partition.prepare import prepare
 
 MAX_PROCESSORS = 1024
 

@@ -15,10 +15,10 @@ from hptc.partition.check import energy_pj
 from hptc.partition.fronts.front import Front, Point, check_points, thinned
 from hptc.partition.fronts.frontiers import Frontiers, Proven, nothing_proven
 from hptc.partition.goal import Measure, Objective
-from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock, Limits, Parts
 from hptc.partition.memory.reruns import expanded
 from hptc.partition.outcome import TOLERANCE
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Assignment, Problem, Solution, Status
 from hptc.partition.restrict import restrict, widened
 from hptc.partition.solve import solve

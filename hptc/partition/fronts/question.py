@@ -13,10 +13,11 @@ from hptc.errors import InfeasibleError
 from hptc.partition.decode import Schedule
 from hptc.partition.fronts.frontier import Frontier
 from hptc.partition.goal import Measure, Objective
-from hptc.partition.instance import Instance, prepare
+from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock
 from hptc.partition.objective import ENERGY_SCALE, dynamic_energy, headroom
 from hptc.partition.outcome import TOLERANCE
+from hptc.partition.prepare import prepare
 from hptc.partition.restrict import restrict, widened
 from hptc.partition.sat.cpsat import Running
 from hptc.partition.sat.exact import read_whole, whole_model

@@ -16,7 +16,7 @@ from hptc.partition.check import energy_pj
 from hptc.partition.decode import Schedule, by_start, decode_by_rank, legal_order, to_assignment
 from hptc.partition.fronts.frontiers import Proven
 from hptc.partition.goal import Objective
-from hptc.partition.instance import Instance, prepare
+from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock, Progress
 from hptc.partition.memory.decode import decode_within, frugal_order
 from hptc.partition.memory.held import is_overfull
@@ -24,6 +24,7 @@ from hptc.partition.memory.rerun_plan import lightened
 from hptc.partition.memory.reruns import expanded, without
 from hptc.partition.memory.seed import crowded
 from hptc.partition.outcome import checked
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Assignment, Problem, Rerun, Solution
 from hptc.partition.replay import from_assignment
 from hptc.partition.sat.feasible import find_modes

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from hptc.errors import InfeasibleError
 from hptc.partition.decode import to_assignment
 from hptc.partition.goal import Objective
-from hptc.partition.instance import Instance, prepare
+from hptc.partition.instance import Instance
 from hptc.partition.limits import LEAST_S, Clock, Limits, Progress
 from hptc.partition.objective import LARGEST_NS, latest_end
 from hptc.partition.period.balance import balanced
@@ -15,6 +15,7 @@ from hptc.partition.period.model import PeriodModel
 from hptc.partition.period.periodic import Periodic, PeriodicSolution
 from hptc.partition.period.recurrence import Recurrences
 from hptc.partition.period.steady import Steady, span_ns
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Problem, Status
 from hptc.partition.sat.cpsat import Run, run
 from hptc.partition.search import Incumbent

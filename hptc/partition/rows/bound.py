@@ -17,9 +17,10 @@ from hptc.partition.bounds.relax import Relaxation, add_loads, loads
 from hptc.partition.bounds.rounding import rounded
 from hptc.partition.fronts.frontiers import Frontiers, nothing_proven
 from hptc.partition.goal import Objective
-from hptc.partition.instance import Instance, prepare
+from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock
 from hptc.partition.objective import latest_end
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Mode, Task
 from hptc.partition.rows.problem import RowProblem
 from hptc.partition.rows.stages import stages
@@ -73,7 +74,7 @@ def tiling_bound(problem: RowProblem, objective: Objective, clock: Clock) -> Til
     """Return bounds on the makespan and on the objective of every schedule of every tiling.
 
     Raises:
-        InfeasibleError, ProblemError: as `hptc.partition.instance.prepare` says.
+        InfeasibleError, ProblemError: as `hptc.partition.prepare.prepare` says.
     """
     least = eased(problem)
     relaxed = least.relaxation()
@@ -119,7 +120,7 @@ def eased(problem: RowProblem) -> Eased:
     """Return the relaxation of all tilings of a problem.
 
     Raises:
-        InfeasibleError, ProblemError: as `hptc.partition.instance.prepare` says.
+        InfeasibleError, ProblemError: as `hptc.partition.prepare.prepare` says.
     """
     tasks = tuple(_eased(problem, position) for position in range(len(problem.whole.tasks)))
     instance = prepare(replace(problem.whole, tasks=tasks))

@@ -12,8 +12,8 @@ from fractions import Fraction
 from hptc.partition.check import energy_pj
 from hptc.partition.decode import decode_by_rank, to_assignment
 from hptc.partition.goal import Objective
-from hptc.partition.instance import prepare
 from hptc.partition.limits import Clock
+from hptc.partition.prepare import prepare
 from hptc.partition.rows.problem import RowProblem, cut
 from hptc.partition.seeds.repeats import find_repeats
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 from itertools import chain
 
 from hptc.partition.decode import decode_by_rank
-from hptc.partition.instance import prepare
 from hptc.partition.limits import LEAST_S
 from hptc.partition.memory.seed import plant_within_memory
 from hptc.partition.objective import fits
+from hptc.partition.prepare import prepare
 from hptc.partition.sat.feasible import find_modes
 from hptc.partition.search import Incumbent
 from hptc.partition.seeds.cuts import cut_choices

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from hptc.partition.decode import decode_by_rank, to_assignment
-from hptc.partition.instance import prepare
 from hptc.partition.memory.decode import fitted
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import Assignment, Mode, Problem
 
 Place = tuple[int, str | None]
