@@ -1,25 +1,16 @@
-"""The CP-SAT model of a scope: an optional interval per mode and per transfer."""
+"""The CP-SAT model of a scope: an optional interval per mode, and the transfers between them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 
 from ortools.sat.python import cp_model
 
 from hptc.partition.decode import Schedule
-from hptc.partition.instance import NO_LINK, Instance
+from hptc.partition.instance import Instance
 from hptc.partition.sat.capacity import add_capacities
 from hptc.partition.sat.scope import Scope
-
-
-@dataclass(frozen=True, slots=True)
-class _Origin:
-    """A device that a value may come from: `when` is None for a certainty."""
-
-    device: int
-    when: cp_model.IntVar | None
-    ready: cp_model.LinearExpr | int
+from hptc.partition.sat.transfers import FreeTasks, Transfers
 
 
 class ScheduleModel:
@@ -39,18 +30,17 @@ class ScheduleModel:
         self.chosen: dict[int, dict[int, cp_model.IntVar]] = {}
         self._on: dict[int, dict[int, cp_model.IntVar]] = {}
         """Whether each free task is on each device."""
-        self.sent: dict[tuple[int, int, int], cp_model.IntVar] = {}
-        """(value, source device, destination) to whether it is sent."""
-        self.sent_at: dict[tuple[int, int, int], cp_model.IntVar] = {}
         self._horizon = horizon
         self._rows: dict[int, list[cp_model.IntervalVar]] = defaultdict(list)
-        self._wires: dict[int, list[cp_model.IntervalVar]] = defaultdict(list)
         for task in scope.options:
             self._add_task(task)
-        for v in self._touched_values():
-            self._add_value(v)
+        free = FreeTasks(self.makespan, self.start, self.end, self._on)
+        transfers = Transfers(self.model, instance, scope, free, horizon)
+        self.sent, self.sent_at = transfers.sent, transfers.sent_at
+        """Of each (value, source device, destination) whether it is sent, and when."""
         self._add_groups()
         self._add_exclusion()
+        transfers.add_exclusion()
         add_capacities(self.model, instance, self.chosen, scope.held)
 
     def _add_task(self, task: int) -> None:
@@ -88,109 +78,6 @@ class ScheduleModel:
                 self.model.add_exactly_one([first, *others, found[device].negated()])
         return found
 
-    def _touched_values(self) -> Iterable[int]:
-        instance, free = self.instance, self.scope.options
-        touched = {v for task in free for v in (*instance.inputs[task], *instance.outputs[task])}
-        return sorted(touched)
-
-    def _origins(self, v: int) -> list[_Origin]:
-        value, scope = self.instance.problem.values[v], self.scope
-        if value.src in scope.options:
-            ready: cp_model.LinearExpr | int = 0 if value.carried else self.end[value.src]
-            return [_Origin(device, lit, ready) for device, lit in self._on[value.src].items()]
-        when = 0 if value.carried else scope.made[value.src]
-        place = self.instance.device[value.src][scope.fixed[value.src]]
-        return [_Origin(place, None, when)]
-
-    def _add_value(self, v: int) -> None:
-        """Make readers wait for the source, or for the one transfer to their device."""
-        value = self.instance.problem.values[v]
-        readers: dict[int, list[tuple[int, cp_model.IntVar]]] = defaultdict(list)
-        for reader in dict.fromkeys(value.readers):
-            for device, lit in self._on.get(reader, {}).items():
-                readers[device].append((reader, lit))
-        tails = {d: tail for (u, d), tail in self._tails_of(v) if u == v}
-        for origin in self._origins(v):
-            for reader in {r for group in readers.values() for r, _ in group}:
-                if reader != value.src and not value.carried:
-                    self.model.add(self.start[reader] >= origin.ready)
-            for device in sorted(readers.keys() | tails.keys()):
-                group, tail = readers[device], tails.get(device)
-                if device == origin.device:
-                    if tail is not None:
-                        self._imply(self.makespan >= origin.ready + tail, origin.when)
-                elif (v, origin.device, device) in self.scope.arrival:
-                    self._use_arrival(v, origin, device, group, tail)
-                else:
-                    self._add_transfer(v, origin, device, group, tail)
-
-    def _tails_of(self, v: int) -> list[tuple[tuple[int, int], int]]:
-        tails = self.scope.read_tail
-        devices = range(self.instance.devices)
-        return [((v, d), tails[v, d]) for d in devices if (v, d) in tails]
-
-    def _imply(
-        self, relation: cp_model.BoundedLinearExpression | bool, *lits: cp_model.LiteralT | None
-    ) -> None:
-        present = [lit for lit in lits if lit is not None]
-        self.model.add(relation).only_enforce_if(present)
-
-    def _use_arrival(
-        self,
-        v: int,
-        origin: _Origin,
-        device: int,
-        group: list[tuple[int, cp_model.IntVar]],
-        tail: int | None,
-    ) -> None:
-        done = self.scope.arrival[v, origin.device, device]
-        for reader, lit in group:
-            self._imply(self.start[reader] >= done, lit, origin.when)
-        if tail is not None:
-            self._imply(self.makespan >= done + tail, origin.when)
-
-    def _add_transfer(
-        self,
-        v: int,
-        origin: _Origin,
-        device: int,
-        group: list[tuple[int, cp_model.IntVar]],
-        tail: int | None,
-    ) -> None:
-        """Add the transfer of a value from one device to another, present when it has a reader."""
-        model, pair = self.model, origin.device * self.instance.devices + device
-        length = self.instance.send[v][pair]
-        away = [] if origin.when is None else [origin.when.negated()]
-        if length == NO_LINK:
-            for _, lit in group:
-                model.add_bool_or([lit.negated(), *away])
-            if tail is not None:
-                model.add_bool_or(away)
-            return
-        sent, begin = model.new_bool_var(""), model.new_int_var(0, self._horizon, "")
-        for _, lit in group:
-            model.add_bool_or([lit.negated(), sent, *away])
-        if (v, origin.device, device) in self.scope.sent_tail:
-            late = origin.ready + self.scope.sent_tail[v, origin.device, device]
-            self._imply(self.makespan >= late, sent.negated(), origin.when)
-        elif tail is not None:
-            model.add_bool_or([sent, *away])
-        else:
-            model.add_bool_or([sent.negated(), *(lit for _, lit in group)])
-        if origin.when is not None:
-            model.add_implication(sent, origin.when)
-        self._imply(begin >= origin.ready, sent)
-        self._imply(begin >= self.scope.origin, sent)
-        span = model.new_optional_fixed_size_interval_var(begin, length, sent, "")
-        self._wires[pair].append(span)
-        for reader, lit in group:
-            self._imply(self.start[reader] >= begin + length, sent, lit)
-        for after in (tail, self.scope.wire_tail.get(pair)):
-            if after is not None:
-                self._imply(begin + length + after <= self.makespan, sent)
-        self.sent[v, origin.device, device] = sent
-        self.sent_at[v, origin.device, device] = begin
-
     def _add_groups(self) -> None:
         """Give the free tasks of each group one device."""
         for group in self.instance.groups:
@@ -200,17 +87,13 @@ class ScheduleModel:
                     self.model.add(first.get(device, 0) == other.get(device, 0))
 
     def _add_exclusion(self) -> None:
-        """Let every row and link carry one item at a time, or as many as it has units."""
+        """Let every row carry one task at a time, or as many as it has units."""
         for row, spans in self._rows.items():
             if self.instance.units[row] == 1:
                 self.model.add_no_overlap(spans)
             elif self.instance.units[row] < self.instance.users[row]:
                 held = [*spans, *self._held_units(row)]
                 self.model.add_cumulative(held, [1] * len(held), self.instance.units[row])
-        for pair, spans in self._wires.items():
-            fixed = self.scope.wire_busy.get(pair, ())
-            held = [self.model.new_fixed_size_interval_var(a, b - a, "") for a, b in fixed]
-            self.model.add_no_overlap(spans + held)
 
     def _held_units(self, row: int) -> Iterable[cp_model.IntervalVar]:
         """Yield when the surroundings hold a unit: early tasks first, late ones up to the end."""
