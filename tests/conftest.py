@@ -1,9 +1,13 @@
 """Models and bundles that several tests share; each is made once."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+# Each process of the tests has a core. Processes that they start are told too.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import onnx
