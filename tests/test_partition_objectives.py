@@ -20,7 +20,7 @@ from hptc.partition.goal import Measure, Objective, parse_objective
 from hptc.partition.instance import Instance
 from hptc.partition.limits import Limits
 from hptc.partition.prepare import prepare
-from hptc.partition.problem import Mode, Problem, Status
+from hptc.partition.problem import Device, Mode, Problem, Status, Task
 from hptc.partition.solve import solve
 from tests.partition_cases import brute_front, brute_steps, chain_of_blocks, problems
 
@@ -192,6 +192,17 @@ def without_need_of_the_gpu(problem: Problem) -> Problem:
         for task in problem.tasks
     ]
     return replace(problem, tasks=tuple(tasks))
+
+
+def test_as_many_points_are_found_as_are_asked_for() -> None:
+    tasks = tuple(
+        Task(str(t), (Mode(0, 100 + t, 900 + 7 * t), Mode(1, 300 - t, 200 + t))) for t in range(90)
+    )
+    problem = Problem((Device("quick"), Device("frugal")), (), tasks, ())
+    found = pareto(problem, 6, limits=Limits(time_s=60.0, work_s=0.5))
+    assert len(found.points) == 6
+    for fast, slow in pairwise(found.points):
+        assert (fast.latency_ns, -fast.energy_pj) < (slow.latency_ns, -slow.energy_pj)
 
 
 def test_points_of_a_larger_front_beat_one_another_in_one_thing_only() -> None:

@@ -12,10 +12,12 @@ from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock, Progress
 from hptc.partition.memory.decode import fitted
 from hptc.partition.outcome import checked, is_met
-from hptc.partition.problem import Solution
+from hptc.partition.problem import Assignment, Solution
 
 PASS_S = 1e-5
 """Work of a pass over the problem in s, per task and value (measured)."""
+
+Seen = Callable[[Assignment, float], None]
 
 
 class Incumbent:
@@ -28,9 +30,10 @@ class Incumbent:
         progress: Who is told.
         proven: What is known of the problem whatever the objective; gains what is proven here.
         enough: A value that need not be improved.
+        seen: Called with every schedule that fits, better or not, and its energy in pJ.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (what `solve` was given)
         self,
         instance: Instance,
         objective: Objective,
@@ -39,12 +42,14 @@ class Incumbent:
         *,
         proven: Proven | None = None,
         enough: float | None = None,
+        seen: Seen | None = None,
     ) -> None:
         self.instance = instance
         self.objective = objective
         self.clock = clock
         self.proven = nothing_proven(instance) if proven is None else proven
         self.enough = enough
+        self.seen = seen
         self.best: Schedule | None = None
         self.value = math.inf
         """Of the best schedule; infinite while it is beyond the limits."""
@@ -92,13 +97,16 @@ class Incumbent:
         With `take_equal`, one of the same value becomes the place to search from.
         """
         self.charge()
-        if self.objective.is_makespan and schedule.makespan > self.value:
+        is_slow = self.objective.is_makespan and schedule.makespan > self.value
+        if is_slow and self.seen is None:
             return False
         within = fitted(self.instance, schedule)
         if within is None:
             return False
-        schedule = within
-        energy = energy_pj(self.instance.problem, to_assignment(self.instance, schedule))
+        schedule, assignment = within, to_assignment(self.instance, within)
+        energy = energy_pj(self.instance.problem, assignment)
+        if self.seen is not None:
+            self.seen(assignment, energy)
         value = self._measure(schedule.makespan, energy)
         if value > self.value or (self.best is not None and math.isinf(value)):
             return False

@@ -23,7 +23,7 @@ from hptc.partition.replay import from_assignment
 from hptc.partition.restrict import search_sets
 from hptc.partition.sat.exact import Proof, prove
 from hptc.partition.sat.pool import is_pool, prove_pool
-from hptc.partition.search import Incumbent
+from hptc.partition.search import Incumbent, Seen
 from hptc.partition.seeds.plant import plant, plant_repeats
 from hptc.partition.unreached import unreached
 from hptc.partition.windows.improve import improve
@@ -51,6 +51,7 @@ def solve(  # noqa: PLR0913  (one argument per thing that a caller may bring)
     limits: Limits = DEFAULT_LIMITS,
     start: Assignment | None = None,
     proven: Proven | None = None,
+    seen: Seen | None = None,
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Solution:
@@ -62,6 +63,8 @@ def solve(  # noqa: PLR0913  (one argument per thing that a caller may bring)
         limits: when to stop; the time covers the bound.
         start: an assignment to begin with; the answer is no worse.
         proven: what other solves of the problem proved; gains what this one proves.
+        seen: called with schedules that are come across, good or not, and their energies in pJ; not
+            with those of problems whose tasks may run again.
         progress: called on every better solution.
         stop: polled; True ends the solve with what there is.
 
@@ -84,23 +87,26 @@ def solve(  # noqa: PLR0913  (one argument per thing that a caller may bring)
             instance, objective, clock, _solve, start=start, proven=proven, progress=progress
         )
     known = None if start is None else from_assignment(instance, start)
-    search = _solve(instance, objective, clock, known=known, proven=proven, progress=progress)
+    search = _solve(
+        instance, objective, clock, known=known, proven=proven, seen=seen, progress=progress
+    )
     return search.solution()
 
 
-def _solve(
+def _solve(  # noqa: PLR0913  (what `solve` was given)
     instance: Instance,
     objective: Objective,
     clock: Clock,
     *,
     known: Schedule | None = None,
     proven: Proven | None = None,
+    seen: Seen | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Incumbent:
     """Search stage by stage: first schedules within the limits, then the best of them."""
     for goal, limit in objective.stages():
         own = _until(clock, limit)
-        search = Incumbent(instance, goal, own, progress, proven=proven, enough=limit)
+        search = Incumbent(instance, goal, own, progress, proven=proven, enough=limit, seen=seen)
         _reach(search, known)
         known, proven = search.schedule, search.proven
     return search

@@ -1,17 +1,19 @@
 """The front of latency and energy: schedules none of which beats another in both.
 
 Its ends are the fastest schedule and the most frugal one; between them energy is minimised under
-caps on the latency, where most of the front is still unknown. What time is left goes to the points
-whose bounds are weakest.
+caps on the latency, where most of the front is still unknown. What any of these searches comes
+across counts. What time is left goes to the points whose bounds are weakest.
 """
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from hptc.errors import InfeasibleError, TimeLimitError
-from hptc.partition.check import energy_pj
+from hptc.partition.check import check, energy_pj
+from hptc.partition.fronts.archive import Archive
 from hptc.partition.fronts.front import Front, Point, check_points, thinned
 from hptc.partition.fronts.frontiers import Frontiers, Proven, nothing_proven
 from hptc.partition.goal import Measure, Objective
@@ -25,18 +27,20 @@ from hptc.partition.solve import solve
 
 LEAST_S = 0.05
 """Least time of a search in s."""
-SETS_SHARE = 0.7
-"""Share of the time left for the bounds of points before others are looked for."""
+FILL_SHARE = 0.6
+"""Share of the time left for points between the ends."""
+SPARE = 4
+"""How many schedules are kept for each point that is asked for."""
 REST_SHARE = 0.02
 """Share of the time that is too little for a further search."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Cap:
-    """What a cap on the latency gave: the schedule of least energy found, and the bound on it."""
+    """What is proven of the energy under a cap on the latency."""
 
     latency_ns: float
-    found: Point
+    energy_bound_pj: float
     is_optimal: bool
 
 
@@ -64,30 +68,24 @@ def pareto(
         UsageError: Fewer than two points.
     """
     check_points(points)
-    search = _Search(problem, within, Clock(limits, stop))
-    search.find_ends(points, start)
-    search.search_sets(points)
-    search.tighten(SETS_SHARE * search.clock.left_s)
-    tries = points
-    while tries and len(search.front()) < points and search.has_time:
-        cap_ns = search.next_cap()
-        if cap_ns is None:
-            break
-        tries -= not search.refine(cap_ns, tries + 1)
+    search = _Search(problem, within, points, Clock(limits, stop))
+    search.find_ends(start)
+    search.search_sets()
+    search.fill(FILL_SHARE * search.clock.left_s)
     search.tighten(search.clock.left_s)
-    return search.result(points)
+    return search.result()
 
 
 class _Search:
     """The caps tried so far, the tightest first."""
 
-    def __init__(self, problem: Problem, within: Objective, clock: Clock) -> None:
+    def __init__(self, problem: Problem, within: Objective, most: int, clock: Clock) -> None:
         self.clock = clock
         self._problem = problem
         self._within = within
+        self._most = most
         self._caps: list[_Cap] = []
-        self._others: list[Point] = []
-        """The fastest schedules of single sets of devices."""
+        self._archive = Archive(within, SPARE * most)
         self._proven = replace(nothing_proven(prepare(problem)), is_shared=True)
         self._latency_bound_ns = 0
 
@@ -97,36 +95,33 @@ class _Search:
         clock = self.clock
         return not clock.is_over() and clock.left_s > REST_SHARE * clock.limits.span_s
 
-    def find_ends(self, points: int, start: Assignment | None) -> None:
+    def find_ends(self, start: Assignment | None) -> None:
         """Find the fastest schedule, the most frugal one, and the most frugal of the fastest."""
+        points = self._most
         fastest = self._solve(replace(self._within, measure=Measure.LATENCY), points + 1, start)
         self._latency_bound_ns = fastest.lower_bound_ns
+        self._note(fastest.assignment)
         limit = self._within.latency_limit_ns
         self._try(math.inf if limit is None else limit, points, fastest.assignment)
-        if self._caps[0].found.latency_ns > fastest.value:
+        if len(self._archive.points) > 1:
             self._try(fastest.assignment.makespan_ns, points - 1, fastest.assignment)
 
-    def search_sets(self, points: int) -> None:
-        """Find the fastest schedule of each set of devices that may be part of the front."""
-        slowest, fastest = self._caps[-1].found, self._caps[0].found
+    def search_sets(self) -> None:
+        """Find the fastest schedule of each smaller set of devices that may be on the front."""
+        fastest, *_, slowest = self._archive.points * 2
         faster_ns = max(0, slowest.latency_ns - 1)
         goal = replace(self._within, measure=Measure.ENERGY, latency_limit_ns=faster_ns)
         frontiers = Frontiers(goal, self._proven)
-        sets = frontiers.promising(self._proven.bound_ns, fastest.energy_pj)
+        promising = frontiers.promising(self._proven.bound_ns, fastest.energy_pj)
+        used = {mode.device for task in self._problem.tasks for mode in task.modes}
+        sets = [devices for devices in promising if devices < used]
         for done, devices in enumerate(sets):
             goal = replace(self._within, measure=Measure.LATENCY)
-            shares, known = points + len(sets) - done, self._proven.part(devices)
-            try:
-                found = self._solve(goal, shares, None, (devices, known)).assignment
-            except (InfeasibleError, TimeLimitError):
-                continue
-            finally:
-                self._proven.take(devices, known)
-            whole = prepare(expanded(self._problem, found.reruns))
-            modes = widened(whole, devices, [p.mode for p in found.placements])
-            rows = zip(found.placements, modes, strict=True)
-            placements = tuple(replace(placed, mode=mode) for placed, mode in rows)
-            self._others.append(self._point(replace(found, placements=placements), 0.0))
+            shares, known = self._most + len(sets) - done, self._proven.part(devices)
+            with suppress(InfeasibleError, TimeLimitError):
+                found = self._solve(goal, shares, None, (devices, known))
+                self._note(self._widened(devices, found.assignment))
+            self._proven.take(devices, known)
 
     def next_cap(self) -> int | None:
         """Return a cap in ns amid the largest unknown part, None if all is known.
@@ -134,7 +129,7 @@ class _Search:
         Between neighbouring points and caps nothing is known from where the bound on the energy
         leaves room for a better schedule.
         """
-        found = self._found()
+        found = thinned(self._archive.points, self._most)
         marks = {point.latency_ns for point in found}
         marks |= {int(cap.latency_ns) for cap in self._caps if cap.latency_ns < math.inf}
         best, most = None, 0.0
@@ -158,11 +153,17 @@ class _Search:
                 low_ns = middle + 1
         return low_ns
 
-    def refine(self, cap_ns: int, shares: int) -> bool:
-        """Search for the least energy under a cap; return whether it was proven."""
-        known = [point for point in self._found() if point.latency_ns <= cap_ns]
-        start = min(known, key=lambda point: point.energy_pj).assignment
-        return self._try(cap_ns, shares, start)
+    def fill(self, time_s: float) -> None:
+        """Search under as many caps as there are to be points, in `time_s` s."""
+        until_s = self.clock.elapsed_s + time_s
+        tries = self._most
+        while tries and self.has_time and (left_s := until_s - self.clock.elapsed_s) > 0:
+            cap_ns = self.next_cap()
+            if cap_ns is None:
+                return
+            known = [point for point in self._archive.points if point.latency_ns <= cap_ns]
+            start = min(known, key=lambda point: point.energy_pj).assignment
+            tries -= not self._try(cap_ns, tries * self.clock.left_s / left_s, start)
 
     def tighten(self, time_s: float) -> None:
         """Raise the bound where it is weakest for `time_s` s, half of what is left at a time."""
@@ -179,28 +180,29 @@ class _Search:
             if self._bound(point.latency_ns) <= point.energy_bound_pj:
                 stuck.add(point.latency_ns)
 
-    def front(self) -> list[Point]:
-        """Return the points that no other beats in both, each with the best bound there is."""
-        kept: list[Point] = []
-        for point in sorted(self._found(), key=lambda p: (p.latency_ns, p.energy_pj)):
-            if not kept or point.energy_pj < kept[-1].energy_pj:
-                bound = min(self._bound(point.latency_ns), point.energy_pj)
-                kept.append(replace(point, energy_bound_pj=bound))
-        return kept
+    def front(self) -> tuple[Point, ...]:
+        """Return the points, each with the best bound there is."""
+        points = thinned(self._archive.points, self._most)
+        bounds = [min(self._bound(point.latency_ns), point.energy_pj) for point in points]
+        rows = zip(points, bounds, strict=True)
+        return tuple(replace(point, energy_bound_pj=bound) for point, bound in rows)
 
     def _bound(self, latency_ns: int) -> float:
         """Return the best bound in pJ on the energy of schedules that are as fast."""
         goal = replace(Objective.ENERGY, latency_limit_ns=latency_ns)
         known = Frontiers(goal, self._proven).bound(self._proven.bound_ns)
-        caps = (c.found.energy_bound_pj for c in self._caps if c.latency_ns >= latency_ns)
+        caps = (c.energy_bound_pj for c in self._caps if c.latency_ns >= latency_ns)
         return max(known, *caps)
 
-    def result(self, most: int) -> Front:
+    def result(self) -> Front:
         """Return the front; complete where no part is unknown and every cap is proven."""
         points = self.front()
         is_complete = self.next_cap() is None and all(cap.is_optimal for cap in self._caps)
-        is_complete &= points[0].latency_ns <= self._latency_bound_ns and len(points) <= most
-        return Front(thinned(points, most), self._latency_bound_ns, is_complete)
+        is_complete &= points[0].latency_ns <= self._latency_bound_ns
+        is_complete &= len(points) == len(self._archive.points)
+        for point in points:
+            check(self._problem, point.assignment)
+        return Front(points, self._latency_bound_ns, is_complete)
 
     def _try(
         self, cap_ns: float, shares: float, start: Assignment, parts: Parts | None = None
@@ -208,18 +210,21 @@ class _Search:
         cap = None if math.isinf(cap_ns) else int(cap_ns)
         goal = replace(self._within, measure=Measure.ENERGY, latency_limit_ns=cap)
         found = self._solve(goal, shares, start, parts=parts)
-        point = self._point(found.assignment, found.lower_bound)
+        self._note(found.assignment)
         is_optimal = found.status is Status.OPTIMAL
-        self._caps.append(_Cap(cap_ns, point, is_optimal))
+        self._caps.append(_Cap(cap_ns, found.lower_bound, is_optimal))
         self._caps.sort(key=lambda cap: cap.latency_ns)
         return is_optimal
 
-    def _point(self, assignment: Assignment, bound_pj: float) -> Point:
-        energy = energy_pj(self._problem, assignment)
-        return Point(assignment, assignment.makespan_ns, energy, bound_pj)
+    def _note(self, assignment: Assignment) -> None:
+        self._archive.note(assignment, energy_pj(self._problem, assignment))
 
-    def _found(self) -> list[Point]:
-        return [*self._others, *(cap.found for cap in self._caps)]
+    def _widened(self, devices: frozenset[int], found: Assignment) -> Assignment:
+        """Return an answer to the problem on some devices as one to the whole."""
+        whole = prepare(expanded(self._problem, found.reruns))
+        modes = widened(whole, devices, [placed.mode for placed in found.placements])
+        rows = zip(found.placements, modes, strict=True)
+        return replace(found, placements=tuple(replace(p, mode=mode) for p, mode in rows))
 
     def _solve(
         self,
@@ -244,5 +249,6 @@ class _Search:
             limits=limits,
             start=start,
             proven=self._proven if part is None else part[1],
+            seen=self._archive.note if part is None else None,
             stop=clock.stop,
         )
