@@ -12,9 +12,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import onnx
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.command_line import WIND, hptc
 from tests.small_onnx import BATCH, WIDTH, small_model
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ def test_malformed_entries(saved: Path) -> None:
         refused(saved, name.split("/")[-1] if "target" not in name else "phase low")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_flipped_byte_is_refused_or_harmless(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

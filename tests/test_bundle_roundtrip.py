@@ -8,7 +8,7 @@ from pathlib import Path
 import ml_dtypes
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hptc.errors import BundleError, VerifyError
@@ -36,7 +36,6 @@ ARGS: st.SearchStrategy[Arg] = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(args=st.lists(ARGS, max_size=4), kwargs=st.lists(st.tuples(st.text(), ARGS), max_size=2))
 def test_arguments_keep_value_and_type(args: list[Arg], kwargs: list[tuple[str, Arg]]) -> None:
     op = Op("o", "aten.mm.default", tuple(args), ("o",), kwargs=tuple(kwargs))

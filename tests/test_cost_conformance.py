@@ -83,7 +83,7 @@ def never_above(low: Costs, high: Costs, figures: Sequence[str] = FIGURES) -> No
 
 
 @every_device
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(tokens=SIZES, inputs=SIZES, outputs=SIZES)
 def test_costs_are_finite_and_never_negative(
     device: str, tokens: int, inputs: int, outputs: int
@@ -99,7 +99,7 @@ def test_costs_are_finite_and_never_negative(
 
 @every_device
 @pytest.mark.parametrize("axis", [0, 1, 2], ids=["tokens", "inputs", "outputs"])
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(sizes=st.tuples(SIZES, SIZES, SIZES), factor=st.integers(1, 9), more=st.integers(0, 40))
 def test_costs_never_shrink_with_a_size(
     device: str, axis: int, sizes: tuple[int, int, int], factor: int, more: int
@@ -140,7 +140,7 @@ def test_empty_tasks_take_nothing(device: str, size: int) -> None:
 
 
 @every_device
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(sizes=st.tuples(SIZES, SIZES, SIZES))
 def test_a_fused_task_takes_no_more_than_its_parts(
     device: str, sizes: tuple[int, int, int]
@@ -234,7 +234,7 @@ def test_finer_conversion_never_takes_less_energy(device: str) -> None:
 
 
 @pytest.mark.parametrize("device", sorted(SPATIAL))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(sizes=st.lists(st.tuples(SIZES, SIZES, SIZES), min_size=1, max_size=4))
 def test_fixed_matrices_that_fit_once_fit_with_their_copies(
     device: str, sizes: list[tuple[int, int, int]]

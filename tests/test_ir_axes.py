@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -179,7 +179,6 @@ def test_a_wrong_map_is_found_out() -> None:
 SHAPES = st.lists(st.sampled_from([1, 2, 3, 4]), min_size=1, max_size=4).map(tuple)
 
 
-@settings(deadline=None)
 @given(SHAPES, st.data())
 def test_rows_are_followed_through_any_reshape(shape: tuple[int, ...], draw: st.DataObject) -> None:
     factors = draw.draw(st.permutations([n for n in (2, 3, 4) for _ in range(shape.count(n))]))
@@ -199,7 +198,6 @@ def test_rows_are_followed_through_any_reshape(shape: tuple[int, ...], draw: st.
         assert agrees(back.ops[0], again, seen, count, 1)
 
 
-@settings(deadline=None)
 @given(SHAPES, st.data())
 def test_rows_are_followed_through_any_broadcast(
     shape: tuple[int, ...], draw: st.DataObject

@@ -1,6 +1,6 @@
 # ruff: noqa: E501 - graph text has one line per operation, however long
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -63,7 +63,6 @@ KINDS = (
 )
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_views_address_the_elements_that_numpy_addresses(data: st.DataObject) -> None:
     storage: Array = np.arange(120)

@@ -2,7 +2,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hptc.errors import InvalidInputError
@@ -97,7 +97,6 @@ def graphs(draw: st.DrawFn) -> Graph:
     )
 
 
-@settings(deadline=None)
 @given(graphs())
 def test_what_is_printed_reads_back_equal(graph: Graph) -> None:
     text = to_text(graph)

@@ -41,7 +41,7 @@ def _solved(problem: Problem) -> Solution | None:
         return None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(tight_problems(), st.integers(0, 9), st.integers(-2, 2), st.booleans())
 def test_problems_and_answers_survive_their_files(
     folder: Path, problem: Problem, task: int, shift: int, is_longer: bool

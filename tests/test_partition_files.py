@@ -173,7 +173,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(JSON, st.sampled_from(["devices", "links", "tasks", "edges", None]))
 def test_nonsense_never_ends_in_a_traceback(
     tmp_path_factory: pytest.TempPathFactory, junk: object, key: str | None

@@ -15,7 +15,7 @@ from hptc.partition.solve import solve
 from tests.partition_cases import brute_force, problems
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(problems())
 def test_times_of_transfers_are_the_same_when_asked_for(problem: Problem) -> None:
     at_once = prepare(problem)
@@ -30,7 +30,7 @@ def test_times_of_transfers_are_the_same_when_asked_for(problem: Problem) -> Non
     assert list(at_once.longest_sends) == linked
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(problems())
 def test_bounds_hold_where_too_many_modes_meet(problem: Problem) -> None:
     time_ns, _ = brute_force(problem)

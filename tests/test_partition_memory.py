@@ -39,7 +39,7 @@ from tests.partition_cases import brute_steps, layers
 QUICK = Limits(time_s=10.0, workers=1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(tight_problems())
 def test_small_problems_reach_the_brute_force_optimum(problem: Problem) -> None:
     assume(len(problem.values) < 4)
@@ -56,7 +56,7 @@ def test_small_problems_reach_the_brute_force_optimum(problem: Problem) -> None:
     assert frugal.value == pytest.approx(min(energy for _, energy in steps))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(tight_problems())
 def test_the_decoder_and_the_checker_agree_on_memory(problem: Problem) -> None:
     try:
@@ -79,7 +79,7 @@ def test_the_decoder_and_the_checker_agree_on_memory(problem: Problem) -> None:
     assert within is None or not is_overfull(instance, within)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(tight_problems())
 def test_an_order_that_fits_in_the_ledger_fits_in_time(problem: Problem) -> None:
     try:
@@ -94,7 +94,7 @@ def test_an_order_that_fits_in_the_ledger_fits_in_time(problem: Problem) -> None
         check(problem, to_assignment(instance, found))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(tight_problems(), st.integers(0, 2), st.integers(1, 3))
 def test_windows_keep_the_memory_of_what_they_change(
     problem: Problem, first: int, size: int

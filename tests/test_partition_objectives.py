@@ -46,7 +46,7 @@ def least(problem: Problem, objective: Objective) -> float:
     return min((float(objective.value(*step)) for step in kept), default=math.inf)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(problems(), objectives())
 def test_every_objective_is_solved_to_the_brute_force_optimum(
     problem: Problem, objective: Objective
@@ -65,7 +65,7 @@ def test_every_objective_is_solved_to_the_brute_force_optimum(
     assert float(objective.value(*taken)) == pytest.approx(found.value)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(problems(), objectives())
 def test_frontiers_never_exclude_what_exists(problem: Problem, objective: Objective) -> None:
     optimum = least(problem, objective)
@@ -160,7 +160,7 @@ def test_limits_are_numbers_from_0(limits: dict[str, float]) -> None:
         parse_objective("latency", **limits)  # type: ignore[arg-type]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(problems())
 def test_small_fronts_are_those_of_the_brute_force(problem: Problem) -> None:
     wanted = brute_front(problem)

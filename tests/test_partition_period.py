@@ -34,7 +34,7 @@ from hptc.partition.problem import (
 from tests.partition_cases import Events, brute_steps, chain_of_blocks, problems
 
 QUICK = Limits(time_s=2.0)
-FEW = settings(max_examples=25, deadline=None)
+FEW = settings(max_examples=25)
 MOST_PLACES = 3000
 
 

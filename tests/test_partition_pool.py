@@ -26,7 +26,7 @@ def pool(lengths: list[int], edges: set[tuple[int, int]], machines: int) -> Prob
     return Problem(tuple(Device(f"p{i}") for i in everywhere), links, tasks, values)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     st.lists(st.integers(0, 9), min_size=1, max_size=5),
     st.sets(st.tuples(st.integers(0, 4), st.integers(0, 4))),

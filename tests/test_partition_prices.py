@@ -24,7 +24,7 @@ def forced(problem: Problem, task: int, mode: int) -> Problem:
     return replace(problem, tasks=tuple(tasks))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(problems())
 def test_no_price_is_below_what_the_best_forced_answer_loses(problem: Problem) -> None:
     try:
@@ -46,7 +46,7 @@ def test_no_price_is_below_what_the_best_forced_answer_loses(problem: Problem) -
             assert energy + price.lost_pj >= least_pj * (1 - 1e-9)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(problems(most_tasks=6))
 def test_slack_is_what_an_item_may_wait_and_the_critical_path_fills_the_step(
     problem: Problem,

@@ -50,7 +50,7 @@ def least_cost(problem: Problem, asked: Question) -> float:
     )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(problems(), st.data())
 def test_answers_are_those_of_the_brute_force(problem: Problem, data: st.DataObject) -> None:
     instance = prepare(problem)
@@ -67,7 +67,7 @@ def test_answers_are_those_of_the_brute_force(problem: Problem, data: st.DataObj
         check(problem, to_assignment(instance, found.schedule))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(problems(), objectives())
 def test_questions_close_every_gap(problem: Problem, objective: Objective) -> None:
     optimum = least(problem, objective)
@@ -96,7 +96,7 @@ def test_questions_close_every_gap(problem: Problem, objective: Objective) -> No
     assert float(objective.value(*best)) <= optimum * (1 + 2 * NEAR) + NEAR
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(objectives(), st.integers(0, 3), st.integers(0, 12), st.data())
 def test_a_corner_is_the_least_of_all_times(
     objective: Objective, power: int, earliest_ns: int, data: st.DataObject

@@ -63,7 +63,7 @@ def one_rerun(problem: Problem) -> Iterator[tuple[Rerun, ...]]:
             yield from ((Rerun(index, found),) for found in chain.from_iterable(sets))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(again_problems())
 def test_no_bound_above_what_brute_force_finds(problem: Problem) -> None:
     assume(len(problem.values) < 4 and any(task.recompute for task in problem.tasks))
@@ -192,7 +192,7 @@ def test_answers_with_reruns_survive_their_files(tmp_path: Path) -> None:
     assert (broken.code, "serves readers of its task" in broken.err) == (1, True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(again_problems(), st.data())
 def test_any_answer_with_reruns_survives_its_file(
     tmp_path_factory: pytest.TempPathFactory, problem: Problem, data: st.DataObject

@@ -54,7 +54,7 @@ def test_the_smaller_problem_is_one_row_of_first_and_last_blocks() -> None:
     assert whole <= min(spread) <= 1.05 * whole
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(problems(most_tasks=6))
 def test_any_problem_shrinks_to_one_whose_modes_fit_the_whole(problem: Problem) -> None:
     instance = prepare(problem)

@@ -32,7 +32,7 @@ def with_times(problem: Problem, factor: int, link_ns: int) -> Problem:
     return replace(problem, tasks=tasks, links=links)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(problems(), st.integers(0, 3), st.integers(0, 9))
 def test_an_assignment_keeps_every_rule_under_other_numbers(
     problem: Problem, factor: int, link_ns: int
@@ -84,7 +84,7 @@ def test_a_start_is_the_answer_where_time_allows_no_other() -> None:
     assert again.value <= good.value
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(problems(), problems())
 def test_an_optimum_holds_below_every_harder_problem(problem: Problem, other: Problem) -> None:
     worse = with_times(problem, 2, 20)

@@ -48,7 +48,7 @@ def tilings(problem: RowProblem) -> list[Mapping[int, int]]:
     return [dict(enumerate(counts)) for counts in product(*offered)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(row_problems())
 def test_the_bound_holds_for_every_tiling(problem: RowProblem) -> None:
     try:

@@ -36,7 +36,7 @@ def blocks(count: int) -> Problem:
     return Problem((Device("a"), Device("b")), links, tuple(tasks), tuple(values))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(problems(most_tasks=5))
 def test_the_bound_never_exceeds_the_optimum(problem: Problem) -> None:
     time_ns, _ = brute_force(problem)

@@ -28,7 +28,7 @@ QUICK = Limits(time_s=10.0, workers=1)
 MEASURES = (Objective.LATENCY, Objective.ENERGY, Objective.EDP)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(problems())
 def test_small_problems_are_solved_to_the_brute_force_optimum(problem: Problem) -> None:
     time_ns, energy = brute_force(problem)
@@ -45,7 +45,7 @@ def test_small_problems_are_solved_to_the_brute_force_optimum(problem: Problem) 
     assert frugal.lower_bound_ns <= time_ns
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(problems())
 def test_every_bound_and_every_seed_is_valid(problem: Problem) -> None:
     time_ns, _ = brute_force(problem)

@@ -60,7 +60,7 @@ def spliced(around: Surroundings, found: list[Found]) -> int:
 
 
 @given(problem=problems(most_tasks=7), size=st.integers(1, 4))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_windows_find_fits_into_the_schedule(problem: Problem, size: int) -> None:
     try:
         search = incumbent(problem)

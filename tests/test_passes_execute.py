@@ -99,7 +99,7 @@ def earlier(step: Pass) -> list[Pass]:
 
 
 @pytest.mark.parametrize("step", PIPELINE, ids=lambda step: step.name)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(steps())
 def test_a_pass_keeps_results_and_is_done_after_one_run(step: Pass, graph: Graph) -> None:
     before = run_passes(graph, earlier(step))
@@ -108,7 +108,7 @@ def test_a_pass_keeps_results_and_is_done_after_one_run(step: Pass, graph: Graph
     assert step(after) == after
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(steps())
 def test_the_pipeline_keeps_results_and_its_graph_is_printed_and_read_back(graph: Graph) -> None:
     after = run_passes(graph, PIPELINE)

@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hptc.ir.contractions import contraction
@@ -78,7 +78,6 @@ def refs(op: Op) -> list[Ref]:
     return [arg for arg in op.args if isinstance(arg, Ref)]
 
 
-@settings(deadline=None)
 @given(steps())
 def test_results_mean_the_same_and_tasks_are_sound(graph: Graph) -> None:
     done = run_passes(graph, PIPELINE)  # verifies after each pass, task order included
@@ -95,7 +94,6 @@ def test_results_mean_the_same_and_tasks_are_sound(graph: Graph) -> None:
             assert all(is_alias(done, op) for op in others)
 
 
-@settings(deadline=None)
 @given(steps())
 def test_only_storage_crosses_between_operations_that_compute(graph: Graph) -> None:
     done = run_passes(graph, PIPELINE)
@@ -105,7 +103,6 @@ def test_only_storage_crosses_between_operations_that_compute(graph: Graph) -> N
         assert all(layout[name].root == name or name in folded for name in task.inputs)
 
 
-@settings(deadline=None)
 @given(steps())
 def test_the_pipeline_is_stable(graph: Graph) -> None:
     once = run_passes(graph, PIPELINE)

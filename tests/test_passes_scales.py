@@ -255,7 +255,7 @@ def test_new_names_are_free() -> None:
     assert done.op_by_name["y"].inputs == ("y.2", "d")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.data())
 def test_any_chain_of_scales_and_transposes_gives_the_same(data: st.DataObject) -> None:
     shape = [3, 3]

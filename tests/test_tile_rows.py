@@ -121,7 +121,7 @@ def reading(graph: Graph, name: str) -> Iterator[Op]:
             yield op
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(steps(), st.integers(0, 1), st.data())
 def test_random_steps(graph: Graph, axis: int, data: st.DataObject) -> None:
     whole = run_passes(graph, PIPELINE)

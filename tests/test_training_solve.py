@@ -30,7 +30,7 @@ def solved(training: Training, goal: Objective) -> TrainingSolution:
     return solve_training(training, goal, starts, limits=LIMITS)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(trainings(), st.sampled_from(GOALS))
 def test_between_the_bound_and_the_stages_apart(training: Training, goal: Objective) -> None:
     try:
