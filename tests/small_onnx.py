@@ -6,7 +6,14 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from hptc.frontend.onnx import ImportedModel, from_stored
+from hptc.frontend.onnx_file import read_model
+
 WIDTH, HIDDEN, BATCH = 8, 16, 4
+
+
+def load_onnx(path: Path) -> ImportedModel:
+    return from_stored(read_model(path), str(path))
 
 
 def small_model(

@@ -11,8 +11,8 @@ from google.protobuf.message import Message  # type: ignore[import-untyped]  # n
 from onnx import TensorProto, helper, numpy_helper
 
 from hptc.errors import InvalidInputError, ModelError, UsageError
-from hptc.frontend.onnx import ImportedModel, from_model_proto, load_onnx
-from tests.small_onnx import small_model
+from hptc.frontend.onnx import ImportedModel, from_model_proto
+from tests.small_onnx import load_onnx, small_model
 
 HEADER = '<ir_version: 8, opset_import: ["" : 17]>'
 WEIGHT = f"float[3,4] w = {{{', '.join(str(i * i % 7 + 0.5) for i in range(12))}}}"

@@ -9,7 +9,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from hptc.errors import HptcError, ModelError, UnsupportedOpError, UsageError
-from hptc.frontend.onnx import from_model_proto, load_onnx
+from hptc.frontend.onnx import from_model_proto
+from tests.small_onnx import load_onnx
 
 LINEAR = """
 <ir_version: 8, opset_import: ["" : 17]>

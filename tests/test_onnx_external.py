@@ -10,9 +10,8 @@ import pytest
 from hptc.compiler import compile_model
 from hptc.errors import ModelError
 from hptc.frontend import onnx_file
-from hptc.frontend.onnx import load_onnx
 from hptc.program import Program
-from tests.small_onnx import small_model
+from tests.small_onnx import load_onnx, small_model
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from hptc.frontend.onnx import ImportedModel, load_onnx
+from hptc.frontend.onnx import ImportedModel
+from tests.small_onnx import load_onnx
 
 FOLDER = os.environ.get("HPTC_REFERENCE_DIR")
 pytestmark = pytest.mark.skipif(not FOLDER, reason="HPTC_REFERENCE_DIR names no folder")

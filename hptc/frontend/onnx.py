@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import MappingProxyType
 
 import onnx
@@ -11,7 +10,7 @@ import torch
 from hptc.frontend.onnx_body import hoist_initializers
 from hptc.frontend.onnx_dimensions import Input, bind_inputs, check_dimensions, fix_inputs
 from hptc.frontend.onnx_evaluate import evaluate
-from hptc.frontend.onnx_file import StoredModel, read_model
+from hptc.frontend.onnx_file import StoredModel
 from hptc.frontend.onnx_findings import check_finite, import_warnings, refuse_sequences
 from hptc.frontend.onnx_functions import inline_functions
 from hptc.frontend.onnx_graph import Graph, read_graph
@@ -64,28 +63,6 @@ class ImportedModel:
     warnings: tuple[str, ...]
 
 
-def load_onnx(
-    path: Path,
-    *,
-    dimensions: Mapping[str, int] = _NO_DIMENSIONS,
-    train: str | None = None,
-    frozen: str | None = None,
-) -> ImportedModel:
-    """Import an ONNX file.
-
-    Args:
-        path: The file; weights stored outside it must lie in its folder.
-        dimensions: A value for each dynamic dimension.
-        train: Regular expression; the initializers it is found in are trained.
-        frozen: Regular expression; the initializers it is found in are not.
-
-    Raises:
-        ModelError: The file cannot be read, is malformed, or needs what hptc does not have.
-        UsageError: A dimension or pattern fits nothing in the model.
-    """
-    return from_stored(read_model(path), str(path), dimensions, train, frozen)
-
-
 def from_stored(
     stored: StoredModel,
     where: str,
@@ -93,7 +70,7 @@ def from_stored(
     train: str | None = None,
     frozen: str | None = None,
 ) -> ImportedModel:
-    """Import a model that has been read; see `load_onnx`."""
+    """Import a model as `hptc.frontend.onnx_file` read it; see `from_model_proto`."""
     return from_model_proto(
         stored.proto,
         where=where,
@@ -114,16 +91,20 @@ def from_model_proto(  # noqa: PLR0913  (what a file and its importer may say)
     given: Given | None = None,
     weights: Mapping[str, torch.Tensor] = MappingProxyType({}),
 ) -> ImportedModel:
-    """Import a model in memory; see `load_onnx`.
+    """Import a model in memory.
 
     Args:
         model: The model.
         where: How messages name it.
-        dimensions: As in `load_onnx`.
-        train: As in `load_onnx`.
-        frozen: As in `load_onnx`.
+        dimensions: A value for each dynamic dimension.
+        train: Regular expression; the initializers it is found in are trained.
+        frozen: Regular expression; the initializers it is found in are not.
         given: Values for the inputs, for callers that know them.
         weights: Initializers stored outside; the model declares them as inputs.
+
+    Raises:
+        ModelError: The model is malformed, or needs what hptc does not have.
+        UsageError: A dimension or pattern fits nothing in the model.
     """
     graph = parse_model(model, where, weights)
     for_training = given is None
