@@ -1,6 +1,8 @@
 """Memory of devices: nobody exceeds it, and what cannot be kept is refused."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 
 import pytest
 from hypothesis import assume, given, settings
@@ -11,8 +13,9 @@ from hptc.partition.check import check
 from hptc.partition.decode import Schedule, decode_by_rank, to_assignment
 from hptc.partition.goal import Objective
 from hptc.partition.limits import Clock, Limits, Parts
-from hptc.partition.memory.decode import decode_within, fitted, frugal_order
+from hptc.partition.memory.decode import decode_within, fitted, follow_within, frugal_order
 from hptc.partition.memory.held import is_overfull
+from hptc.partition.memory.pack import packed
 from hptc.partition.prepare import prepare
 from hptc.partition.problem import (
     Assignment,
@@ -92,6 +95,21 @@ def test_an_order_that_fits_in_the_ledger_fits_in_time(problem: Problem) -> None
         found = decode_within(instance, modes, instance.order)
         assert isinstance(found, Schedule)
         check(problem, to_assignment(instance, found))
+
+
+@settings(max_examples=50)
+@given(tight_problems(), st.integers(0, 3))
+def test_a_packed_sequence_fits_in_time(problem: Problem, seed: int) -> None:
+    try:
+        instance = prepare(problem)
+    except InfeasibleError:
+        return
+    for modes in product(*instance.options):
+        stock = packed(instance, modes, 1.0, seed) if instance.admits(modes) else None
+        if stock is not None:
+            found = follow_within(instance, stock.modes, stock.items)
+            assert isinstance(found, Schedule)
+            check(problem, to_assignment(instance, found))
 
 
 @settings(max_examples=100)
@@ -195,6 +213,33 @@ def test_windows_of_large_problems_pass_over_what_nobody_reads() -> None:
     problem = replace(loose, devices=devices, values=(*loose.values, *unread))
     found = solve(problem, limits=Limits(time_s=2.0))
     check(problem, found.assignment)
+
+
+def _star(places: Sequence[tuple[int, ...]], memory: int) -> Problem:
+    """Return tasks in given places, each with 6 bytes for the last one."""
+    tasks = tuple(Task(f"t{i}", tuple(Mode(d, 5) for d in row)) for i, row in enumerate(places))
+    values = tuple(Value(i, (len(places) - 1,), 6) for i in range(len(places) - 1))
+    devices = (Device("x", memory_bytes=memory), Device("y", memory_bytes=18))
+    return Problem(devices, (Link(0, 1, 1.0, 0), Link(1, 0, 1.0, 0)), tasks, values)
+
+
+@pytest.mark.parametrize(
+    ("places", "memory", "modes"),
+    [
+        pytest.param([(0,), (0,), (1,)], 10, [0, 0, 0], id="sent early"),
+        pytest.param([(0, 1), (0, 1), (0, 1)], 10, [0, 0, 0], id="reader moved"),
+    ],
+)
+def test_a_packed_sequence_makes_room(
+    places: list[tuple[int, ...]], memory: int, modes: list[int]
+) -> None:
+    problem = _star(places, memory)
+    instance = prepare(problem)
+    stock = packed(instance, modes, 0.0, 0)
+    assert stock is not None
+    found = follow_within(instance, stock.modes, stock.items)
+    assert isinstance(found, Schedule)
+    check(problem, to_assignment(instance, found))
 
 
 def test_a_large_problem_without_room_says_what_it_knows() -> None:

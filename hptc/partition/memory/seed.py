@@ -1,12 +1,14 @@
 """A first schedule within the memory of devices, where no seed keeps it."""
 
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from itertools import chain, count
 
 from hptc.errors import InfeasibleError
-from hptc.partition.decode import decode_by_rank
+from hptc.partition.decode import Schedule, decode_by_rank
 from hptc.partition.instance import Instance
-from hptc.partition.memory.decode import fitted
+from hptc.partition.limits import LEAST_S
+from hptc.partition.memory.decode import fitted, follow_within
+from hptc.partition.memory.pack import packed
 from hptc.partition.objective import fits
 from hptc.partition.sat.exact import any_schedule
 from hptc.partition.sat.feasible import find_modes
@@ -17,23 +19,37 @@ from hptc.partition.seeds.heuristics import local_choices
 MOVES = 64
 """Rounds in which tasks move to devices with room."""
 
+GUIDES_SHARE = 0.1
+"""Share of the time left after which no further choice of modes is tried if one has led there."""
+
+TRIES_SHARE = 0.5
+"""Share of the time left for sequences that are partly random."""
+
+NOISE = 1.0
+"""How much the gain of a task is changed at random, as a share."""
+
+PACK_S = 1e-4
+"""Work of a sequence in s, per task and value (measured)."""
+
 SMALL = 80
 """Up to so many tasks CP-SAT is asked whether any schedule keeps the memory."""
 
 
 def plant_within_memory(search: Incumbent) -> None:
-    """Offer a schedule within the memory.
+    """Offer schedules within the memory.
 
     Raises:
         InfeasibleError: none was found; says whether that is proven.
     """
     instance, clock = search.instance, search.clock
-    modes = find_modes(instance, clock)
-    for choice in chain([modes], _others(instance)):
-        schedule = fitted(instance, decode_by_rank(instance, choice), moves=MOVES, clock=clock)
-        if schedule is not None:
-            search.offer(schedule, "seed")
+    guides = _guides(search)
+    tries = clock.part(max(LEAST_S, TRIES_SHARE * clock.left_s))
+    for number in count():
+        if search.best is not None:
             return
+        if tries.is_over():
+            break
+        _pack(search, guides[number % len(guides)], NOISE, number)
     is_proven = False
     if instance.tasks <= SMALL and fits(instance, search.objective):
         schedule, is_proven = any_schedule(instance, clock)
@@ -41,6 +57,34 @@ def plant_within_memory(search: Incumbent) -> None:
             search.offer(schedule, "exact")
             return
     raise crowded(instance, is_proven=is_proven)
+
+
+def _guides(search: Incumbent) -> list[list[int]]:
+    """Offer what choices of modes lead to, and return these choices."""
+    instance, clock = search.instance, search.clock
+    enough = clock.part(max(LEAST_S, GUIDES_SHARE * clock.left_s))
+    guides: list[list[int]] = []
+    for modes in chain([find_modes(instance, clock)], _others(instance)):
+        if modes not in guides:
+            guides.append(modes)
+            _pack(search, modes, 0.0, 0)
+            schedule = fitted(instance, decode_by_rank(instance, modes), moves=MOVES, clock=enough)
+            if schedule is not None:
+                search.offer(schedule, "seed")
+        if search.best is not None and enough.is_over():
+            break
+    return guides
+
+
+def _pack(search: Incumbent, modes: Sequence[int], noise: float, seed: int) -> None:
+    """Offer the schedule of a sequence that keeps the memory, if one comes of some modes."""
+    instance = search.instance
+    search.clock.work.add(PACK_S * (instance.tasks + len(instance.problem.values)))
+    stock = packed(instance, modes, noise, seed)
+    if stock is not None:
+        schedule = follow_within(instance, stock.modes, stock.items)
+        if isinstance(schedule, Schedule):
+            search.offer(schedule, "seed")
 
 
 def _others(instance: Instance) -> Iterator[list[int]]:
