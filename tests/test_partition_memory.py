@@ -195,12 +195,12 @@ def test_what_all_tasks_together_need_is_refused_with_its_proof() -> None:
 
 def test_large_problems_keep_their_memory_and_their_bound() -> None:
     loose = layers(6, 20)
-    free = solve(loose, limits=Limits(time_s=1.0))
+    free = solve(loose, limits=Limits(work_s=0.2))
     devices = tuple(replace(device, memory_bytes=1500) for device in loose.devices)
     problem = replace(loose, devices=devices)
     with pytest.raises(VerifyError, match="memory of"):
         check(problem, free.assignment)
-    found = solve(problem, limits=Limits(time_s=2.0))
+    found = solve(problem, limits=Limits(work_s=0.5))
     check(problem, found.assignment)
     assert found.lower_bound_ns <= found.value
 
@@ -211,7 +211,7 @@ def test_windows_of_large_problems_pass_over_what_nobody_reads() -> None:
     unread = tuple(Value(task, (), 5, carried=bool(task % 2)) for task in range(0, 120, 5))
     devices = tuple(replace(device, memory_bytes=1800) for device in loose.devices)
     problem = replace(loose, devices=devices, values=(*loose.values, *unread))
-    found = solve(problem, limits=Limits(time_s=2.0))
+    found = solve(problem, limits=Limits(work_s=0.5))
     check(problem, found.assignment)
 
 

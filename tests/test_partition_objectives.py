@@ -102,7 +102,7 @@ def frontier_bounds(instance: Instance, objective: Objective, horizon: int) -> I
 )
 def test_steps_of_many_tasks_are_bounded_and_keep_their_limits(objective: Objective) -> None:
     problem = chain_of_blocks(15)
-    found = solve(problem, objective=objective, limits=Limits(time_s=2.0))
+    found = solve(problem, objective=objective, limits=Limits(work_s=0.5))
     energy = energy_pj(problem, found.assignment)
     assert objective.admits(found.assignment.makespan_ns, energy)
     assert 0 < found.lower_bound <= found.value
@@ -207,7 +207,7 @@ def test_as_many_points_are_found_as_are_asked_for() -> None:
 
 def test_points_of_a_larger_front_beat_one_another_in_one_thing_only() -> None:
     problem = without_need_of_the_gpu(chain_of_blocks(10))
-    found = pareto(problem, 4, limits=Limits(time_s=4.0))
+    found = pareto(problem, 4, limits=Limits(work_s=1.0))
     assert 2 <= len(found.points) <= 4
     for fast, slow in pairwise(found.points):
         assert fast.latency_ns < slow.latency_ns

@@ -33,7 +33,7 @@ from hptc.partition.problem import (
 )
 from tests.partition_cases import Events, brute_steps, chain_of_blocks, problems
 
-QUICK = Limits(time_s=2.0)
+QUICK = Limits(time_s=20.0)
 FEW = settings(max_examples=25)
 MOST_PLACES = 3000
 

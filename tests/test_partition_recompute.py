@@ -37,7 +37,7 @@ from tests.command_line import hptc
 from tests.memory_cases import shortest_within, tight_problems
 from tests.partition_cases import brute_steps
 
-QUICK = Limits(time_s=4.0, workers=1)
+QUICK = Limits(time_s=20.0, workers=1)
 
 
 @st.composite

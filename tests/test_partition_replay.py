@@ -71,7 +71,7 @@ def test_crossbars_that_no_longer_suffice_have_no_replay() -> None:
 
 def test_a_start_that_breaks_a_rule_is_refused() -> None:
     problem = chain_of_blocks(3)
-    answer = solve(problem, limits=Limits(time_s=0.5, workers=1)).assignment
+    answer = solve(problem, limits=Limits(work_s=0.1)).assignment
     early = tuple(replace(placement, start_ns=0, end_ns=1) for placement in answer.placements)
     with pytest.raises(VerifyError):
         solve(problem, start=replace(answer, placements=early))
@@ -79,7 +79,7 @@ def test_a_start_that_breaks_a_rule_is_refused() -> None:
 
 def test_a_start_is_the_answer_where_time_allows_no_other() -> None:
     problem = chain_of_blocks(40)
-    good = solve(problem, limits=Limits(time_s=2.0, workers=1))
+    good = solve(problem, limits=Limits(work_s=0.3))
     again = solve(problem, start=good.assignment, limits=Limits(time_s=0.01, workers=1))
     assert again.value <= good.value
 

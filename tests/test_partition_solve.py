@@ -69,18 +69,23 @@ def test_every_bound_and_every_seed_is_valid(problem: Problem) -> None:
 
 
 @pytest.mark.parametrize("objective", MEASURES)
-def test_large_problems_keep_time_bounds_and_baselines(objective: Objective) -> None:
+def test_large_problems_keep_bounds_and_baselines(objective: Objective) -> None:
     problem = chain_of_blocks(30)
-    started = time.monotonic()
-    found = solve(problem, objective=objective, limits=Limits(time_s=3.0))
-    assert time.monotonic() - started < 8.0  # of 3, on a machine that does other things too
+    found = solve(problem, objective=objective, limits=Limits(work_s=1.0))
     check(problem, found.assignment)
     assert found.lower_bound_ns <= found.assignment.makespan_ns
     assert found.lower_bound <= found.value
-    alone = solve(restrict(problem, {0}), objective=objective, limits=Limits(time_s=1.0))
+    alone = solve(restrict(problem, {0}), objective=objective, limits=Limits(work_s=0.1))
     assert found.value < alone.value
     if objective is Objective.ENERGY:
         assert found.value == pytest.approx(energy_pj(problem, found.assignment))
+
+
+def test_a_large_problem_keeps_its_time() -> None:
+    """Ten times as long at most: the machine does other things too."""
+    found = solve(chain_of_blocks(30), limits=Limits(time_s=1.0))
+    assert found.status is Status.FEASIBLE
+    assert found.wall_s < 10.0
 
 
 def test_windows_improve_on_the_seeds() -> None:
@@ -105,8 +110,8 @@ def test_the_same_seed_gives_the_same_answer() -> None:
 
 def test_a_wanted_gap_ends_the_search_without_claiming_more() -> None:
     problem = chain_of_blocks(30)
-    found = solve(problem, limits=Limits(time_s=20.0, gap=5.0))
-    assert found.wall_s < 10.0
+    found = solve(problem, limits=Limits(time_s=60.0, gap=5.0))
+    assert found.wall_s < 30.0
     assert found.status is Status.FEASIBLE
 
 
@@ -143,10 +148,10 @@ def test_huge_costs_do_not_overflow(size: int) -> None:
     values = tuple(Value(i, (i + 1,), size) for i in range(0, 89, 2))
     problem = Problem(devices, links, tasks, values)
     for objective in MEASURES:
-        found = solve(problem, objective=objective, limits=Limits(time_s=2.0))
+        found = solve(problem, objective=objective, limits=Limits(work_s=0.2))
         assert 0 < found.lower_bound <= found.value
         assert found.lower_bound_ns <= found.assignment.makespan_ns
-    assert solve(problem, limits=Limits(time_s=2.0)).lower_bound_ns >= 44 * size
+    assert solve(problem, limits=Limits(work_s=0.2)).lower_bound_ns >= 44 * size
 
 
 def test_times_beyond_exact_floats_are_told_apart() -> None:
@@ -209,7 +214,7 @@ def test_stop_ends_the_search_and_keeps_the_answer() -> None:
     found = solve(
         problem, limits=Limits(time_s=60.0), stop=lambda: time.monotonic() > started + 0.5
     )
-    assert time.monotonic() - started < 5.0
+    assert time.monotonic() - started < 30.0
     check(problem, found.assignment)
 
 

@@ -113,7 +113,7 @@ def test_windows_improve_schedules_of_units_and_groups() -> None:
     def note(progress: Progress) -> None:
         stages[progress.stage] = progress.value
 
-    found = solve(problem, limits=Limits(time_s=3.0), progress=note)
+    found = solve(problem, limits=Limits(work_s=1.0), progress=note)
     check(problem, found.assignment)
     assert found.lower_bound_ns <= found.value == stages["window"] < stages["seed"]
 
@@ -125,6 +125,6 @@ def test_sets_of_devices_without_one_for_a_group_are_passed_over() -> None:
     pairs = [(0, 1 + i % 2) for i in range(90)]
     tasks = tuple(Task(f"t{i}", tuple(Mode(d, 10, 10) for d in row)) for i, row in enumerate(pairs))
     problem = Problem(devices, links, tasks, (), together=((0, 1),))
-    found = solve(problem, objective=Objective.ENERGY, limits=Limits(time_s=2.0))
+    found = solve(problem, objective=Objective.ENERGY, limits=Limits(work_s=0.3))
     check(problem, found.assignment)
     assert found.value == 900 + 9 * found.assignment.makespan_ns
