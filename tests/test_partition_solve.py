@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hptc.errors import InfeasibleError, ProblemError
 from hptc.partition.bounds.lp import Solving, dual_bound
 from hptc.partition.bounds.paths import path_bound
-from hptc.partition.bounds.relax import relaxation
+from hptc.partition.bounds.relax import Detail, relaxation
 from hptc.partition.check import check, energy_pj
 from hptc.partition.decode import decode_by_rank, retime, to_assignment
 from hptc.partition.goal import Objective
@@ -58,14 +58,15 @@ def test_every_bound_and_every_seed_is_valid(problem: Problem) -> None:
         again = retime(instance, schedule)
         check(problem, to_assignment(instance, again))
         assert time_ns <= again.makespan <= schedule.makespan
-    relaxed = relaxation(instance, 1000)
-    relaxed.minimise_makespan()
-    solving = Solving(relaxed.rows, 10.0)
-    solving.wait(10.0)
-    optimum = solving.optimum()
-    assert optimum is not None
-    assert optimum.bound <= time_ns
-    assert dual_bound(relaxed.rows, [0.37] * len(relaxed.rows.low)) <= time_ns
+    for detail in Detail:
+        relaxed = relaxation(instance, 1000, detail)
+        relaxed.minimise_makespan()
+        solving = Solving(relaxed.rows, 10.0)
+        solving.wait(10.0)
+        optimum = solving.optimum()
+        assert optimum is not None
+        assert optimum.bound <= time_ns
+        assert dual_bound(relaxed.rows, [0.37] * len(relaxed.rows.low)) <= time_ns
 
 
 @pytest.mark.parametrize("objective", MEASURES)

@@ -24,6 +24,7 @@ from hptc.partition.restrict import search_sets
 from hptc.partition.sat.exact import Proof, prove
 from hptc.partition.sat.pool import is_pool, prove_pool
 from hptc.partition.search import Incumbent, Seen
+from hptc.partition.seeds.paced import plant_paced
 from hptc.partition.seeds.plant import plant, plant_repeats
 from hptc.partition.unreached import unreached
 from hptc.partition.windows.improve import improve
@@ -137,7 +138,8 @@ def _climb(search: Incumbent) -> None:
     """Go up the ladder until the gap closes or the time is over."""
     instance = search.instance
     pooled = is_pool(instance, search.objective)
-    search.raise_bound(0, max(path_bound(instance), pool_bound(instance) if pooled else 0))
+    paths_ns = path_bound(instance)
+    search.raise_bound(0, max(paths_ns, pool_bound(instance) if pooled else 0))
     plant(search)
     if search.is_done:
         return
@@ -146,9 +148,11 @@ def _climb(search: Incumbent) -> None:
         _prove(search, prove_pool)
         return
     is_whole = instance.tasks <= EXACT_TASKS
-    relaxed = Relaxing(search)
+    relaxed = Relaxing(search, paths_ns)
     if not is_whole:
         plant_repeats(search, beside=lambda: relaxed.is_running)
+        relaxed.collect(0.0)
+        plant_paced(search, paths_ns)
     if not is_small:
         relaxed.collect(search.clock.left_s)
         return

@@ -8,7 +8,7 @@ from datetime import timedelta
 from ortools.math_opt import model_pb2
 from ortools.math_opt.python import mathopt
 
-from hptc.partition.limits import LEAST_S
+from hptc.partition.limits import LEAST_S, Clock
 
 ENTRIES, ENTRIES_S, GROWTH = 190_000, 13.0, 1.75
 """A program of so many entries takes so many s (measured), others by this power of their number."""
@@ -33,6 +33,8 @@ class Rows:
     is_equal: list[bool] = field(default_factory=list)
     time_variables: set[int] = field(default_factory=set)
     time_rows: set[int] = field(default_factory=set)
+    pieces: int = 1
+    """Parts of about the same size that little connects."""
 
     def variable(self, upper: int, *, is_time: bool = False) -> int:
         """Add a variable and return its position."""
@@ -65,7 +67,8 @@ class Rows:
     @property
     def work_s(self) -> float:
         """About how long solving takes in s."""
-        return float(ENTRIES_S * (self.entries / ENTRIES) ** GROWTH)
+        piece_s = ENTRIES_S * (self.entries / self.pieces / ENTRIES) ** GROWTH
+        return float(self.pieces * piece_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,16 @@ class Solving:
         for variable, value in result.variable_values().items():
             values[variable.id] = value
         return Optimum(values, dual_bound(rows, duals), self._scale)
+
+
+def solved(rows: Rows, clock: Clock) -> Optimum | None:
+    """Solve a program in what time is left, and charge its work."""
+    clock.work.add(rows.work_s)
+    if clock.is_over():
+        return None
+    solving = Solving(rows, None if clock.counts_work else clock.left_s)
+    solving.wait(threading.TIMEOUT_MAX)
+    return solving.optimum()
 
 
 def _cost_unit(rows: Rows, scale: int) -> float:

@@ -15,184 +15,123 @@ Every schedule of makespan at most `horizon` satisfies these, so the optimum bou
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from enum import Enum
 
+from hptc.partition.bounds.loads import Relaxation, add_loads, loads
 from hptc.partition.bounds.lp import Rows
 from hptc.partition.instance import NO_LINK, Instance
-from hptc.partition.objective import ENERGY_SCALE, transfer_energy
 
 Pair = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Relaxation:
-    """The rows, and where the decisions are."""
+class Detail(Enum):
+    """How much of the problem a relaxation holds: the less, the sooner it is solved."""
 
-    rows: Rows
-    chosen: tuple[tuple[int, ...], ...]
-    """Variable of each task and mode."""
-    placed: tuple[dict[int, int], ...]
-    """Variable of each device of each task: that of its mode, or the sum of several."""
-    start: tuple[int, ...]
-    """Variable of each task's start."""
-    makespan: int
-    sent: dict[tuple[int, int], int]
-    """Variable of each value sent over a link (a * devices + b)."""
-
-    def minimise_makespan(self) -> None:
-        """Set the cost to the makespan in ns."""
-        self.rows.cost[self.makespan] = 1
-
-    def minimise_energy(self, instance: Instance, devices: frozenset[int], price: int) -> None:
-        """Set the cost in 1/1000 pJ: dynamic energy on these devices only, plus `price` per ns."""
-        cost, upper = self.rows.cost, self.rows.upper
-        cost[self.makespan] = price
-        for task, lits in enumerate(self.chosen):
-            for mode, lit in zip(instance.problem.tasks[task].modes, lits, strict=True):
-                cost[lit] += mode.energy_pj * ENERGY_SCALE
-                upper[lit] = int(mode.device in devices)
-        for (v, pair), sent in self.sent.items():
-            cost[sent] += transfer_energy(instance, v, pair)
+    DEVICES = "the loads of devices, and each task alone"
+    LOADS = "the loads of devices and links"
+    PATHS = "the loads, and who waits for whom"
 
 
-def relaxation(instance: Instance, horizon: int, *, has_values: bool = True) -> Relaxation:
-    """Build the rows for schedules of makespan at most `horizon` ns, without a cost.
-
-    Without the values only the loads of devices are left: a weaker bound, found at once.
-    """
+def relaxation(instance: Instance, horizon: int, detail: Detail = Detail.PATHS) -> Relaxation:
+    """Build the rows for schedules of makespan at most `horizon` ns, without a cost."""
     built = loads(instance, horizon)
-    rows, makespan, start = built.rows, built.makespan, built.start
-    for task, lits in enumerate(built.chosen):
-        last = {makespan: 1, start[task]: -1}
-        work = zip(lits, instance.duration[task], strict=True)
-        rows.add(last | {lit: -length for lit, length in work}, 0, is_time=True)
-    wires: dict[int, dict[int, int]] = defaultdict(dict)
-    for v in range(len(instance.problem.values) if has_values else 0):
-        _add_value(instance, built, v, wires)
-    for load in wires.values():
-        rows.add({makespan: 1} | load, 0, is_time=True)
+    if detail is not Detail.LOADS:
+        for task, lits in enumerate(built.chosen):
+            last = {built.makespan: 1, built.start[task]: -1}
+            work = zip(lits, instance.duration[task], strict=True)
+            built.rows.add(last | {lit: -length for lit, length in work}, 0, is_time=True)
+    if detail is not Detail.DEVICES:
+        everything = [0] * instance.tasks
+        _add_links(instance, built, [built.makespan], everything, waits=detail is Detail.PATHS)
     return built
 
 
-def loads(instance: Instance, horizon: int, units: Sequence[int] | None = None) -> Relaxation:
-    """Build the rows of devices alone: tasks take their time in any order.
+def paced(instance: Instance, horizon: int, turn: Sequence[int]) -> Relaxation:
+    """Build the rows for loads that are level within each turn: no bound, but a good choice.
+
+    The turns follow each other, so the makespan is at least the sum of what they take.
 
     Args:
-        instance: The tasks.
+        instance: The problem.
         horizon: The longest makespan in ns.
-        units: Of each row of tasks; None: as many as it has tasks at most. Pieces of a task that
-            run at the same time may take more.
+        turn: Of each task, counted from 0. A value is sent in the turn of its source.
     """
-    rows = Rows()
-    makespan = rows.variable(horizon, is_time=True)
-    start = tuple(rows.variable(horizon, is_time=True) for _ in range(instance.tasks))
-    chosen = tuple(tuple(rows.variable(1) for _ in row) for row in instance.device)
-    for lits in chosen:
-        rows.add(dict.fromkeys(lits, 1), 1, is_equal=True)
-    pairs = zip(instance.device, chosen, strict=True)
-    placed = tuple(_placed(rows, devices, lits) for devices, lits in pairs)
-    built = Relaxation(rows, chosen, placed, start, makespan, {})
-    add_loads(instance, built, makespan, range(instance.tasks), units)
-    _add_groups(instance, built)
-    _add_capacities(instance, built)
+    built = loads(instance, horizon)
+    rows = built.rows
+    rows.pieces = max(turn) + 1
+    spans = [rows.variable(horizon, is_time=True) for _ in range(rows.pieces)]
+    tasks: list[list[int]] = [[] for _ in spans]
+    for task, own in enumerate(turn):
+        tasks[own].append(task)
+    for span, members in zip(spans, tasks, strict=True):
+        add_loads(instance, built, span, members)
+    _add_links(instance, built, spans, turn)
+    rows.add({built.makespan: 1} | dict.fromkeys(spans, -1), 0, is_time=True)
     return built
 
 
-def _placed(rows: Rows, devices: Sequence[int], lits: Sequence[int]) -> dict[int, int]:
-    """Return the variable of each device that a task may take."""
-    found, by_device = {}, defaultdict[int, list[int]](list)
-    for device, lit in zip(devices, lits, strict=True):
-        by_device[device].append(lit)
-    for device, here in by_device.items():
-        found[device] = here[0]
-        if len(here) > 1:
-            found[device] = rows.variable(1)
-            rows.add(dict.fromkeys(here, 1) | {found[device]: -1}, 0, is_equal=True)
-    return found
-
-
-def add_loads(
+def _add_links(
     instance: Instance,
     built: Relaxation,
-    span: int,
-    tasks: Iterable[int],
-    units: Sequence[int] | None = None,
+    spans: Sequence[int],
+    turn: Sequence[int],
+    *,
+    waits: bool = False,
 ) -> None:
-    """Every unit of a row is busy with some tasks no longer than the time that is variable `span`.
+    """Every link is busy with what the tasks of each turn send no longer than that turn's span.
 
-    `units` is as in `loads`.
+    Args:
+        instance: The problem.
+        built: Gains the rows.
+        spans: The variable of each turn's time in ns.
+        turn: Of each task.
+        waits: Whether readers wait, too.
     """
-    busy: dict[int, dict[int, int]] = defaultdict(dict)
-    for task in tasks:
-        for mode, lit in enumerate(built.chosen[task]):
-            busy[instance.resource[task][mode]][lit] = -instance.duration[task][mode]
-    for row, load in busy.items():
-        built.rows.add({span: (units or instance.units)[row]} | load, 0, is_time=True)
+    wires: dict[tuple[int, int], dict[int, int]] = defaultdict(dict)
+    for v, value in enumerate(instance.problem.values):
+        uses: dict[int, list[int]] = defaultdict(list)
+        for reader in dict.fromkeys(value.readers):
+            if reader != value.src:
+                edges = _edges(instance, built, v, reader)
+                for (source, sink), edge in edges.items():
+                    if source != sink:
+                        uses[source * instance.devices + sink].append(edge)
+                if waits:
+                    _add_wait(instance, built, v, reader, edges)
+        for pair, shares in uses.items():
+            built.sent[v, pair] = sent = _largest(built.rows, shares)
+            load = wires[pair, spans[turn[value.src]]]
+            load[sent] = load.get(sent, 0) - instance.send[v][pair]
+    for (_, span), load in wires.items():
+        built.rows.add({span: 1} | load, 0, is_time=True)
 
 
-def _add_groups(instance: Instance, built: Relaxation) -> None:
-    """The tasks of a group are on every device together."""
-    for first, *others in instance.groups:
-        for device in {d for task in (first, *others) for d in instance.device[task]}:
-            for other in others:
-                row = {
-                    built.placed[task][device]: sign
-                    for task, sign in ((first, 1), (other, -1))
-                    if device in built.placed[task]
-                }
-                built.rows.add(row, 0, is_equal=True)
+def _largest(rows: Rows, shares: Sequence[int]) -> int:
+    """Return a variable of at least the largest share."""
+    if len(shares) == 1:
+        return shares[0]
+    largest = rows.variable(1)
+    for share in shares:
+        rows.add({largest: 1, share: -1}, 0)
+    return largest
 
 
-def _add_capacities(instance: Instance, built: Relaxation) -> None:
-    """A matrix is held as far as any task reads it; held matrices fit."""
-    held: dict[int, dict[int, int]] = {device: {} for device in instance.capacities}
-    of_row: dict[int, int] = {}
-    for task, lits in enumerate(built.chosen):
-        for mode, lit in enumerate(lits):
-            device, row = instance.device[task][mode], instance.resource[task][mode]
-            matrix = instance.resources[row][1]
-            if device in held and matrix is not None:
-                if row not in of_row:
-                    of_row[row] = built.rows.variable(1)
-                    size = instance.problem.matrices[matrix].crossbars
-                    held[device][of_row[row]] = -size
-                built.rows.add({of_row[row]: 1, lit: -1}, 0)
-    for device, capacity in instance.capacities.items():
-        built.rows.add(held[device], -capacity)
-
-
-def _add_value(
-    instance: Instance, built: Relaxation, v: int, wires: Mapping[int, dict[int, int]]
+def _add_wait(
+    instance: Instance, built: Relaxation, v: int, reader: int, edges: Mapping[Pair, int]
 ) -> None:
-    """Add the edges of a value, their share of the links, and the readers' waiting."""
-    value, rows, count = instance.problem.values[v], built.rows, instance.devices
-    readers = [reader for reader in dict.fromkeys(value.readers) if reader != value.src]
-    uses: dict[int, list[int]] = defaultdict(list)
-    for reader in readers:
-        wait = {built.start[reader]: 1}
-        if not value.carried:
-            wait[built.start[value.src]] = -1
-            for lit, length in zip(
-                built.chosen[value.src], instance.duration[value.src], strict=True
-            ):
-                wait[lit] = -length
-        for (source, sink), edge in _edges(instance, built, v, reader).items():
-            pair = source * count + sink
-            length = instance.send[v][pair]
-            if source != sink:
-                wait[edge] = wait.get(edge, 0) - length
-                uses[pair].append(edge)
-        rows.add(wait, 0, is_time=True)
-    for pair, edges in uses.items():
-        sent = edges[0]
-        if len(edges) > 1:
-            sent = rows.variable(1)
-            for edge in edges:
-                rows.add({sent: 1, edge: -1}, 0)
-        built.sent[v, pair] = sent
-        load = wires[pair]
-        load[sent] = load.get(sent, 0) - instance.send[v][pair]
+    """A reader starts after its source's time and their transfer."""
+    value = instance.problem.values[v]
+    wait = {built.start[reader]: 1}
+    if not value.carried:
+        wait[built.start[value.src]] = -1
+        modes = zip(built.chosen[value.src], instance.duration[value.src], strict=True)
+        wait |= {lit: -length for lit, length in modes}
+    for (source, sink), edge in edges.items():
+        if source != sink:
+            length = instance.send[v][source * instance.devices + sink]
+            wait[edge] = wait.get(edge, 0) - length
+    built.rows.add(wait, 0, is_time=True)
 
 
 def _edges(instance: Instance, built: Relaxation, v: int, reader: int) -> dict[Pair, int]:

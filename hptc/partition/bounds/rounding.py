@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+from hptc.partition.bounds.loads import Relaxation
 from hptc.partition.bounds.lp import Solving
-from hptc.partition.bounds.relax import Relaxation, relaxation
-from hptc.partition.decode import Schedule, legal_order
+from hptc.partition.bounds.relax import Detail, relaxation
+from hptc.partition.decode import Schedule, by_start, legal_order
 from hptc.partition.fronts.frontiers import Frontiers, Query
 from hptc.partition.instance import Instance
 from hptc.partition.objective import latest_end, longest
@@ -17,6 +18,10 @@ FLOOR = 0.02
 POLL_S = 0.02
 WORK_SHARE = 0.5
 """Where work is limited, the share of what was done that relaxations may have beyond their time."""
+LOADS_TASKS = 2_000
+"""From so many tasks on, the loads alone come before the whole: that takes half the time."""
+MINOR_PATH = 0.5
+"""Share of the loads' bound up to which the longest path changes little of it."""
 LONGEST_S = 30.0
 """Longest solve of one relaxation in s: it cannot be cancelled when the search ends early."""
 
@@ -24,15 +29,16 @@ LONGEST_S = 30.0
 class Relaxing:
     """The relaxations of a search, solved one after another beside it.
 
-    The makespan comes first: by the loads of the devices, then by the whole. Where energies count,
-    what bounds both together follows, as long as it raises the bound.
+    The makespan comes first, in more and more detail. Where energies count, what bounds both
+    together follows, as long as it raises the bound.
     """
 
-    def __init__(self, search: Incumbent) -> None:
+    def __init__(self, search: Incumbent, paths_ns: int) -> None:
         self._search = search
-        whole = [] if search.instance.is_dense else [True]
-        self._waiting = [] if search.proven.is_relaxed else [False, *whole]
-        """For the makespan: whether to count the values."""
+        self._paths_ns = paths_ns
+        """Bound from paths."""
+        self._waiting = [] if search.proven.is_relaxed else _details(search.instance)
+        """For the makespan."""
         self._work_s = 0.0
         self._query: Query | None = None
         self._frontiers: Frontiers | None = None
@@ -68,9 +74,9 @@ class Relaxing:
 
     def _start_next(self) -> None:
         self._solving: Solving | None = None
-        search, self._has_values = self._search, True
+        search, self._detail = self._search, Detail.PATHS
         if self._waiting:
-            self._has_values = self._waiting.pop(0)
+            self._detail = self._waiting.pop(0)
         elif self._frontiers is not None and not search.instance.is_dense:
             self._query = self._frontiers.next_query(search.bound_ns)
             if self._query is None:
@@ -79,7 +85,7 @@ class Relaxing:
             return
         if self._query is None:
             horizon = longest(search.instance, search.objective, search.schedule.makespan)
-            self._relaxed = relaxation(search.instance, horizon, has_values=self._has_values)
+            self._relaxed = relaxation(search.instance, horizon, self._detail)
             self._relaxed.minimise_makespan()
         else:
             self._relaxed = priced(search.instance, self._query)
@@ -98,9 +104,8 @@ class Relaxing:
         if optimum is None and self._query is None:
             self._waiting, self._solving, self._frontiers = [], None, None
             return
-        is_seed = self._has_values and search.clock.limits.parts.rounding
-        if optimum is not None and is_seed:
-            for schedule in rounded(search.instance, self._relaxed, optimum.values):
+        if optimum is not None and search.clock.limits.parts.rounding:
+            for schedule in self._schedules(optimum.values):
                 search.offer(schedule, "relaxation")
                 if search.clock.is_over():
                     break
@@ -112,13 +117,29 @@ class Relaxing:
                 self._frontiers.learn(self._query, optimum.bound, end_ns)
         elif optimum is not None:
             search.raise_bound(0, optimum.bound)
-            search.proven.is_relaxed = self._has_values
+            if self._detail is Detail.LOADS and self._paths_ns < MINOR_PATH * optimum.bound:
+                self._waiting = []
+            search.proven.is_relaxed = not self._waiting
         self._raise_bound()
         self._start_next()
+
+    def _schedules(self, values: Sequence[float]) -> Iterator[Schedule]:
+        instance = self._search.instance
+        if self._detail is Detail.PATHS:
+            yield from rounded(instance, self._relaxed, values)
+        elif self._detail is Detail.LOADS:
+            yield from nearest(instance, self._relaxed, values, self._search.schedule)
 
     def _raise_bound(self) -> None:
         if self._frontiers is not None:
             self._search.raise_bound(self._frontiers.bound(self._search.bound_ns))
+
+
+def _details(instance: Instance) -> list[Detail]:
+    if instance.is_dense:
+        return [Detail.DEVICES]
+    loads = [Detail.LOADS] if instance.tasks >= LOADS_TASKS else []
+    return [Detail.DEVICES, *loads, Detail.PATHS]
 
 
 def priced(instance: Instance, query: Query) -> Relaxation:
@@ -133,8 +154,7 @@ def rounded(instance: Instance, relaxed: Relaxation, values: Sequence[float]) ->
     shares = [[values[variable] for variable in row] for row in relaxed.chosen]
     start = [values[variable] for variable in relaxed.start]
     order = legal_order(instance, start)
-    largest = [max(range(len(row)), key=row.__getitem__) for row in shares]
-    choices = [instance.settled(largest)]
+    choices = [_largest(instance, relaxed, values)]
     for floor in (FLOOR, -1.0):
         allowed = [[m for m, share in enumerate(row) if share > floor] for row in shares]
         horizon = relaxed.rows.upper[relaxed.makespan]
@@ -144,3 +164,15 @@ def rounded(instance: Instance, relaxed: Relaxation, values: Sequence[float]) ->
             choices.append(greedy)
     for modes in choices:
         yield from decoded(instance, modes, order)
+
+
+def nearest(
+    instance: Instance, relaxed: Relaxation, values: Sequence[float], known: Schedule
+) -> Iterator[Schedule]:
+    """Yield schedules of the largest shares: in the order of a known schedule, and by ranks."""
+    return decoded(instance, _largest(instance, relaxed, values), by_start(instance, known))
+
+
+def _largest(instance: Instance, relaxed: Relaxation, values: Sequence[float]) -> list[int]:
+    shares = ([values[variable] for variable in row] for row in relaxed.chosen)
+    return instance.settled([max(range(len(row)), key=row.__getitem__) for row in shares])

@@ -2,7 +2,7 @@
 
 from hptc.partition.bounds.lp import Solving
 from hptc.partition.bounds.paths import path_bound
-from hptc.partition.bounds.relax import relaxation
+from hptc.partition.bounds.relax import Detail, relaxation
 from hptc.partition.explain.explain import Bounds
 from hptc.partition.prepare import prepare
 from hptc.partition.problem import Problem
@@ -13,7 +13,7 @@ POLL_S = 0.1
 def bounds_by_source(problem: Problem, makespan_ns: int) -> Bounds:
     """Return what paths and loads prove of a problem that has an answer of `makespan_ns` ns."""
     instance = prepare(problem)
-    built = relaxation(instance, makespan_ns, has_values=False)
+    built = relaxation(instance, makespan_ns, Detail.DEVICES)
     built.minimise_makespan()
     solving = Solving(built.rows, None)
     while solving.is_running:

@@ -9,11 +9,10 @@ each chunk of what leads to a2 ends before the last of a2 does. So what follows 
 takes place between these two moments, and such stages follow one another.
 """
 
-import threading
 from dataclasses import dataclass, replace
 
-from hptc.partition.bounds.lp import Optimum, Rows, Solving
-from hptc.partition.bounds.relax import Relaxation, add_loads, loads
+from hptc.partition.bounds.loads import Relaxation, add_loads, loads
+from hptc.partition.bounds.lp import Optimum, solved
 from hptc.partition.bounds.rounding import rounded
 from hptc.partition.fronts.frontiers import Frontiers, nothing_proven
 from hptc.partition.goal import Objective
@@ -79,7 +78,7 @@ def tiling_bound(problem: RowProblem, objective: Objective, clock: Clock) -> Til
     least = eased(problem)
     relaxed = least.relaxation()
     relaxed.minimise_makespan()
-    optimum = _solved(relaxed.rows, clock)
+    optimum = solved(relaxed.rows, clock)
     bound_ns = 0 if optimum is None else optimum.bound
     if objective.is_makespan or optimum is None:
         return TilingBound(bound_ns, bound_ns, _choices(least.instance, relaxed, optimum))
@@ -87,7 +86,7 @@ def tiling_bound(problem: RowProblem, objective: Objective, clock: Clock) -> Til
     while (query := frontiers.next_query(bound_ns)) is not None:
         asked = least.relaxation()
         asked.minimise_energy(least.instance, query.powered, query.price)
-        found = _solved(asked.rows, clock)
+        found = solved(asked.rows, clock)
         if found is None:
             break
         relaxed, optimum = asked, found
@@ -95,16 +94,6 @@ def tiling_bound(problem: RowProblem, objective: Objective, clock: Clock) -> Til
     return TilingBound(
         bound_ns, frontiers.bound(bound_ns), _choices(least.instance, relaxed, optimum)
     )
-
-
-def _solved(rows: Rows, clock: Clock) -> Optimum | None:
-    """Solve a relaxation in what time is left."""
-    clock.work.add(rows.work_s)
-    if clock.is_over():
-        return None
-    solving = Solving(rows, None if clock.counts_work else clock.left_s)
-    solving.wait(threading.TIMEOUT_MAX)
-    return solving.optimum()
 
 
 def _choices(
