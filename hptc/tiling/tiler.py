@@ -11,7 +11,8 @@ from hptc.partition.goal import Objective
 from hptc.partition.limits import Clock
 from hptc.partition.problem import Assignment, Mode, Solution
 from hptc.partition.rows.bound import tiling_bound
-from hptc.partition.rows.search import Choice, RowSearch
+from hptc.partition.rows.choice import Choice
+from hptc.partition.rows.search import RowSearch
 from hptc.partition.seeds.warm import Place, assign, place_of
 from hptc.schedule.priced import Priced
 from hptc.tiling.model import Placed, Solver, Tiling, Tried

@@ -4,34 +4,22 @@ A choice holds for all chunks of a task and for all tasks that are alike: it is 
 chunks are placed anew from.
 """
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from collections.abc import Iterator, Mapping, Sequence
 
-from hptc.partition.check import energy_pj
-from hptc.partition.decode import decode_by_rank, to_assignment
 from hptc.partition.goal import Objective
 from hptc.partition.limits import Clock
 from hptc.partition.prepare import prepare
-from hptc.partition.rows.problem import RowProblem, cut
+from hptc.partition.rows.choice import Change, Choice
+from hptc.partition.rows.coarse import Coarse
+from hptc.partition.rows.estimate import promising
+from hptc.partition.rows.problem import RowProblem
 from hptc.partition.seeds.repeats import find_repeats
 
 LEAST_WORK = 0.003
 """A kind of tasks that does less of the work is left as it is."""
-CHOICE_S = 5e-5
-"""Work of a choice in s, per chunk (measured)."""
 
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Chunks and modes of the whole tasks, and what they come to."""
-
-    counts: Mapping[int, int]
-    """Of the tasks that are cut."""
-    modes: tuple[int, ...]
-    value: Fraction | float
-    """Of the objective; infinite where nothing within its limits was found."""
+PATIENCE = 40
+"""Changes in vain, one after the other, after which the less promising ones are left out."""
 
 
 class RowSearch:
@@ -45,9 +33,10 @@ class RowSearch:
 
     def __init__(self, problem: RowProblem, objective: Objective, clock: Clock) -> None:
         self._problem = problem
-        self._objective = objective
         self._clock = clock
+        self._objective = objective
         self._whole = prepare(problem.whole)
+        self._coarse = Coarse(problem, self._whole, objective, clock.work)
         members = find_repeats(self._whole).members
         kinds = {kind: sum(map(self._work, kind)) for kind in members}
         least = LEAST_WORK * sum(kinds.values())
@@ -76,8 +65,7 @@ class RowSearch:
                 found = self._better(found, self._uniform(count), found.modes)
         while found is not None:
             before = found.value
-            found = self._improved(found, self._moved)
-            found = self._improved(found, lambda choice, kind: self._recut(choice, kind, counts))
+            found = self._improved(found, counts)
             if found.value >= before:
                 break
         return found
@@ -105,36 +93,27 @@ class RowSearch:
                         modes = moved
                 yield modes
 
-    def _improved(
-        self,
-        choice: Choice,
-        near: Callable[[Choice, Sequence[int]], Iterator[tuple[Mapping[int, int], Sequence[int]]]],
-    ) -> Choice:
-        """Return the choice after a sweep over the kinds of tasks, the longest first."""
-        for kind in self._kinds:
-            for counts, modes in near(choice, kind):
-                choice = self._better(choice, counts, modes) or choice
+    def _improved(self, choice: Choice, counts: Sequence[int]) -> Choice:
+        """Return the choice after changes one after the other, the most promising first."""
+        changes = self._changes(choice, counts)
+        in_vain = 0
+        for change in promising(self._problem, self._objective, choice, changes):
+            before, choice = choice, self._better(choice, *change.made_to(choice)) or choice
+            in_vain = in_vain + 1 if choice is before else 0
+            if in_vain == PATIENCE:
+                break
         return choice
 
-    def _recut(
-        self, choice: Choice, kind: Sequence[int], counts: Sequence[int]
-    ) -> Iterator[tuple[Mapping[int, int], Sequence[int]]]:
-        """Yield choices with another number of chunks for one kind of tasks."""
-        now = choice.counts.get(kind[0], 1)
-        for count in (1, *counts):
-            if count != now and (count == 1 or self._problem.cuttable(kind[0], count)):
-                yield {**choice.counts, **dict.fromkeys(kind, count)}, choice.modes
-
-    def _moved(
-        self, choice: Choice, kind: Sequence[int]
-    ) -> Iterator[tuple[Mapping[int, int], Sequence[int]]]:
-        """Yield choices with another mode for one kind of tasks."""
-        for mode in self._whole.options[kind[0]]:
-            if mode != choice.modes[kind[0]]:
-                modes = list(choice.modes)
-                for task in kind:
-                    modes[task] = mode
-                yield choice.counts, modes
+    def _changes(self, choice: Choice, counts: Sequence[int]) -> Iterator[Change]:
+        """Yield other modes and numbers of chunks for each kind of tasks."""
+        for kind in self._kinds:
+            count, mode = choice.counts.get(kind[0], 1), choice.modes[kind[0]]
+            for other in self._whole.options[kind[0]]:
+                if other != mode:
+                    yield Change(kind, count, other)
+            for other in (1, *counts):
+                if other != count and (other == 1 or self._problem.cuttable(kind[0], other)):
+                    yield Change(kind, other, mode)
 
     def _better(
         self, known: Choice | None, counts: Mapping[int, int], modes: Sequence[int]
@@ -143,22 +122,8 @@ class RowSearch:
         if self._clock.is_over():
             return known
         self.tried += 1
-        self._clock.work.add(CHOICE_S * sum(counts.get(task, 1) for task in range(len(modes))))
-        kept = {task: count for task, count in counts.items() if count > 1}
-        found = Choice(kept, tuple(self._whole.settled(modes)), math.inf)
-        found = replace(found, value=self._value(found))
+        found = self._coarse.choice(counts, modes)
         return found if known is None or found.value < known.value else known
-
-    def _value(self, choice: Choice) -> Fraction | float:
-        if not self._whole.admits(choice.modes):
-            return math.inf
-        pieces = cut(self._problem, choice.counts)
-        instance = prepare(pieces.problem)
-        schedule = decode_by_rank(instance, pieces.spread(choice.modes))
-        energy = energy_pj(pieces.problem, to_assignment(instance, schedule))
-        if not self._objective.admits(schedule.makespan, energy):
-            return math.inf
-        return self._objective.value(schedule.makespan, energy)
 
     def _work(self, task: int) -> int:
         return min(self._whole.duration[task])
