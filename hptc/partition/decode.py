@@ -5,12 +5,12 @@ gap that holds it. A value is sent to a device once. Nothing here knows an objec
 """
 
 import heapq
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hptc.partition.instance import Instance
 from hptc.partition.problem import Assignment, Placement, Transfer
-from hptc.partition.timeline import Line, book, take
+from hptc.partition.timeline import Line, book, deal, take
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,20 +177,14 @@ def sequence(instance: Instance, schedule: Schedule) -> list[tuple[int, int, int
     return [item[-1] for item in sorted(items)]
 
 
-def dealt(instance: Instance, schedule: Schedule, tasks: Iterable[int]) -> dict[int, int]:
-    """Return the unit of each of some tasks that takes time on a row of several units."""
-    free: dict[int, list[tuple[int, int]]] = {}
-    found = {}
-    for task in sorted(tasks, key=lambda t: (schedule.start[t], schedule.end[t])):
-        mode = schedule.modes[task]
-        row = instance.resource[task][mode]
-        if instance.units[row] > 1 and instance.duration[task][mode]:
-            if row not in free:
-                free[row] = [(0, unit) for unit in range(instance.units[row])]
-            unit = free[row][0][1]
-            found[task] = unit
-            heapq.heapreplace(free[row], (schedule.end[task], unit))
-    return found
+def dealt(instance: Instance, schedule: Schedule) -> dict[int, int]:
+    """Return the unit of each task that takes time on a row of several units."""
+    spans = {
+        task: (instance.resource[task][mode], schedule.start[task], schedule.end[task])
+        for task, mode in enumerate(schedule.modes)
+        if instance.duration[task][mode]
+    }
+    return deal(spans, instance.units)
 
 
 def to_assignment(instance: Instance, schedule: Schedule) -> Assignment:

@@ -1,7 +1,8 @@
 """Booking time on what carries one item at a time, or several on units that are all alike."""
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from heapq import heapreplace
 
 
 class Line:
@@ -109,3 +110,24 @@ def take(free: list[int], ready: int, length: int) -> int:
     begin = max(ready, free.pop(max(0, bisect_right(free, ready) - 1)))
     insort(free, begin + length)
     return begin
+
+
+def deal(spans: Mapping[int, tuple[int, int, int]], units: Sequence[int]) -> dict[int, int]:
+    """Return the unit of each item on a row of several: the one that is idle for longest.
+
+    Args:
+        spans: Row, start and end in ns of each item.
+        units: How many each row has; never more items at a time.
+    """
+    idle = {
+        row: [(0, unit) for unit in range(units[row])]
+        for row in {row for row, _, _ in spans.values()}
+        if units[row] > 1
+    }
+    found = {}
+    for item, (row, start, end) in sorted(spans.items(), key=lambda span: span[1][1:]):
+        if row in idle:
+            found[item] = idle[row][0][1]
+            if end > start:
+                heapreplace(idle[row], (end, found[item]))
+    return found

@@ -82,7 +82,7 @@ class Timed:
     def keys(self) -> list[Key | None]:
         """The line of each item; None for a task that takes none of several units."""
         found: list[Key | None] = []
-        unit = dealt(self.instance, self.schedule, range(self.instance.tasks))
+        unit = dealt(self.instance, self.schedule)
         for task, v, device in self.items:
             row = self.instance.resource[task][self.schedule.modes[task]]
             if v >= 0:

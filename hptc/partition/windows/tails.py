@@ -16,7 +16,7 @@ class Tails:
     """
 
     def __init__(self, instance: Instance, schedule: Schedule, at: Sequence[int]) -> None:
-        self.unit = dealt(instance, schedule, range(instance.tasks))
+        self.unit = dealt(instance, schedule)
         """Of the tasks that take time on rows of several units."""
         self.task = [0] * instance.tasks
         self.sent: dict[tuple[int, int], int] = {}
