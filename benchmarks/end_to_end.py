@@ -24,6 +24,7 @@ from rich.table import Table
 
 from benchmarks.model_folder import FolderModel, default_folder, models_of
 from benchmarks.stamp import stamp
+from hptc.cli.output import human_gap
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "wind.onnx"
 
@@ -107,7 +108,7 @@ def _placement(figures: dict[str, Any]) -> tuple[str, ...]:
         devices,
         f"{figures['latency_ns']:,}",
         f"{figures['lower_bound_ns']:,}",
-        f"{figures['gap']:.1%}",
+        human_gap(figures["gap"]),
         f"{figures['energy_nj']:,.0f}",
         f"{gpu['latency_ns']:,}" if gpu else "-",
     )

@@ -23,6 +23,7 @@ from benchmarks.model_folder import FolderModel, default_folder
 from benchmarks.stamp import stamp
 from benchmarks.steps import step_problem
 from cost_models.load import load_target
+from hptc.cli.output import human_gap
 from hptc.ir.graph import Phase
 from hptc.partition.check import energy_pj
 from hptc.partition.files.figures import front_json, step_json
@@ -108,12 +109,12 @@ def show(console: Console, name: str, result: Mapping[str, Any]) -> None:
     table = Table("", "latency ns", "energy nJ", "bound nJ", "gap", title=title)
     for point in result["front"]["points"]:
         figures = (point["latency_ns"], point["energy_nj"], point["energy_bound_nj"])
-        table.add_row("front", *(f"{n:,.0f}" for n in figures), _percent(point["gap"]))
+        table.add_row("front", *(f"{n:,.0f}" for n in figures), human_gap(point["gap"]))
     console.print(table)
     table = Table("objective", "value", "bound", "unit", "gap")
     for found in result["objectives"]:
         numbers = (f"{found[f'objective_{key}']:,.0f}" for key in ("value", "bound"))
-        gap = _percent(found["objective_gap"])
+        gap = human_gap(found["objective_gap"])
         table.add_row(found["objective"], *numbers, found["objective_unit"], gap)
     console.print(table)
     table = Table("placement", "latency ns", "energy nJ", "latency x", "energy x", "EDP x")
@@ -126,10 +127,6 @@ def show(console: Console, name: str, result: Mapping[str, Any]) -> None:
             *("-" if ratio is None else f"{ratio:.2f}" for ratio in ratios),
         )
     console.print(table)
-
-
-def _percent(gap: float | None) -> str:
-    return "-" if gap is None else f"{gap:.1%}"
 
 
 def main() -> None:

@@ -7,8 +7,10 @@ from typing import Any
 from hptc.cli.guard import warn
 from hptc.cli.objective import print_front, say_objective
 from hptc.cli.output import (
+    above_bound,
     human_count,
     human_energy,
+    human_gap,
     human_time,
     new_table,
     print_json,
@@ -52,8 +54,7 @@ def print_program(
             f"{_wear(figures)}{_waiting(figures['sequences'])}{_tiling(figures)}"
         )
         if figures["status"] != "optimal" and name not in _together(report):
-            gap = figures["objective_gap"]
-            above = "nothing proven" if gap is None else f"{gap:.1%} above the bound"
+            above = above_bound(figures["objective_gap"])
             warn(f"{name}: best found in the time given, {above}")
         say_objective(name, figures)
         if "micro_batches" in figures:
@@ -139,7 +140,7 @@ def _row(figures: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         human_time(latency_ns),
         human_time(figures["lower_bound_ns"]),
-        f"{figures['gap']:.1%}",
+        human_gap(figures["gap"]),
         human_energy(figures["energy_nj"]),
         human_time(gpu["latency_ns"]) if gpu else "-",
         f"{gpu['latency_ns'] / latency_ns:.2f}x" if gpu and latency_ns else "-",

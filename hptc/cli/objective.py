@@ -11,6 +11,7 @@ from hptc.cli.output import (
     TIMES,
     Units,
     human_energy,
+    human_gap,
     human_time,
     new_table,
     print_table,
@@ -79,12 +80,11 @@ def print_front(name: str, front: Mapping[str, Any]) -> None:
         *("latency", "energy", "bound on it", "gap", *devices),
     )
     for point in points:
-        gap = point["gap"]
         table.add_row(
             human_time(point["latency_ns"]),
             human_energy(point["energy_nj"]),
             human_energy(point["energy_bound_nj"]),
-            "-" if gap is None else f"{gap:.1%}",
+            human_gap(point["gap"]),
             *(str(point["tasks"][device]) for device in devices),
         )
     print_table(table)

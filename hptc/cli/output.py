@@ -78,6 +78,16 @@ def human_count(count: float) -> str:
     return _human(count, _COUNTS).strip()
 
 
+def human_gap(gap: float | None, digits: int = 1) -> str:
+    """Return a gap in percent; - where nothing is proven."""
+    return "-" if gap is None else f"{gap:.{digits}%}"
+
+
+def above_bound(gap: float | None) -> str:
+    """Say how far from its bound something is."""
+    return "nothing proven" if gap is None else f"{gap:.1%} above the bound"
+
+
 def _human(number: float, units: Units) -> str:
     for scale, unit in units:
         if abs(number) >= scale:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from hptc.cli.guard import warn
-from hptc.cli.output import human_time, new_table, print_json, print_table
+from hptc.cli.output import human_gap, human_time, new_table, print_json, print_table
 from hptc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def solve_steady(name: str, read: "FileProblem", limits: "Limits", *, as_json: b
     times = (found["period_ns"], found["period_bound_ns"])
     table.add_row(
         *map(human_time, times),
-        f"{found['gap']:.2%}",
+        human_gap(found["gap"], 2),
         human_time(found["makespan_ns"]),
         found["status"],
         f"{solution.wall_s:.2f} s",

@@ -20,7 +20,7 @@ from hptc.cli.objective import (
     print_front,
     say_objective,
 )
-from hptc.cli.output import human_time, new_table, print_json, print_table, say
+from hptc.cli.output import human_gap, human_time, new_table, print_json, print_table, say
 from hptc.cli.period import refuse_beside_period, solve_steady
 
 if TYPE_CHECKING:
@@ -117,6 +117,7 @@ ENDS_SHARE = 0.03
 
 
 def _print(name: str, solution: "Solution", figures: Mapping[str, Any]) -> None:
+    from hptc.partition.files.figures import finite
     from hptc.partition.problem import relative_gap
 
     taken_ns, bound_ns = solution.assignment.makespan_ns, solution.lower_bound_ns
@@ -124,7 +125,7 @@ def _print(name: str, solution: "Solution", figures: Mapping[str, Any]) -> None:
     table.add_row(
         human_time(taken_ns),
         human_time(bound_ns),
-        f"{relative_gap(taken_ns, bound_ns):.2%}",
+        human_gap(finite(relative_gap(taken_ns, bound_ns)), 2),
         solution.status.value,
         f"{solution.wall_s:.2f} s",
     )

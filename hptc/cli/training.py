@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hptc.cli.output import human_energy, human_time, new_table, print_table, say
+from hptc.cli.output import above_bound, human_energy, human_time, new_table, print_table, say
 
 
 def print_training(training: Mapping[str, Any]) -> None:
@@ -29,8 +29,7 @@ def print_training(training: Mapping[str, Any]) -> None:
 
 
 def _objective(training: Mapping[str, Any]) -> str:
-    gap = training["objective_gap"]
-    above = "nothing proven" if gap is None else f"{gap:.1%} above the bound"
+    above = above_bound(training["objective_gap"])
     scope = training["bound_holds_for"]
     if scope != "all schedules":
         above += f" (which holds for {scope})"

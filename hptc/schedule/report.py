@@ -9,7 +9,7 @@ from hptc.ir.axes import RowFlow, row_flows
 from hptc.ir.graph import Graph, Op, OperandTag, Role
 from hptc.ir.ops import work
 from hptc.partition import problem as pb
-from hptc.partition.files.figures import objective_json
+from hptc.partition.files.figures import finite, objective_json
 from hptc.schedule.model import Instruction, InstructionKind, Schedule
 from hptc.schedule.pose import Posed
 from hptc.schedule.sequences import sequences
@@ -60,7 +60,7 @@ def phase_report(
         **asdict(step_figures(posed, solution.assignment, schedule, costs)),
         "period_ns": schedule.latency_ns,
         "lower_bound_ns": solution.lower_bound_ns,
-        "gap": _gap(schedule.latency_ns, solution.lower_bound_ns),
+        "gap": finite(pb.relative_gap(schedule.latency_ns, solution.lower_bound_ns)),
         "status": solution.status.value,
         **objective_json(solution),
         "solve_s": solution.wall_s,
@@ -102,10 +102,6 @@ def single_device_baselines(posed: Posed) -> dict[str, Json]:
         energy_pj = dynamic_pj + device.static_power_pj_per_ns * latency_ns
         found[device.name] = {"latency_ns": latency_ns, "energy_nj": energy_pj / PJ_PER_NJ}
     return found
-
-
-def _gap(latency_ns: int, bound_ns: int) -> float:
-    return latency_ns / bound_ns - 1 if bound_ns else 0.0
 
 
 def _tag_of(op: Op) -> str:

@@ -51,14 +51,14 @@ def periodic_json(problem: Problem, solution: PeriodicSolution) -> Json:
     return {
         "period_ns": periodic.period_ns,
         "period_bound_ns": solution.lower_bound_ns,
-        "gap": solution.gap,
+        "gap": finite(solution.gap),
         "energy_nj": energy_nj,
         "memory_bytes": {device.name: size for device, size in held},
         **Objective.PERIOD.to_json(),
         "objective_unit": UNITS[Measure.PERIOD][0],
         "objective_value": periodic.period_ns,
         "objective_bound": solution.lower_bound_ns,
-        "objective_gap": solution.gap,
+        "objective_gap": finite(solution.gap),
     }
 
 

@@ -1,12 +1,11 @@
 """A problem under the names of its file, and its answers as JSON."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from hptc.partition.files.figures import periodic_json
+from hptc.partition.files.figures import finite, periodic_json
 from hptc.partition.files.runs import Id, Runs
 from hptc.partition.period.periodic import PeriodicSolution
 from hptc.partition.problem import (
@@ -42,11 +41,10 @@ class FileProblem:
 def solution_json(file_problem: FileProblem, solution: Solution) -> dict[str, Any]:
     """Return the object that `hptc solve --json` prints; times in ns, wall time in s."""
     makespan, bound = solution.assignment.makespan_ns, solution.lower_bound_ns
-    gap = relative_gap(makespan, bound)
     return {
         "makespan_ns": makespan,
         "lower_bound_ns": bound,
-        "gap": gap if math.isfinite(gap) else None,
+        "gap": finite(relative_gap(makespan, bound)),
         "status": solution.status.value,
         "wall_s": solution.wall_s,
         **assignment_json(file_problem, solution.assignment),
