@@ -41,13 +41,12 @@ class AccumulateGradients:
             renamed_inputs(op, {name: names.get(name, name) for name in op.inputs}) for op in late
         ]
         ops = (*early, *map(_sum, summed), *late)
-        inputs = [value for value in graph.values if value.kind is not ValueKind.COMPUTED]
         sums = {names[name]: replace(graph.by_name[name], name=names[name]) for name in summed}
         results = (sums.get(name) or graph.by_name[name] for op in ops for name in op.outputs)
         updates = (Update(state.name, name) for state, name in zip(held, sums, strict=True))
         return replace(
             graph,
-            values=(*inputs, *held, *results),
+            values=(*graph.given, *held, *results),
             ops=ops,
             updates=(*graph.updates, *updates),
         )

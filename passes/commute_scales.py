@@ -27,8 +27,7 @@ class CommuteScales:
         moving = _Moving(graph)
         for op in graph.ops:
             moving.place(op)
-        inputs = (value for value in graph.values if value.kind is not ValueKind.COMPUTED)
-        return replace(graph, ops=tuple(moving.ops), values=(*inputs, *moving.computed))
+        return replace(graph, ops=tuple(moving.ops), values=(*graph.given, *moving.computed))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 
 from hptc.errors import UsageError
-from hptc.ir.graph import Graph, Op, Role, ValueKind
+from hptc.ir.graph import Graph, Op, Role
 from passes.grouping import Groups
 
 _SUFFIX = {
@@ -53,9 +53,8 @@ class FuseChains:
         ops = tuple(
             replace(op, task=names.get(lead)) for op, lead in zip(ordered, leads, strict=True)
         )
-        inputs = (value for value in graph.values if value.kind is not ValueKind.COMPUTED)
         results = (graph.by_name[name] for op in ops for name in op.outputs)
-        return replace(graph, ops=ops, values=(*inputs, *results))
+        return replace(graph, ops=ops, values=(*graph.given, *results))
 
 
 def _named(graph: Graph, leads: Iterable[str], titles: Mapping[str, str]) -> dict[str, str]:

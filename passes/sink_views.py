@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from itertools import count
 
-from hptc.ir.graph import Graph, Op, Value, ValueKind
+from hptc.ir.graph import Graph, Op, Value
 from hptc.ir.layout import aliases
 from hptc.ir.rename import renamed_inputs
 
@@ -24,8 +24,9 @@ class SinkViews:
         sinking = _Sinking(graph, aliases(graph))
         for op in graph.ops:
             sinking.place(op)
-        inputs = (value for value in graph.values if value.kind is not ValueKind.COMPUTED)
-        return replace(graph, ops=tuple(sinking.ops), values=(*inputs, *sinking.computed.values()))
+        return replace(
+            graph, ops=tuple(sinking.ops), values=(*graph.given, *sinking.computed.values())
+        )
 
 
 class _Sinking:

@@ -71,8 +71,7 @@ class _Tiled:
         """Return the whole graph; values that leave it are put together."""
         source = self._source
         self._join([*source.kept, *(gradient.value for gradient in source.gradients)])
-        inputs = [value for value in source.values if value.kind is not ValueKind.COMPUTED]
-        values = (replace(value, residency=None) for value in (*inputs, *self._made.values()))
+        values = (replace(value, residency=None) for value in (*source.given, *self._made.values()))
         ops = (replace(op, tag=None, task=None) for op in self._ops)
         return replace(source, values=tuple(values), ops=tuple(ops))
 

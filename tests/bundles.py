@@ -2,18 +2,8 @@
 
 from collections.abc import Iterator
 
-from hptc.ir.graph import (
-    DType,
-    Graph,
-    Named,
-    Op,
-    OperandTag,
-    Phase,
-    Ref,
-    Role,
-    Value,
-    ValueKind,
-)
+from hptc.ir.dtypes import DType
+from hptc.ir.graph import Graph, Named, Op, OperandTag, Phase, Ref, Role, Value, ValueKind
 from hptc.schedule.model import Bundle, CompiledPhase, Instruction, InstructionKind, Schedule
 
 HOSTILE = "</script><b>&\"'\u2028\u202e${x}"

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from hptc.ir.axes import Accumulate, Loop, Rows, loop, resized
-from hptc.ir.graph import Arg, DType, Graph, Named, Op, Phase, Ref, Value, ValueKind
+from hptc.ir.dtypes import DType
+from hptc.ir.graph import Arg, Graph, Named, Op, Phase, Ref, Value, ValueKind
 from tests.evaluate import results
 
 

@@ -4,19 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from hptc.cost import Cost, CostTable, CrossbarUse, DeviceCosts
-from hptc.ir.graph import (
-    DType,
-    Graph,
-    Named,
-    Op,
-    OperandTag,
-    Phase,
-    Ref,
-    Role,
-    Update,
-    Value,
-    ValueKind,
-)
+from hptc.ir.dtypes import DType
+from hptc.ir.graph import Graph, Named, Op, OperandTag, Phase, Ref, Role, Update, Value, ValueKind
 from hptc.ir.tags import operand_tag, residencies, written
 from hptc.ir.tasks import tasks_of
 from hptc.partition.problem import Assignment, Placement, Transfer

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from hptc.errors import BundleError, VerifyError
 from hptc.ir.adapter import Adapter, Part, Scheme, Start
-from hptc.ir.graph import Arg, DType, DTypeArg, Op, Phase, Ref
+from hptc.ir.dtypes import DType
+from hptc.ir.graph import Arg, DTypeArg, Op, Phase, Ref
 from hptc.ir.verify import verify
 from hptc.schedule import codec
 from hptc.schedule.bundle import load_bundle, save_bundle

@@ -6,7 +6,8 @@ import torch
 from numpy.typing import NDArray
 
 from hptc.errors import InvalidInputError
-from hptc.ir.graph import Arg, DType, Graph, Named, Op, Phase, Ref, Value, ValueKind
+from hptc.ir.dtypes import DType
+from hptc.ir.graph import Arg, Graph, Named, Op, Phase, Ref, Value, ValueKind
 from hptc.runtime.data import load_training_data
 from hptc.runtime.inputs import load_inputs, seeded_inputs
 from hptc.runtime.limits import integer_limits

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from hptc.errors import InvalidInputError, UnsupportedOpError, UsageError, VerifyError
-from hptc.ir.graph import Arg, DType, DTypeArg, Graph, Named, Op, Phase, Ref, Update, ValueKind
+from hptc.ir.dtypes import DType
+from hptc.ir.graph import Arg, DTypeArg, Graph, Named, Op, Phase, Ref, Update, ValueKind
 from hptc.ir.tasks import tasks_of
 from hptc.runtime.execute import Machine
 from hptc.runtime.kernels import aten_function, compile_kernel

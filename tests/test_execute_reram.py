@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hptc.errors import TargetError
-from hptc.ir.graph import DType, Graph, Op, Phase, Ref, Residency, Role, Value, ValueKind
+from hptc.ir.dtypes import DType
+from hptc.ir.graph import Graph, Op, Phase, Ref, Residency, Role, Value, ValueKind
 from hptc.runtime.devices.reram import ReramNumerics, quantise, reram_numerics
 from hptc.runtime.execute import Machine
 from hptc.target import DeviceSpec

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hptc.errors import InvalidInputError
+from hptc.ir.dtypes import DType
 from hptc.ir.graph import (
     Arg,
-    DType,
     DTypeArg,
     Graph,
     Named,

@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 
 from hptc.errors import VerifyError
-from hptc.ir.graph import DType, Graph, Op, Phase, Ref, Update, Value, ValueKind
+from hptc.ir.dtypes import DType
+from hptc.ir.graph import Graph, Op, Phase, Ref, Update, Value, ValueKind
 from hptc.ir.text import from_text
 from hptc.ir.verify import RULES, verify
 

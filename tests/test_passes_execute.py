@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from hptc.ir.graph import Arg, DType, Graph, Named, Op, Phase, Ref, Role, Update, Value, ValueKind
+from hptc.ir.dtypes import DType
+from hptc.ir.graph import Arg, Graph, Named, Op, Phase, Ref, Role, Update, Value, ValueKind
 from hptc.ir.text import from_text, to_text
 from passes import PIPELINE, Pass, run_passes
 from tests.evaluate import evaluate

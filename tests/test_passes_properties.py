@@ -8,19 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hptc.ir.contractions import contraction
-from hptc.ir.graph import (
-    DType,
-    Graph,
-    Named,
-    Op,
-    OperandTag,
-    Phase,
-    Ref,
-    Role,
-    Update,
-    Value,
-    ValueKind,
-)
+from hptc.ir.dtypes import DType
+from hptc.ir.graph import Graph, Named, Op, OperandTag, Phase, Ref, Role, Update, Value, ValueKind
 from hptc.ir.layout import is_alias, layouts
 from hptc.ir.tasks import folded_ops, tasks_of
 from passes import PIPELINE, run_passes

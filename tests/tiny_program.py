@@ -5,19 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hptc.ir.adapter import Adapter, Part, Scheme, Start
-from hptc.ir.graph import (
-    Arg,
-    DType,
-    Graph,
-    Named,
-    Op,
-    OperandTag,
-    Phase,
-    Ref,
-    Update,
-    Value,
-    ValueKind,
-)
+from hptc.ir.dtypes import DType
+from hptc.ir.graph import Arg, Graph, Named, Op, OperandTag, Phase, Ref, Update, Value, ValueKind
 from hptc.schedule.model import (
     Bundle,
     CompiledPhase,

@@ -12,8 +12,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from cost_models.work import TaskWork, count_work
+from hptc.ir.dtypes import DType
 from hptc.ir.families import Family, base_name, family
-from hptc.ir.graph import Arg, DType, Graph, Op, Phase, Ref, Role, Value, ValueKind
+from hptc.ir.graph import Arg, Graph, Op, Phase, Ref, Role, Value, ValueKind
 from hptc.ir.tasks import task_from
 
 Kernels = tuple[TaskWork | None, ...]

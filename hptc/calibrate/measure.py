@@ -8,7 +8,8 @@ from torch import Tensor
 from hptc.calibrate.fit import Sample
 from hptc.calibrate.probes import Probe
 from hptc.calibrate.timing import Clock, Run, arithmetic
-from hptc.ir.graph import DType, Graph, Value, ValueKind
+from hptc.ir.dtypes import DType
+from hptc.ir.graph import Graph, Value
 from hptc.runtime.kernels import compile_kernel
 from hptc.runtime.tensors import TORCH_DTYPES
 
@@ -27,11 +28,7 @@ def _runner(graph: Graph, device: torch.device) -> Run:
     (op,) = graph.ops
     kernel = compile_kernel(op)
     rows = max(value.shape[0] for value in graph.values)
-    inputs = {
-        value.name: _drawn(value, rows, device)
-        for value in graph.values
-        if value.kind is not ValueKind.COMPUTED
-    }
+    inputs = {value.name: _drawn(value, rows, device) for value in graph.given}
     return lambda: kernel.run(dict(inputs))
 
 

@@ -6,7 +6,8 @@ from itertools import product
 
 from cost_models.gpu_gemm_params import Precision
 from cost_models.work import TaskWork, count_work
-from hptc.ir.graph import DType, Graph
+from hptc.ir.dtypes import DType
+from hptc.ir.graph import Graph
 from hptc.ir.tasks import tasks_of
 from hptc.ir.text import from_text
 

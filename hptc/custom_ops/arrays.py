@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hptc.ir.graph import DType
+from hptc.ir.dtypes import DType
 
 Array = NDArray[np.generic]
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hptc.errors import UnsupportedOpError
-from hptc.ir.graph import DType
+from hptc.ir.dtypes import DType
 
 DTYPES = {getattr(torch, dtype.value): dtype for dtype in DType}
 _NUMPY_FLOATS = frozenset({torch.float16, torch.float32, torch.float64})

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from hptc.ir.graph import DType
+from hptc.ir.dtypes import DType
 
 
 class Scheme(Enum):

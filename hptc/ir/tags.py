@@ -16,11 +16,7 @@ def residencies(graph: Graph) -> dict[str, Residency]:
     volatile input of its operation.
     """
     updated = {update.state for update in graph.updates}
-    found = {
-        value.name: _of_input(value.kind, value.name in updated)
-        for value in graph.values
-        if value.kind is not ValueKind.COMPUTED
-    }
+    found = {value.name: _of_input(value.kind, value.name in updated) for value in graph.given}
     for op in graph.ops:
         read = (found[name] for name in op.inputs)
         reached = max(read, key=_VOLATILITY.__getitem__, default=Residency.CONSTANT)

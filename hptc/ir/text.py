@@ -18,7 +18,7 @@ stop, with `+` where it accumulates: `rows="0:32+"`.
 import json
 import re
 
-from hptc.ir.graph import Arg, DTypeArg, Graph, Named, Op, Ref, Value, ValueKind
+from hptc.ir.graph import Arg, DTypeArg, Graph, Named, Op, Ref, Value
 from hptc.ir.text_parser import from_text
 
 __all__ = ["from_text", "to_text"]
@@ -35,11 +35,7 @@ def to_text(graph: Graph) -> str:
     graph low {
     }
     """
-    lines = [
-        f"{value.kind.value} {_typed(value)}"
-        for value in graph.values
-        if value.kind is not ValueKind.COMPUTED
-    ]
+    lines = [f"{value.kind.value} {_typed(value)}" for value in graph.given]
     lines += [_op(graph, op) for op in graph.ops]
     lines += [f"update {_ref(update.state)} <- {_ref(update.new)}" for update in graph.updates]
     lines += [_named("gradient", named) for named in graph.gradients]

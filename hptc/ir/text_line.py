@@ -8,7 +8,8 @@ from enum import Enum
 from typing import NoReturn, TypeVar
 
 from hptc.errors import InvalidInputError
-from hptc.ir.graph import Arg, DType, DTypeArg, Ref
+from hptc.ir.dtypes import DType
+from hptc.ir.graph import Arg, DTypeArg, Ref
 
 _TOKEN = re.compile(r'\s*(?:(<-|[%(){}\[\],:=])|("(?:[^"\\]|\\.)*")|([A-Za-z0-9_./^+-]+))')
 _INT = re.compile(r"-?\d+")

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
+from hptc.ir.dtypes import DType
 from hptc.ir.graph import (
     Arg,
-    DType,
     Graph,
     Named,
     Op,

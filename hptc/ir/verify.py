@@ -56,7 +56,7 @@ def _without_output(graph: Graph) -> Iterator[Breach]:
 
 
 def _undefined(graph: Graph) -> Iterator[Breach]:
-    ready = {value.name for value in graph.values if value.kind is not ValueKind.COMPUTED}
+    ready = {value.name for value in graph.given}
     for op in graph.ops:
         for name in op.inputs:
             if name not in ready:

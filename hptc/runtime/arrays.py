@@ -12,7 +12,8 @@ from torch import Tensor
 
 from hptc.errors import InvalidInputError
 from hptc.frontend.dtypes import to_array
-from hptc.ir.graph import DType, Graph, Value, ValueKind
+from hptc.ir.dtypes import DType
+from hptc.ir.graph import Graph, Value, ValueKind
 from hptc.ir.names import BATCH_PREFIX, TARGET, batch_name
 from hptc.runtime.limits import INTEGERS
 from hptc.runtime.loss import ANY_TARGET, TargetRule

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hptc.errors import InvalidInputError
-from hptc.ir.graph import DType, Graph, Value
+from hptc.ir.dtypes import DType
+from hptc.ir.graph import Graph, Value
 from hptc.ir.names import batch_name
 from hptc.runtime.arrays import (
     NO_ALIASES,

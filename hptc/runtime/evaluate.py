@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from hptc.ir.graph import Graph, ValueKind
+from hptc.ir.graph import Graph
 from hptc.runtime.kernels import compile_kernel
 from hptc.runtime.tensors import fitted
 
@@ -21,8 +21,7 @@ def evaluate_updates(graph: Graph, state: Mapping[str, Tensor], where: str) -> d
     Raises:
         BundleError: The state lacks a value, or holds it in another shape.
     """
-    held = (value for value in graph.values if value.kind is not ValueKind.COMPUTED)
-    memory = {value.name: fitted(value, state, where) for value in held}
+    memory = {value.name: fitted(value, state, where) for value in graph.given}
     with torch.no_grad():
         for op in graph.ops:
             compile_kernel(op).run(memory)

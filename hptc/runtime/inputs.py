@@ -8,7 +8,8 @@ from torch import Tensor
 
 from hptc.errors import InvalidInputError
 from hptc.frontend.accumulate import micro_batches
-from hptc.ir.graph import DType, Graph, Phase, Value
+from hptc.ir.dtypes import DType
+from hptc.ir.graph import Graph, Phase, Value
 from hptc.ir.names import TARGET, batch_name
 from hptc.runtime.arrays import (
     NO_ALIASES,

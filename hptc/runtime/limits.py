@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
+from hptc.ir.dtypes import DType
 from hptc.ir.families import base_name
-from hptc.ir.graph import DType, Graph, Op, Ref, ValueKind
+from hptc.ir.graph import Graph, Op, Ref, ValueKind
 
 INTEGERS = frozenset(dtype for dtype in DType if dtype.value.startswith(("int", "uint")))
 

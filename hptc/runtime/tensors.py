@@ -8,7 +8,8 @@ from torch import Tensor
 from hptc.custom_ops import arrays
 from hptc.errors import BundleError
 from hptc.frontend.dtypes import DTYPES
-from hptc.ir.graph import DType, Value
+from hptc.ir.dtypes import DType
+from hptc.ir.graph import Value
 
 TORCH_DTYPES: Mapping[DType, torch.dtype] = {dtype: found for found, dtype in DTYPES.items()}
 """torch's element type of the same name."""

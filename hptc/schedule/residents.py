@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from hptc.ir.graph import STEP_INPUTS, Graph, Op, ValueKind
+from hptc.ir.graph import STEP_INPUTS, Graph, Op
 from hptc.ir.tasks import Task, folded_ops
 from hptc.schedule.pose import homes_of
 
@@ -80,11 +80,7 @@ def _residents(graph: Graph, wanted: set[str]) -> Residents:
     """Close `wanted` over folded operations; results of tasks and step inputs drop out."""
     names = unfolded(graph, wanted)
     loaded = tuple(
-        value.name
-        for value in graph.values
-        if value.name in names
-        and value.kind is not ValueKind.COMPUTED
-        and value.kind not in STEP_INPUTS
+        value.name for value in graph.given if value.name in names and value.kind not in STEP_INPUTS
     )
     return Residents(
         loaded, tuple(op for op in folded_ops(graph) if not names.isdisjoint(op.outputs))

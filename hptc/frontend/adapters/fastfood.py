@@ -18,7 +18,7 @@ from torch import Tensor
 
 from hptc.frontend.adapters.form import ZERO, Matrix, MatrixForm
 from hptc.ir.adapter import Adapter, Part, Scheme, Start
-from hptc.ir.graph import DType
+from hptc.ir.dtypes import DType
 
 _LARGEST_FACTOR = 128
 

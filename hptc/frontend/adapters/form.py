@@ -7,7 +7,7 @@ from typing import Protocol
 from torch import Tensor
 
 from hptc.ir.adapter import Adapter, Part, Scheme, Start
-from hptc.ir.graph import DType
+from hptc.ir.dtypes import DType
 
 ZERO = Start(Scheme.CONSTANT, 0.0)
 

@@ -21,7 +21,8 @@ class Rows:
     def count(self, value: Value) -> int:
         """Return the number of rows.
 
-        >>> from hptc.ir.graph import DType, ValueKind
+        >>> from hptc.ir.dtypes import DType
+        from hptc.ir.graph import ValueKind
         >>> Rows(0, unit=3).count(Value("x", (12, 5), DType.FLOAT32, ValueKind.BATCH))
         4
         """

@@ -72,7 +72,8 @@ class Site:
 def letters(value: Value) -> str:
     """Return one letter for each axis of a value.
 
-    >>> from hptc.ir.graph import DType, ValueKind
+    >>> from hptc.ir.dtypes import DType
+    from hptc.ir.graph import ValueKind
     >>> letters(Value("x", (2, 3, 4), DType.FLOAT32, ValueKind.BATCH))
     'abc'
     """

@@ -1,7 +1,8 @@
 """Axes of views, stacked copies and indexing: elements move, none is computed."""
 
 from hptc.ir.axes.model import CLOSED, Labels, Site, close, letters, right_aligned
-from hptc.ir.graph import DType, Op, Value
+from hptc.ir.dtypes import DType
+from hptc.ir.graph import Op, Value
 from hptc.ir.views import Strided, view_outputs
 
 _VIEWS = """
