@@ -35,15 +35,17 @@ REFINED = 0.97
 """What placing chunks one by one may make of a value."""
 LEAST_S = 1.0
 """Least time or work of a solve in s."""
-PRICED_S = 2.5e-3
+PRICED_S = 1.5e-3
 """About how long it takes to price chunks once, in s for each task of the phase."""
-CUT_S = 1.2e-3
-"""About how long it takes to cut the phase and price it, in s for each task and chunk."""
+CUT_S = 8e-4
+"""About how long it takes to cut the phase and price it, in s for each chunk of a task."""
+AFTER_SHARE = 0.5
+"""How long a phase takes to schedule and report, of the time it takes to cut and price it."""
 COUNTS = (4, 8, 2, 16)
 """Numbers of chunks that are offered, as far as there is time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tiler:
     """Places a phase in chunks of rows."""
 
@@ -53,6 +55,8 @@ class Tiler:
     solver: Solver
     clock: Clock
     """Of everything; solves within parts of it."""
+    after_s: float = 0.0
+    """Time in s that is kept for what follows the last solve."""
 
     def fixed(self, chunks: int) -> Placed:
         """Place the phase with everything that can be cut in so many chunks.
@@ -67,11 +71,12 @@ class Tiler:
                 expected="at most as many chunks as there are rows",
                 found=f"{flow.extent if flow else 1} in the phase {self.whole.graph.phase.value}",
             )
+        plan = TileRows(flow.carried, chunks)
+        # Cut first: only then is it known what time there is to place it.
+        tiled = self._tiled(plan, chunks * len(self.whole.tasks))
         coarse = self._solve(self.whole, WHOLE_SHARE, None)
-        tiled = self._tiled(TileRows(flow.carried, chunks))
         start = self._start(tiled, self.whole.posed.chosen(coarse.assignment), chunks)
-        tiling = self._tiling(flow, TileRows(flow.carried, chunks))
-        return Placed(tiled, self._solve(tiled, 1.0, start), tiling)
+        return Placed(tiled, self._solve(tiled, 1.0, start), self._tiling(flow, plan))
 
     def best(self) -> Placed:
         """Place the phase whole or in chunks, whichever is better as far as the time shows."""
@@ -81,7 +86,9 @@ class Tiler:
             return Placed(self.whole, self._solve(self.whole, 1.0, None))
         whole = self._solve(self.whole, WHOLE_SHARE, None)
         rows = RowTasks(self.whole, flow.carried, flow.extent, self.steps)
+        began_s, worked_s = self.clock.wall_s, self.clock.work.done_s
         problem = rows.problem(offered, self._may_price_more)
+        pace = (self.clock.wall_s - began_s) / (self.clock.work.done_s - worked_s)
         counts = [n for n in COUNTS if any(problem.cuttable(task, n) for task in problem.modes)]
         if not counts:
             return Placed(self.whole, self._solve(self.whole, 1.0, whole.assignment))
@@ -91,37 +98,46 @@ class Tiler:
         choice = search.best(starts, counts)
         tried = Tried(search.tried, tuple(sorted(counts)), proven.lower_bound_ns)
         found = [Placed(self.whole, whole)]
-        if choice is not None and self._is_worth(choice, whole):
+        if choice is not None and self._is_worth(choice, whole, pace):
             found.append(self._cut(rows, flow, choice))
         best = min(found, key=lambda placed: placed.solution.value)
         solution = best.solution
-        if not self.clock.is_over():
+        if self._left_s > 0 and not self.clock.is_over():
             solution = self._solve(best.priced, 1.0, solution.assignment)
         return Placed(best.priced, solution, best.tiling, tried)
 
-    def _is_worth(self, choice: Choice, whole: Solution) -> bool:
-        """Return whether to cut the phase: there is time, and it may be better than whole."""
-        if not choice.counts or choice.value * REFINED >= whole.value:
-            return False
-        is_over = self.clock.is_over()
-        return not is_over and self._cut_s(max(choice.counts.values())) < self.clock.left_s
+    def _is_worth(self, choice: Choice, whole: Solution, pace: float) -> bool:
+        """Return whether to cut the phase: there is time, and it may be better than whole.
 
-    def _cut_s(self, most: int) -> float:
-        return CUT_S * len(self.whole.tasks) * most
+        Args:
+            choice: How it would be cut.
+            whole: Its answer if it is not.
+            pace: Time of the wall that work has taken, relative to what was charged for it.
+        """
+        if not choice.counts or choice.value * REFINED >= whole.value or self.clock.is_over():
+            return False
+        cut_s = CUT_S * self._pieces(choice) * (1.0 if self.clock.counts_work else pace)
+        return (1 + AFTER_SHARE) * cut_s < self.clock.left_s
+
+    def _pieces(self, choice: Choice) -> int:
+        return len(choice.modes) + sum(count - 1 for count in choice.counts.values())
 
     def _cut(self, rows: RowTasks, flow: RowFlow, choice: Choice) -> Placed:
         """Place the phase in the chunks that were chosen."""
         plan = rows.named(choice.counts)
-        tiled = self._tiled(plan)
+        tiled = self._tiled(plan, self._pieces(choice))
         tasks = self.whole.posed.problem.tasks
         modes = [task.modes[mode] for task, mode in zip(tasks, choice.modes, strict=True)]
         start = self._start(tiled, modes, max(choice.counts.values()))
         return Placed(tiled, self._solve(tiled, CUT_SHARE, start), self._tiling(flow, plan))
 
-    def _tiled(self, plan: TileRows) -> Priced:
-        most = plan.chunks if isinstance(plan.chunks, int) else max(plan.chunks.values())
-        self.clock.work.add(self._cut_s(most))
-        return Priced.of(tile(self.whole.graph, plan), self.whole.target, self.steps)
+    def _tiled(self, plan: TileRows, pieces: int) -> Priced:
+        """Return the phase in chunks, and keep time for what follows its solves."""
+        began_s = self.clock.wall_s
+        self.clock.work.add(CUT_S * pieces)
+        tiled = Priced.of(tile(self.whole.graph, plan), self.whole.target, self.steps)
+        self.after_s = AFTER_SHARE * (self.clock.wall_s - began_s)
+        return tiled
 
     def _tiling(self, flow: RowFlow, plan: TileRows) -> Tiling:
         chunks = plan.chunks
@@ -144,10 +160,15 @@ class Tiler:
 
     def _solve(self, priced: Priced, share: float, start: Assignment | None) -> Solution:
         """Solve within a share of what is left, which counts as used up."""
-        span_s = max(LEAST_S, share * self.clock.left_s)
+        span_s = max(LEAST_S, share * self._left_s)
         solution = self.solver(priced.posed.problem, self.clock.limits.within(span_s), start)
         self.clock.work.add(span_s)
         return solution
+
+    @property
+    def _left_s(self) -> float:
+        kept_s = 0.0 if self.clock.counts_work else self.after_s
+        return max(0.0, self.clock.left_s - kept_s)
 
     def _part(self, share: float) -> Clock:
         return self.clock.part(share * self.clock.left_s)
