@@ -98,8 +98,7 @@ def place_phase(
     limits = limits_of(options, clock.left_s)
     if options.objective.measure is Measure.PERIOD:
         return _place_overlapping(whole, options, hooks, limits)
-    alone = not options.studies and not options.is_training
-    return PlacedPhase(whole, _place(whole, options, hooks, limits, may_rerun=alone))
+    return PlacedPhase(whole, _place(whole, options, hooks, limits))
 
 
 def _place_overlapping(
@@ -121,7 +120,7 @@ def schedule_phase(
 ) -> PhaseResult:
     """Schedule and report a placed phase, with the studies of it that are asked for."""
     clock = Clock(Limits(time_s=time_s))
-    chosen, solution = found.placed.priced, found.placed.solution
+    chosen, solution = with_reruns(found.placed.priced, found.placed.solution)
     graph, target, tasks, costs, posed = (
         *(chosen.graph, chosen.target, chosen.tasks),
         *(chosen.costs, chosen.posed),
@@ -152,9 +151,7 @@ def _tiling(placed: Placed, options: Options) -> Json:
     }
 
 
-def _place(
-    whole: Priced, options: Options, hooks: Hooks, limits: Limits, *, may_rerun: bool = False
-) -> Placed:
+def _place(whole: Priced, options: Options, hooks: Hooks, limits: Limits) -> Placed:
     """Place a phase, whole (where tasks may run again if memory is short) or in chunks of rows."""
     progress, phase = hooks.progress, whole.graph.phase
 
@@ -169,8 +166,8 @@ def _place(
         )
 
     if options.chunks == 1:
-        problem = with_recompute(whole) if may_rerun else whole.posed.problem
-        return Placed(*with_reruns(whole, solver(problem, limits, None)))
+        priced = with_recompute(whole) if options.may_recompute else whole
+        return Placed(priced, solver(priced.posed.problem, limits, None))
     steps = _steps(options, phase)
     tiler = Tiler(whole, steps, options.objective, solver, Clock(limits, hooks.stop))
     return tiler.best() if options.chunks is None else tiler.fixed(options.chunks)
@@ -198,7 +195,7 @@ def _studies(
     """Return what is asked of each phase beside its schedule, by key of the report."""
     found: dict[str, Callable[[Answer, Limits], Json]] = {}
     if options.pareto is not None:
-        found["pareto"] = lambda answer, limits: _front(answer, limits, options, hooks)
+        found["pareto"] = lambda _, limits: _front(phase.placed, limits, options, hooks)
     if options.sensitivity:
         found["sensitivity"] = lambda answer, limits: sensitivity(answer, limits, hooks.stop)
     if options.micro_batches > 1:
@@ -218,8 +215,8 @@ def _micro_batches(phase: PlacedPhase, options: Options, clock: Clock) -> Json:
     return micro_batch_report(phase.whole, overlap, steps)
 
 
-def _front(answer: Answer, limits: Limits, options: Options, hooks: Hooks) -> Json:
-    problem, start = answer.posed.problem, answer.solution.assignment
+def _front(placed: Placed, limits: Limits, options: Options, hooks: Hooks) -> Json:
+    problem, start = placed.priced.posed.problem, placed.solution.assignment
     points, within = options.pareto or LEAST_POINTS, options.objective
     front = pareto(problem, points, within=within, limits=limits, start=start, stop=hooks.stop)
     return front_json(problem, front)

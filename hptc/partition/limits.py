@@ -171,7 +171,7 @@ class Clock:
 
     def part(self, span_s: float) -> "Clock":
         """Return a clock of the next `span_s` s; it is over with this one at the latest."""
-        return Clock(self.limits.within(span_s), work=Work(self.work), whole=self)
+        return Clock(self.limits.within(max(span_s, LEAST_S)), work=Work(self.work), whole=self)
 
     def is_over(self) -> bool:
         """Return whether the time has passed or the caller wants an end."""

@@ -4,22 +4,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hptc.partition.memory.reruns import expanded, source_values
-from hptc.partition.problem import Problem, Rerun, Solution
+from hptc.partition.problem import Rerun, Solution
 from hptc.schedule.priced import Priced
 from hptc.schedule.pure import may_run_again
 
 
-def with_recompute(priced: Priced) -> Problem:
-    """Return the problem of a phase, tasks marked that may run again where memory binds."""
+def with_recompute(priced: Priced) -> Priced:
+    """Return a phase, the tasks of its problem marked that may run again where memory binds."""
     problem = priced.posed.problem
     if all(device.memory_bytes is None for device in problem.devices):
-        return problem
+        return priced
     carrying = {value.src for value in problem.values if value.carried}
     marked = (
         replace(found, recompute=index not in carrying and may_run_again(priced.graph, task.ops))
         for index, (found, task) in enumerate(zip(problem.tasks, priced.tasks, strict=True))
     )
-    return replace(problem, tasks=tuple(marked))
+    return replace(
+        priced, posed=replace(priced.posed, problem=replace(problem, tasks=tuple(marked)))
+    )
 
 
 def with_reruns(priced: Priced, solution: Solution) -> tuple[Priced, Solution]:

@@ -6,7 +6,6 @@ from itertools import chain, count
 from hptc.errors import InfeasibleError
 from hptc.partition.decode import Schedule, decode_by_rank
 from hptc.partition.instance import Instance
-from hptc.partition.limits import LEAST_S
 from hptc.partition.memory.decode import fitted, follow_within
 from hptc.partition.memory.pack import packed
 from hptc.partition.objective import fits
@@ -43,7 +42,7 @@ def plant_within_memory(search: Incumbent) -> None:
     """
     instance, clock = search.instance, search.clock
     guides = _guides(search)
-    tries = clock.part(max(LEAST_S, TRIES_SHARE * clock.left_s))
+    tries = clock.part(TRIES_SHARE * clock.left_s)
     for number in count():
         if search.best is not None:
             return
@@ -62,7 +61,7 @@ def plant_within_memory(search: Incumbent) -> None:
 def _guides(search: Incumbent) -> list[list[int]]:
     """Offer what choices of modes lead to, and return these choices."""
     instance, clock = search.instance, search.clock
-    enough = clock.part(max(LEAST_S, GUIDES_SHARE * clock.left_s))
+    enough = clock.part(GUIDES_SHARE * clock.left_s)
     guides: list[list[int]] = []
     for modes in chain([find_modes(instance, clock)], _others(instance)):
         if modes not in guides:
