@@ -16,7 +16,8 @@ from cost_models.reram.geometry import (
     footprint,
     paired,
 )
-from cost_models.reram.params import ReadParams, ReramParams
+from cost_models.reram.params import ReramParams
+from cost_models.reram.tables import ReadParams
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from cost_models.reram.activity import Activity
 from cost_models.reram.digital import tree_levels
-from cost_models.reram.params import BufferParams, ReramParams
+from cost_models.reram.params import ReramParams
 from cost_models.reram.part import Part
+from cost_models.reram.tables import BufferParams
 from hptc.units import pj_from_power
 
 

@@ -7,8 +7,9 @@ ISAAC (Shafiee, ISCA 2016) for sample-and-hold and for phases that overlap.
 from math import sqrt
 
 from cost_models.reram.activity import Activity, applied_bits, phase_bits
-from cost_models.reram.params import ReadParams, ReramParams, WriteParams
+from cost_models.reram.params import ReramParams
 from cost_models.reram.part import Part
+from cost_models.reram.tables import ReadParams, WriteParams
 from hptc.units import pj_from_power
 
 CELLS_PER_KBYTE = 8 * 1024

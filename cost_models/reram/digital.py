@@ -5,8 +5,9 @@ Sources: `Latency_Model/{PE_latency,Tile_latency}.py` for the times and `Hardwar
 """
 
 from cost_models.reram.activity import Activity
-from cost_models.reram.params import DigitalParams, ReramParams
+from cost_models.reram.params import ReramParams
 from cost_models.reram.part import Part
+from cost_models.reram.tables import DigitalParams
 from hptc.units import pj_from_power
 
 _LINES_PER_LEVEL = 8

@@ -8,7 +8,7 @@ an array of its own. Sources: the organisation of ISAAC (Shafiee, ISCA 2016) and
 
 from dataclasses import dataclass
 
-from cost_models.reram.params import ArrayParams
+from cost_models.reram.tables import ArrayParams
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,11 @@
 A device of this kind runs contractions only, and only those with a matrix that does not depend on
 the batch; every matrix computes in its own crossbars. Reads of one matrix follow each other: with
 `input_bits` bit-serial phases a long token sequence loses time here unless copies share it, which
-the latency shows ((ceil(vectors / copies) - 1) * interval + latency of one). Writes of a trained
-matrix are priced, whatever the endurance: `hptc.schedule.pose` counts them against it, and says so
-where none is left. What one vector takes is in `read`.
+the latency shows ((ceil(vectors / copies) - 1) * interval + latency of one). A trained matrix
+is written once a step; the price of that is on each task that reads it, since which of them run
+here is for the partitioner to say, so several are charged more than they take. Writes are priced
+whatever the endurance: `hptc.schedule.pose` counts them against it, and says so where none is left.
+What one vector takes is in `read`.
 """
 
 from collections.abc import Mapping, Sequence

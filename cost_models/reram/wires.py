@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from cost_models.reram.activity import Activity
 from cost_models.reram.digital import tree_levels
-from cost_models.reram.params import ReramParams, WireParams
+from cost_models.reram.params import ReramParams
 from cost_models.reram.part import Part
+from cost_models.reram.tables import WireParams
 
 Ints = NDArray[np.int64]
 
