@@ -21,6 +21,7 @@ from hptc.partition.problem import (
     Assignment,
     Device,
     Link,
+    Matrix,
     Mode,
     Placement,
     Problem,
@@ -175,6 +176,14 @@ def test_a_carried_value_always_takes_room_at_home() -> None:
     devices = (Device("x", memory_bytes=8), Device("y"))
     found = solve(Problem(devices, (), tasks, values), limits=QUICK)
     assert (found.value, found.status) == (90, Status.OPTIMAL)
+
+
+def test_what_takes_no_time_needs_no_room() -> None:
+    """The first mode of both tasks, and the usual one, would need it."""
+    tasks = tuple(Task(name, (Mode(0, 1, 0, 0), Mode(0, 0))) for name in ("make", "read"))
+    devices, matrices = (Device("x", 1, memory_bytes=4),), (Matrix("w", 0, 1),)
+    found = solve(Problem(devices, (), tasks, (Value(0, (1,), 5),), matrices), limits=QUICK)
+    assert (found.value, found.status) == (0, Status.OPTIMAL)
 
 
 def test_what_one_task_alone_needs_is_refused_at_once() -> None:

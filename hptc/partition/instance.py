@@ -126,10 +126,18 @@ class Instance:
 
     @cached_property
     def mode_on(self) -> tuple[dict[int, int], ...]:
-        """Device to mode position, for each task; of several, what water-filling gives it."""
+        """Device to mode position, for each task; of several, what water-filling gives it.
+
+        Where there is no room for that, one of `options`.
+        """
         found: list[dict[int, int]] = [{} for _ in self.device]
         for (task, device), mode in water_filled(self.problem, self.families).items():
             found[task][device] = mode
+        for task, row in enumerate(self.options if self.memories else ()):
+            for mode in row:
+                place = self.device[task][mode]
+                if not self._has_room(task, found[task][place]):
+                    found[task][place] = mode
         return tuple(found)
 
     @cached_property
