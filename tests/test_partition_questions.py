@@ -24,12 +24,11 @@ from hptc.partition.solve import solve
 from tests.partition_cases import brute_steps, chain_of_blocks, problems
 from tests.test_partition_objectives import least, objectives, without_need_of_the_gpu
 
-CLOCK = Clock(Limits(time_s=600.0))
 NEAR = 1e-6
 
 
 def answer(instance: Instance, asked: Question) -> Answer:
-    return Asking(instance, asked, CLOCK, 10.0).answer()
+    return Asking(instance, asked, Clock(Limits(time_s=60.0)), 60.0).answer()
 
 
 def least_cost(problem: Problem, asked: Question) -> float:
