@@ -15,10 +15,10 @@ from hptc.partition.fronts.frontiers import Frontiers, Proven, nothing_proven
 from hptc.partition.fronts.question import Answer, Asking, Question, question
 from hptc.partition.goal import Objective
 from hptc.partition.instance import Instance
-from hptc.partition.limits import Clock, Limits
+from hptc.partition.limits import Clock, Limits, Parts
 from hptc.partition.objective import ENERGY_SCALE, latest_end
 from hptc.partition.prepare import prepare
-from hptc.partition.problem import Problem
+from hptc.partition.problem import Device, Link, Mode, Problem, Task, Value
 from hptc.partition.restrict import restrict
 from hptc.partition.solve import solve
 from tests.partition_cases import brute_steps, chain_of_blocks, problems
@@ -152,3 +152,34 @@ def test_the_product_of_a_larger_step_is_proven() -> None:
     problem = without_need_of_the_gpu(chain_of_blocks(14))
     found = solve(problem, objective=Objective.EDP, limits=Limits(time_s=30.0, gap=0.02))
     assert found.gap <= 0.02
+
+
+def test_questions_raise_the_bound_of_a_step_with_long_values() -> None:
+    problem = there_and_back(28)
+    limits = Limits(work_s=1.0)
+    found = solve(problem, limits=limits)
+    without = solve(problem, limits=replace(limits, parts=Parts(proofs=False)))
+    assert without.lower_bound < found.lower_bound <= min(found.value, without.value)
+
+
+def there_and_back(layers: int) -> Problem:
+    """Return a chain, another back along it that reads what the first made, and a task from both.
+
+    Those tasks alone may run elsewhere. No segment is small, since values of the first chain wait.
+    """
+    here = range(layers)
+    forward = [Task(f"f{i}", (Mode(0, 100 + 7 * (i % 5)),)) for i in here]
+    backward = [Task(f"b{i}", (Mode(0, 110 + 5 * (i % 3)),)) for i in here]
+    gradients = [Task(f"w{i}", (Mode(0, 300), Mode(1, 1700))) for i in here]
+    values = []
+    for i in here:
+        back, gradient = layers + i, 2 * layers + i
+        following = i + 1 if i + 1 < layers else back
+        values.append(Value(i, tuple({back, gradient, following}), 8192))
+        values.append(Value(back, (gradient, back - 1) if i else (gradient,), 8192))
+    return Problem(
+        (Device("array"), Device("reram", capacity_crossbars=1)),
+        (Link(0, 1, 64.0, 10), Link(1, 0, 64.0, 10)),
+        (*forward, *backward, *gradients),
+        tuple(values),
+    )

@@ -12,30 +12,30 @@ from hptc.partition.search import Incumbent
 
 MOST_TASKS = 400
 """CP-SAT is not asked about larger problems."""
-FIRST_S = 2.0
-"""Limit in s of the first question about a set of devices."""
+FIRST_S, FIRST_MAKESPAN_S = 2.0, 0.5
+"""Limit in s of the first question about a set of devices; of those where only the makespan counts,
+which are answered soon or not at all."""
 GROWTH = 3
 """Factor between the limit of the first and that of the two next questions, and so on."""
 KINDS = 3
 """Of as many questions the first two are about the latency alone, the second of them climbs: where
 static power weighs most, a set is refuted by its latency soonest."""
-SHARE = 0.5
-"""Share of the time that may go into questions while they do not raise the bound."""
+SHARE, MAKESPAN_SHARE = 0.5, 0.1
+"""Share of the time that may go into questions while they do not raise the bound; where only the
+makespan counts, windows make better use of the rest."""
 
 
 class Proofs:
-    """Raises the bound of a search by questions about the devices that bound it least.
-
-    Where only the makespan counts none are asked: there windows make better use of the time.
-    """
+    """Raises the bound of a search by questions about the devices that bound it least."""
 
     def __init__(self, search: Incumbent) -> None:
         self._search = search
         self._is_wanted = search.instance.tasks <= MOST_TASKS and search.clock.limits.parts.proofs
-        self._is_wanted &= search.proven.is_shared or not search.objective.is_makespan
         self._goal = search.objective
         self._frontiers: Frontiers | None = None
+        self._first_s, self._share = FIRST_MAKESPAN_S, MAKESPAN_SHARE
         if not self._goal.is_makespan:
+            self._first_s, self._share = FIRST_S, SHARE
             latest_ns = self._goal.within(latest_end(search.instance))
             self._goal = replace(self._goal, latency_limit_ns=latest_ns)
             self._frontiers = Frontiers(self._goal, search.proven)
@@ -58,7 +58,7 @@ class Proofs:
             return
         self._take()
         clock = self._search.clock
-        if self._spent_s <= SHARE * clock.elapsed_s and self._ask() and clock.counts_work:
+        if self._spent_s <= self._share * clock.elapsed_s and self._ask() and clock.counts_work:
             self._take()
 
     def exhaust(self) -> None:
@@ -79,7 +79,7 @@ class Proofs:
         self._times_asked[asked.devices] += 1
         if times % KINDS != KINDS - 1 and asked.devices not in self._fastest:
             asked = replace(asked, below=asked.until_ns + 1, price=None)
-        limit_s = FIRST_S * GROWTH ** ((times + 1) // 2)
+        limit_s = self._first_s * GROWTH ** ((times + 1) // 2)
         self._asking = Asking(
             self._search.instance, asked, clock, limit_s, climbs=times % KINDS == 1
         )
