@@ -9,6 +9,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hptc.errors import InfeasibleError, VerifyError
+from hptc.partition.bounds.lp import dual_bound, solved
+from hptc.partition.bounds.relax import Detail, relaxation
 from hptc.partition.check import check
 from hptc.partition.decode import Schedule, decode_by_rank, to_assignment
 from hptc.partition.goal import Objective
@@ -25,6 +27,7 @@ from hptc.partition.problem import (
     Mode,
     Placement,
     Problem,
+    Resident,
     Status,
     Task,
     Transfer,
@@ -135,6 +138,36 @@ def test_windows_keep_the_memory_of_what_they_change(
         assert merged is not None
         assert is_overfull(instance, merged) or merged.makespan >= known.lower_bound_ns
         check(replace(problem, devices=_roomy(problem)), to_assignment(instance, merged))
+
+
+@settings(max_examples=60)
+@given(tight_problems())
+def test_relaxations_that_know_the_memory_bound_all_schedules(problem: Problem) -> None:
+    assume(len(problem.values) < 4)
+    steps = brute_steps(problem, shortest_within)
+    if steps:
+        instance, least = prepare(problem), min(time for time, _ in steps)
+        for detail in Detail:
+            relaxed = relaxation(instance, 1000, detail)
+            relaxed.minimise_makespan()
+            optimum = solved(relaxed.rows, Clock(QUICK))
+            assert optimum is not None
+            assert optimum.bound <= least
+            assert dual_bound(relaxed.rows, [0.37] * len(relaxed.rows.low)) <= least
+
+
+def test_the_relaxation_knows_what_the_memory_keeps_from_the_fastest_device() -> None:
+    """Weights that fit only by halves, and values that wait in little room for slow links."""
+    tasks = tuple(Task(f"t{i}", (Mode(0, 1), Mode(1, 100))) for i in range(8))
+    weights = tuple(Resident((task,), 10) for task in range(8))
+    devices = (Device("fast", memory_bytes=40), Device("slow"))
+    loose = Problem(devices, (), tasks, (), residents=weights)
+    relaxed = relaxation(prepare(loose), 1000)
+    relaxed.minimise_makespan()
+    optimum = solved(relaxed.rows, Clock(QUICK))
+    assert optimum is not None
+    assert optimum.bound >= 390
+    assert solve(loose, limits=QUICK).value == 400
 
 
 def _roomy(problem: Problem) -> tuple[Device, ...]:

@@ -9,7 +9,8 @@ makespan T. Rows:
 - every device, matrix and link is busy no longer than T, several units no longer than T each;
 - the tasks of a group take each device to the same share;
 - a reader starts after its source's time and their transfer; every task ends by T;
-- held matrices keep the capacity.
+- held matrices keep the capacity;
+- what lies on a device keeps its memory, throughout and over time (`bounds.room`).
 
 Every schedule of makespan at most `horizon` satisfies these, so the optimum bounds it.
 """
@@ -20,6 +21,7 @@ from enum import Enum
 
 from hptc.partition.bounds.loads import Relaxation, add_loads, loads
 from hptc.partition.bounds.lp import Rows
+from hptc.partition.bounds.room import add_room
 from hptc.partition.instance import NO_LINK, Instance
 
 Pair = tuple[int, int]
@@ -44,6 +46,7 @@ def relaxation(instance: Instance, horizon: int, detail: Detail = Detail.PATHS) 
     if detail is not Detail.DEVICES:
         everything = [0] * instance.tasks
         _add_links(instance, built, [built.makespan], everything, waits=detail is Detail.PATHS)
+    add_room(instance, built)
     return built
 
 
