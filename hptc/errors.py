@@ -30,7 +30,7 @@ class HptcError(Exception):
 
 
 class VerifyError(HptcError):
-    """A graph or schedule breaks an invariant: a bug in hptc, named in the note."""
+    """A graph, schedule or answer breaks a rule: where hptc made it, a bug, named in the note."""
 
 
 class UsageError(HptcError):

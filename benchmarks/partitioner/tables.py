@@ -13,15 +13,17 @@ from benchmarks.partitioner.peers import HAS_SAGA, LISTS, SAGA, SINGLE, Peer, be
 from benchmarks.partitioner.verdicts import Row, Summary
 
 PJ_PER_UJ = 1e6
+_BESIDE = ("all-GPU", "energy", "speed-up")
+"""Columns of the GPU alone."""
 
 
 def print_rows(console: Console, rows: Sequence[Row], total: Summary) -> None:
     """Print a line for each problem, then what they come to."""
-    table = _table("makespans in ns; ratio to the optimum, else to the best rival")
-    table.add_column("problem")
-    for column in ("tasks", "hptc", "bound", "gap", "optimum", "single", "lists", "SAGA"):
-        table.add_column(column, justify="right")
-    table.add_column("ratio", justify="right")
+    table = _table(
+        "makespans in ns; ratio to the optimum, else to the best rival",
+        ("problem",),
+        ("tasks", "hptc", "bound", "gap", "optimum", "single", "lists", "SAGA", "ratio"),
+    )
     table.add_column("to")
     for column in ("s", "GiB"):
         table.add_column(column, justify="right")
@@ -63,8 +65,7 @@ def _print_summary(console: Console, total: Summary) -> None:
 
 def print_peers(console: Console, rows: Sequence[Row]) -> None:
     """Print what every scheduler reached relative to hptc, or why it did not."""
-    table = _table("makespan of each scheduler / that of hptc")
-    table.add_column("scheduler")
+    table = _table("makespan of each scheduler / that of hptc", ("scheduler",), ())
     for row in rows:
         table.add_column(row.name, justify="right", overflow="fold")
     found = [{peer.name: peer for peer in row.peers} for row in rows]
@@ -79,11 +80,9 @@ def print_peers(console: Console, rows: Sequence[Row]) -> None:
 
 def print_ablations(console: Console, found: Sequence[Ablation]) -> None:
     """Print what leaving out a part changes."""
-    table = _table("without one part of the search: makespan / that with all, and gap")
-    table.add_column("problem")
     parts = list(dict.fromkeys(item.without for item in found))
-    for part in parts:
-        table.add_column(part, justify="right")
+    title = "without one part of the search: makespan / that with all, and gap"
+    table = _table(title, ("problem",), parts)
     by_problem: dict[str, dict[str, Ablation]] = {}
     for item in found:
         by_problem.setdefault(item.name, {})[item.without] = item
@@ -96,21 +95,11 @@ def print_ablations(console: Console, found: Sequence[Ablation]) -> None:
 
 def print_placed(console: Console, found: Sequence[Placed]) -> None:
     """Print step latency and energy beside all-GPU."""
-    table = _table("one step: latency in ns, energy in uJ")
-    for column in ("model", "target", "objective", "step"):
-        table.add_column(column)
-    columns = (
-        "tasks",
-        "latency",
-        "bound",
-        "all tilings",
-        "energy",
-        "all-GPU",
-        "energy",
-        "speed-up",
+    table = _table(
+        "one step: latency in ns, energy in uJ",
+        ("model", "target", "objective", "step"),
+        (*("tasks", "latency", "bound", "all tilings", "energy"), *_BESIDE),
     )
-    for column in columns:
-        table.add_column(column, justify="right")
     for item in found:
         table.add_row(
             item.model,
@@ -131,13 +120,11 @@ def print_placed(console: Console, found: Sequence[Placed]) -> None:
 
 def print_overlapped(console: Console, found: Sequence[Overlapped]) -> None:
     """Print what each micro-batch takes in its share of a step, beside all-GPU."""
-    table = _table("micro-batches that overlap: ns and uJ for each")
-    for column in ("model", "target", "objective"):
-        table.add_column(column)
-    for column in ("count", "alone", "period", "bound", "time", "energy"):
-        table.add_column(column, justify="right")
-    for column in ("all-GPU", "energy", "speed-up"):
-        table.add_column(column, justify="right")
+    table = _table(
+        "micro-batches that overlap: ns and uJ for each",
+        ("model", "target", "objective"),
+        (*("count", "alone", "period", "bound", "time", "energy"), *_BESIDE),
+    )
     for item in found:
         table.add_row(
             item.model,
@@ -174,5 +161,11 @@ def _ns(time_ns: int | None) -> str:
     return "" if time_ns is None else f"{time_ns:,}"
 
 
-def _table(title: str) -> Table:
-    return Table(title=title, box=box.SIMPLE_HEAD)
+def _table(title: str, texts: Sequence[str], numbers: Sequence[str]) -> Table:
+    """Return an empty table: columns of texts, then of numbers, which are right-aligned."""
+    table = Table(title=title, box=box.SIMPLE_HEAD)
+    for column in texts:
+        table.add_column(column)
+    for column in numbers:
+        table.add_column(column, justify="right")
+    return table
