@@ -56,6 +56,11 @@ class Instance:
         return len(self.device)
 
     @cached_property
+    def items(self) -> int:
+        """What a pass over the problem meets: tasks, and values at each of their readers."""
+        return self.tasks + sum(map(len, self.inputs))
+
+    @cached_property
     def rank(self) -> tuple[int, ...]:
         """Position of each task in `order`."""
         rank = [0] * self.tasks

@@ -15,7 +15,7 @@ from hptc.partition.outcome import checked, is_met
 from hptc.partition.problem import Assignment, Solution
 
 PASS_S = 1e-5
-"""Work of a pass over the problem in s, per task and value (measured)."""
+"""Work of a pass over the problem in s, per task and reader of a value (measured)."""
 
 Seen = Callable[[Assignment, float], None]
 
@@ -144,7 +144,7 @@ class Incumbent:
     @property
     def pass_s(self) -> float:
         """About how long a pass over the problem takes in s."""
-        return PASS_S * (1 + self.instance.tasks + len(self.instance.problem.values))
+        return PASS_S * (1 + self.instance.items)
 
     def charge(self) -> None:
         """Count the work of a pass over the problem, as a schedule or a window takes it."""

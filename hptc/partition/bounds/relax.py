@@ -24,13 +24,15 @@ from hptc.partition.bounds.lp import Rows
 from hptc.partition.bounds.room import add_room
 from hptc.partition.instance import NO_LINK, Instance
 
+PIECE = 100
+"""Without links little connects tasks: a program is as hard as pieces of so many (measured)."""
 Pair = tuple[int, int]
 
 
 class Detail(Enum):
     """How much of the problem a relaxation holds: the less, the sooner it is solved."""
 
-    DEVICES = "the loads of devices, and each task alone"
+    DEVICES = "the loads of devices"
     LOADS = "the loads of devices and links"
     PATHS = "the loads, and who waits for whom"
 
@@ -38,7 +40,9 @@ class Detail(Enum):
 def relaxation(instance: Instance, horizon: int, detail: Detail = Detail.PATHS) -> Relaxation:
     """Build the rows for schedules of makespan at most `horizon` ns, without a cost."""
     built = loads(instance, horizon)
-    if detail is not Detail.LOADS:
+    if detail is Detail.DEVICES:
+        built.rows.pieces = max(1, instance.tasks // PIECE)
+    if detail is Detail.PATHS:
         for task, lits in enumerate(built.chosen):
             last = {built.makespan: 1, built.start[task]: -1}
             work = zip(lits, instance.duration[task], strict=True)

@@ -91,10 +91,8 @@ class Relaxing:
             self._relaxed = priced(search.instance, self._query)
         rows = self._relaxed.rows
         longest_s = min(search.clock.left_s - rows.take_in_s, LONGEST_S)
-        if search.clock.counts_work and rows.work_s <= longest_s:
-            self._solving = Solving(rows, None)
-        elif not search.clock.counts_work and longest_s > 0:
-            self._solving = Solving(rows, longest_s)
+        if rows.work_s <= longest_s:
+            self._solving = Solving(rows, None if search.clock.counts_work else longest_s)
 
     def _take(self, solving: Solving) -> None:
         search, optimum = self._search, solving.optimum()

@@ -46,7 +46,7 @@ class Steady:
         instance = self._instance
         order = self._recurrences.order(decode_by_rank(instance, modes).start)
         for spread in SPREADS:
-            self._clock.work.add(PASS_S * (1 + instance.tasks + len(instance.problem.values)))
+            self._clock.work.add(PASS_S * (1 + instance.items))
             found = fold(instance, modes, order, period_ns, spread)
             if found is not None and self.keeps_memory(found):
                 return found

@@ -13,6 +13,7 @@ from hptc.partition.bounds.relax import paced
 from hptc.partition.bounds.rounding import nearest
 from hptc.partition.decode import Schedule, by_start
 from hptc.partition.instance import Instance
+from hptc.partition.limits import LEAST_S
 from hptc.partition.search import Incumbent
 
 TURN = 8.0
@@ -38,7 +39,7 @@ def plant_paced(search: Incumbent, paths_ns: int) -> None:
     is_wanted = parts.rounding and search.objective.is_makespan and not instance.is_dense
     if not is_wanted or paths_ns > MINOR_PATH * search.value:
         return
-    clock = search.clock.part(SHARE * search.clock.left_s)
+    clock = search.clock.part(max(SHARE * search.clock.left_s, LEAST_S))
     known, longest_ns = search.schedule, SLACK * search.value
     while not search.is_done:
         relaxed = paced(instance, search.schedule.makespan, _turns(instance, known))

@@ -9,6 +9,10 @@ import numpy as np
 from hptc.partition.sat.scope import Scope
 from hptc.partition.windows.surroundings import Sent, Span, Surroundings
 
+MOST_OPTIONS = 8
+"""Modes of a task beyond which a window has only those where its neighbours are, and the quickest:
+models grow with their square."""
+
 
 class Frame:
     """A window within a schedule.
@@ -61,9 +65,8 @@ class Frame:
 
     def _held(self, free: list[int]) -> frozenset[int]:
         """Return the rows that tasks outside the window use."""
-        inside = set(free)
-        rows = zip(self._instance.resource, self._schedule.modes, strict=True)
-        return frozenset(row[mode] for t, (row, mode) in enumerate(rows) if t not in inside)
+        inside = self._around.rows_of(free)
+        return frozenset(row for row, users in self._around.users.items() if users > inside[row])
 
     def _rows(
         self,
@@ -181,9 +184,17 @@ class Frame:
             for mate in instance.mates.get(task, ())
             if not self._is_free(mate)
         }
-        stay = self._schedule.modes[task]
-        return tuple(
-            mode
-            for mode in instance.options[task]
-            if mode == stay or homes <= {instance.device[task][mode]}
-        )
+        stay, places = self._schedule.modes[task], instance.device[task]
+        found = [m for m in instance.options[task] if m == stay or homes <= {places[m]}]
+        if len(found) > MOST_OPTIONS:
+            near = self._neighbours(task)
+            duration = instance.duration[task]
+            found.sort(key=lambda m: (m != stay, places[m] not in near, duration[m]))
+        return tuple(sorted(found[:MOST_OPTIONS]))
+
+    def _neighbours(self, task: int) -> set[int]:
+        """Return the devices of what a task reads from and what reads from it."""
+        instance, values = self._instance, self._instance.problem.values
+        sources = {values[v].src for v in instance.inputs[task]}
+        readers = {reader for v in instance.outputs[task] for reader in values[v].readers}
+        return {self._around.at[other] for other in sources | readers}

@@ -5,7 +5,8 @@ what comes after keeps device and sequence and only shifts, so all that counts o
 the longest path in ns from its start to the end of the step.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -56,6 +57,8 @@ class Surroundings:
             self.position[task] = position
         self.at = [instance.device[task][mode] for task, mode in enumerate(schedule.modes)]
         self.tails = Tails(instance, schedule, self.at)
+        self.users = self.rows_of(range(instance.tasks))
+        """How many tasks use each row."""
         self.lines = self._find_lines()
         self.wires = self._find_wires()
         self.sent_to: dict[int, list[int]] = defaultdict(list)
@@ -67,6 +70,10 @@ class Surroundings:
         self.last = np.array(
             [max((self.position[r] for r in x.readers), default=-1) for x in values]
         )
+
+    def rows_of(self, tasks: Iterable[int]) -> Counter[int]:
+        """Return the rows that some tasks use, each with how many of them."""
+        return Counter(self.instance.resource[t][self.schedule.modes[t]] for t in tasks)
 
     def _find_lines(self) -> dict[tuple[int, int], list[int]]:
         """Return the positions of the tasks on each unit of each row."""
