@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from hptc.errors import InfeasibleError, ProblemError
+from hptc.partition.bounds.loads import work_bound
 from hptc.partition.bounds.lp import Solving, dual_bound
 from hptc.partition.bounds.paths import path_bound
 from hptc.partition.bounds.relax import Detail, relaxation
@@ -52,7 +53,7 @@ def test_every_bound_and_every_seed_is_valid(problem: Problem) -> None:
     if math.isinf(time_ns):
         return
     instance = prepare(problem)
-    assert path_bound(instance) <= time_ns
+    assert max(path_bound(instance), work_bound(instance)) <= time_ns
     for schedule in seeds(instance):
         check(problem, to_assignment(instance, schedule))
         again = retime(instance, schedule)

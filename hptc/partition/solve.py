@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
+from hptc.partition.bounds.loads import work_bound
 from hptc.partition.bounds.paths import path_bound
 from hptc.partition.bounds.pool import pool_bound
 from hptc.partition.bounds.rounding import Relaxing
@@ -139,7 +140,8 @@ def _climb(search: Incumbent) -> None:
     instance = search.instance
     pooled = is_pool(instance, search.objective)
     paths_ns = path_bound(instance)
-    search.raise_bound(0, max(paths_ns, pool_bound(instance) if pooled else 0))
+    loads_ns = pool_bound(instance) if pooled else work_bound(instance)
+    search.raise_bound(0, max(paths_ns, loads_ns))
     plant(search)
     if search.is_done:
         return

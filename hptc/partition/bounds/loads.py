@@ -125,3 +125,9 @@ def _add_capacities(instance: Instance, built: Relaxation) -> None:
                 built.rows.add({of_row[row]: 1, lit: -1}, 0)
     for device, capacity in instance.capacities.items():
         built.rows.add(held[device], -capacity)
+
+
+def work_bound(instance: Instance) -> int:
+    """Return the least work of all tasks over all units, in ns, rounded up: needs no program."""
+    least = sum(map(min, instance.duration))
+    return -(-least // max(1, sum(instance.units)))

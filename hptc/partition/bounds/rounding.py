@@ -20,6 +20,8 @@ WORK_SHARE = 0.5
 """Where work is limited, the share of what was done that relaxations may have beyond their time."""
 LOADS_TASKS = 2_000
 """From so many tasks on, the loads alone come before the whole: that takes half the time."""
+MOST_MODES = 500_000
+"""Modes of all tasks beyond which no program is made: it would take some GiB."""
 MINOR_PATH = 0.5
 """Share of the loads' bound up to which the longest path changes little of it."""
 LONGEST_S = 30.0
@@ -134,6 +136,8 @@ class Relaxing:
 
 
 def _details(instance: Instance) -> list[Detail]:
+    if sum(map(len, instance.device)) > MOST_MODES:
+        return []
     if instance.is_dense:
         return [Detail.DEVICES]
     loads = [Detail.LOADS] if instance.tasks >= LOADS_TASKS else []
