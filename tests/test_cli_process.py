@@ -64,7 +64,7 @@ def test_interrupted_solver_keeps_its_best(tmp_path: Path) -> None:
     assert process.stderr is not None
     while not process.stderr.readline().startswith("// after fuse-chains"):
         assert process.poll() is None
-    time.sleep(5)
+    time.sleep(2)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=90)
     assert "Traceback" not in err
@@ -80,7 +80,7 @@ def test_an_interrupted_solve_prints_its_best(tmp_path: Path) -> None:
     problem = tmp_path / "layers.json"
     problem.write_text(json.dumps(layers(12, 10)))
     process = start(["solve", problem, "--time-limit", "300", "--json"], tmp_path)
-    time.sleep(6)
+    time.sleep(3)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     if process.returncode == 0:

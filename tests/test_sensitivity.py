@@ -153,7 +153,7 @@ def test_a_target_without_ranges_has_nothing_to_tell() -> None:
     assert found["favourable"]["standing"] == found["adverse"]["standing"] == "unchanged"
 
 
-def test_the_command_tells_it_only_when_asked(tmp_path: Path, wind: Compiled) -> None:
+def test_the_command_tells_it_only_when_asked(tmp_path: Path, small: Compiled) -> None:
     model, bundle = tmp_path / "m.onnx", tmp_path / "m.hptc"
     onnx.save(small_model(), model)
     only = ("--phases", "low", "--target", "hybrid-stack", "--time-limit", "4")
@@ -163,4 +163,4 @@ def test_the_command_tells_it_only_when_asked(tmp_path: Path, wind: Compiled) ->
     assert "no effect" in told.out
     report = load_bundle(bundle).report
     assert json.loads(json.dumps(report))["phases"]["low"]["sensitivity"]["ranges"]
-    assert "sensitivity" not in wind.report["phases"]["low"]
+    assert "sensitivity" not in small.report["phases"]["low"]
