@@ -4,7 +4,8 @@
 [--points N] [--time-limit S | --work-limit S] [--json OUT]` takes the example model and
 `bert_tiny` of DIR.
 The placements are ordered by the solver but their devices are fixed: all on the GPU; all that
-crossbars can hold on them and the rest on systolic arrays; every task where it is fastest.
+crossbars can hold on them and the rest on systolic arrays; every task where it is fastest. Beside
+them HEFT, with its own order.
 """
 
 import argparse
@@ -25,13 +26,17 @@ from benchmarks.steps import step_problem
 from cost_models.load import load_target
 from hptc.cli.output import human_gap
 from hptc.ir.graph import Phase
-from hptc.partition.check import energy_pj
+from hptc.partition.check import check, energy_pj
+from hptc.partition.decode import to_assignment
 from hptc.partition.files.figures import front_json, step_json
 from hptc.partition.fronts.front import Front
 from hptc.partition.fronts.pareto import pareto
 from hptc.partition.goal import Objective
 from hptc.partition.limits import Limits
-from hptc.partition.problem import Device, Mode, Problem
+from hptc.partition.memory.decode import fitted
+from hptc.partition.prepare import prepare
+from hptc.partition.problem import Assignment, Device, Mode, Problem
+from hptc.partition.seeds.heuristics import heft
 from hptc.partition.solve import solve
 
 OBJECTIVES = (Objective.LATENCY, Objective.ENERGY, Objective.EDP)
@@ -71,6 +76,18 @@ def placed(problem: Problem, pick: Pick) -> Problem:
     )
 
 
+def heft_answer(problem: Problem) -> Assignment | None:
+    """Return the checked schedule of HEFT, None where it has none within the memory."""
+    instance = prepare(problem)
+    schedule = heft(instance)
+    within = None if schedule is None else fitted(instance, schedule)
+    if within is None:
+        return None
+    found = to_assignment(instance, within)
+    check(problem, found)
+    return found
+
+
 def distance(name: str, latency_ns: int, energy: float, front: Front) -> Placed:
     frugal = [p.latency_ns for p in front.points if p.energy_pj <= energy]
     fast = [p.energy_pj for p in front.points if p.latency_ns <= latency_ns]
@@ -96,6 +113,10 @@ def measure(problem: Problem, points: int, limits: Limits) -> dict[str, Any]:
         fixed = placed(problem, pick)
         answer = solve(fixed, limits=single).assignment
         found.append(distance(name, answer.makespan_ns, energy_pj(fixed, answer), front))
+    by_heft = heft_answer(problem)
+    if by_heft is not None:
+        energy = energy_pj(problem, by_heft)
+        found.append(distance("HEFT", by_heft.makespan_ns, energy, front))
     return {
         "tasks": len(problem.tasks),
         "objectives": [step_json(problem, solution) for solution in solved],

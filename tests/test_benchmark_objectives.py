@@ -32,5 +32,7 @@ def test_a_small_step_is_measured() -> None:
     result = measure(chain_of_blocks(1), 2, Limits(time_s=2.0))
     assert [row["objective"] for row in result["objectives"]] == ["latency", "energy", "edp"]
     assert 1 <= len(result["front"]["points"]) <= 2
+    names = [row["name"] for row in result["placements"]]
+    assert names == ["all-GPU", "ReRAM + systolic", "greedy", "HEFT"]
     for row in result["placements"]:
         assert row["edp_ratio"] >= 1.0 - 1e-9

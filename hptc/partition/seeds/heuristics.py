@@ -48,6 +48,17 @@ def device_sets(instance: Instance) -> Iterator[frozenset[int]]:
             yield from map(frozenset, combinations(used, size))
 
 
+def heft(instance: Instance) -> Schedule | None:
+    """Return what HEFT (Topcuoglu et al. 2002) makes of all devices, links taken in turn.
+
+    None where it comes to an end without a link, or its devices break a rule of the problem.
+    """
+    order = legal_order(instance, _heft_rank(instance, instance.usual), latest_first=True)
+    flat = [[0.0] * len(row) for row in instance.device]
+    modes = earliest_finish(instance, instance.usual, order, flat)
+    return decode(instance, modes, order) if modes is not None and instance.admits(modes) else None
+
+
 def local_choices(instance: Instance) -> Iterator[list[int]]:
     """Yield modes picked task by task: the fastest, and the one least in energy."""
     for key in ("duration_ns", "energy_pj"):
@@ -77,12 +88,10 @@ def _greedy_choices(
 ) -> Iterator[tuple[list[int], list[int]]]:
     """Yield (modes, order) of HEFT by mean and by best times, and of PEFT if that is quick."""
     duration = instance.duration
-    mean = [sum(duration[t][m] for m in row) / len(row) for t, row in enumerate(allowed)]
     best = [float(min(duration[t][m] for m in row)) for t, row in enumerate(allowed)]
-    delay = _mean_delay(instance, allowed)
     flat = [[0.0] * len(row) for row in instance.device]
     ranked: list[tuple[list[float], Table]] = [
-        (upward_ranks(instance, mean, delay), flat),
+        (_heft_rank(instance, allowed), flat),
         (upward_ranks(instance, best, lambda *_: 0.0), flat),
     ]
     if not instance.is_dense:
@@ -97,6 +106,12 @@ def _greedy_choices(
         modes = earliest_finish(instance, allowed, order, bias)
         if modes is not None:
             yield modes, order
+
+
+def _heft_rank(instance: Instance, allowed: Sequence[Sequence[int]]) -> list[float]:
+    duration = instance.duration
+    mean = [sum(duration[t][m] for m in row) / len(row) for t, row in enumerate(allowed)]
+    return upward_ranks(instance, mean, _mean_delay(instance, allowed))
 
 
 def _mean_delay(
