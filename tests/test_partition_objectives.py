@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hptc.errors import InfeasibleError, UsageError
 from hptc.partition.bounds.lp import Solving
-from hptc.partition.bounds.relax import relaxation
+from hptc.partition.bounds.relax import Detail, relaxation
 from hptc.partition.check import energy_pj
 from hptc.partition.fronts.frontiers import Frontiers, nothing_proven
 from hptc.partition.fronts.pareto import pareto
@@ -78,8 +78,9 @@ def test_frontiers_never_exclude_what_exists(problem: Problem, objective: Object
 def frontier_bounds(instance: Instance, objective: Objective, horizon: int) -> Iterator[float]:
     frontiers = Frontiers(objective, nothing_proven(instance))
     yield frontiers.bound(0)
-    while (query := frontiers.next_query(0)) is not None:
-        relaxed = relaxation(instance, horizon)
+    while (query := frontiers.next_query(0, loads_first=True)) is not None:
+        detail = Detail.PATHS if query.has_values else Detail.DEVICES
+        relaxed = relaxation(instance, horizon, detail)
         relaxed.minimise_energy(instance, query.powered, query.price)
         solving = Solving(relaxed.rows, 10.0)
         solving.wait(10.0)

@@ -31,8 +31,9 @@ LONGEST_S = 30.0
 class Relaxing:
     """The relaxations of a search, solved one after another beside it.
 
-    The makespan comes first, in more and more detail. Where energies count, what bounds both
-    together follows, as long as it raises the bound.
+    The loads of the devices come first: they are quick. More detail follows. Each begins with the
+    makespan; where energies count, what bounds both together comes next, as long as it raises the
+    bound.
     """
 
     def __init__(self, search: Incumbent, paths_ns: int) -> None:
@@ -41,6 +42,8 @@ class Relaxing:
         """Bound from paths."""
         self._waiting = [] if search.proven.is_relaxed else _details(search.instance)
         """For the makespan."""
+        self._detail = Detail.PATHS
+        """Of the one at hand."""
         self._work_s = 0.0
         self._query: Query | None = None
         self._frontiers: Frontiers | None = None
@@ -76,14 +79,8 @@ class Relaxing:
 
     def _start_next(self) -> None:
         self._solving: Solving | None = None
-        search, self._detail = self._search, Detail.PATHS
-        if self._waiting:
-            self._detail = self._waiting.pop(0)
-        elif self._frontiers is not None and not search.instance.is_dense:
-            self._query = self._frontiers.next_query(search.bound_ns)
-            if self._query is None:
-                return
-        else:
+        search = self._search
+        if not self._choose():
             return
         if self._query is None:
             horizon = longest(search.instance, search.objective, search.schedule.makespan)
@@ -95,6 +92,19 @@ class Relaxing:
         longest_s = min(search.clock.left_s - rows.take_in_s, LONGEST_S)
         if rows.work_s <= longest_s:
             self._solving = Solving(rows, None if search.clock.counts_work else longest_s)
+
+    def _choose(self) -> bool:
+        """Set what is next; return whether there is anything."""
+        search, self._query = self._search, None
+        if self._frontiers is not None and Detail.DEVICES not in self._waiting:
+            self._query = self._frontiers.next_query(search.bound_ns, loads_first=True)
+        if self._waiting and (self._query is None or self._query.has_values):
+            self._detail, self._query = self._waiting.pop(0), None
+            return True
+        if self._query is None:
+            return False
+        self._detail = _detail_of(self._query)
+        return not (self._query.has_values and search.instance.is_dense)
 
     def _take(self, solving: Solving) -> None:
         search, optimum = self._search, solving.optimum()
@@ -144,9 +154,13 @@ def _details(instance: Instance) -> list[Detail]:
     return [Detail.DEVICES, *loads, Detail.PATHS]
 
 
+def _detail_of(query: Query) -> Detail:
+    return Detail.PATHS if query.has_values else Detail.DEVICES
+
+
 def priced(instance: Instance, query: Query) -> Relaxation:
     """Return the relaxation that answers a query about schedules of any length."""
-    relaxed = relaxation(instance, latest_end(instance))
+    relaxed = relaxation(instance, latest_end(instance), _detail_of(query))
     relaxed.minimise_energy(instance, query.powered, query.price)
     return relaxed
 

@@ -18,8 +18,8 @@ from itertools import combinations
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.objective import ENERGY_SCALE
 
-MOST_SUPPORTS = 12
-"""Prices asked for one set of devices."""
+MOST_SUPPORTS, MOST_COARSE = 12, 4
+"""Prices asked for one set of devices: with values, and before that of the loads alone."""
 STEP = 4
 """Factor between prices while no solution lies beyond the corner."""
 
@@ -68,12 +68,21 @@ class Frontier:
     """Whether the relaxation of the makespan is part of that."""
     others: list[Support] = field(default_factory=list)
     """Supports that come from elsewhere."""
+    is_coarse: bool = True
+    """Whether `supports` and `points` come from the loads of devices alone, if from anything."""
 
     def note(self, support: Support) -> None:
         """Take a support that was proven elsewhere."""
         if not any(known.implies(support) for known in self.others):
             self.others = [known for known in self.others if not support.implies(known)]
             self.others.append(support)
+
+    def refine(self) -> None:
+        """Begin anew with prices; what the loads of devices proved stays."""
+        for price, bound in self.supports.items():
+            self.note(Support(price, bound))
+        self.supports, self.points = {0: self.supports[0]}, {}
+        self.is_coarse = False
 
     def corner(self, objective: Objective, earliest_ns: int) -> Corner | None:
         """Return the least of an objective from `earliest_ns` on; None if all is beyond limits."""
@@ -93,7 +102,7 @@ class Frontier:
 
     def next_price(self, objective: Objective, corner: Corner) -> int | None:
         """Return the price whose support cuts off the corner, None where none is left to try."""
-        if len(self.supports) > MOST_SUPPORTS:
+        if len(self.supports) > (MOST_COARSE if self.is_coarse else MOST_SUPPORTS):
             return None
         for price in (self._tangent(objective, corner), self._chord(corner)):
             if price is not None and price not in self.supports:

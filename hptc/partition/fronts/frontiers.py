@@ -19,6 +19,8 @@ class Query:
 
     powered: frozenset[int]
     price: int
+    has_values: bool = True
+    """Whether values count, and not only the loads of devices."""
 
 
 @dataclass
@@ -88,12 +90,20 @@ class Frontiers:
         exact = worst[0].value
         return float(exact) if float(exact) <= exact else math.nextafter(float(exact), 0.0)
 
-    def next_query(self, earliest_ns: int) -> Query | None:
-        """Return the relaxation that may raise the bound, None where it is as good as it gets."""
+    def next_query(self, earliest_ns: int, *, loads_first: bool = False) -> Query | None:
+        """Return the relaxation that may raise the bound, None where it is as good as it gets.
+
+        With `loads_first`, the values count once the loads of devices say nothing more.
+        """
         worst = self.worst(earliest_ns)
         if worst is None:
             return None
         corner, frontier = worst
+        if frontier.is_coarse:
+            price = frontier.next_price(self._objective, corner) if loads_first else None
+            if price is not None:
+                return Query(frontier.powered, price, has_values=False)
+            frontier.refine()
         price = frontier.next_price(self._objective, corner)
         return None if price is None else Query(frontier.powered, price)
 

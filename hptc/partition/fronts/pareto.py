@@ -5,15 +5,17 @@ caps on the latency, where most of the front is still unknown. What any of these
 across counts. What time is left goes to the points whose bounds are weakest.
 """
 
+import bisect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 from hptc.errors import InfeasibleError, TimeLimitError
 from hptc.partition.check import check, energy_pj
 from hptc.partition.fronts.archive import Archive
+from hptc.partition.fronts.caps import Caps
 from hptc.partition.fronts.front import Front, Point, check_points, thinned
 from hptc.partition.fronts.frontiers import Frontiers, Proven, nothing_proven
 from hptc.partition.goal import Measure, Objective
@@ -27,21 +29,12 @@ from hptc.partition.solve import solve
 
 LEAST_S = 0.05
 """Least time of a search in s."""
-FILL_SHARE = 0.6
+FILL_SHARE = 0.5
 """Share of the time left for points between the ends."""
 SPARE = 4
 """How many schedules are kept for each point that is asked for."""
 REST_SHARE = 0.02
 """Share of the time that is too little for a further search."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Cap:
-    """What is proven of the energy under a cap on the latency."""
-
-    latency_ns: float
-    energy_bound_pj: float
-    is_optimal: bool
 
 
 def pareto(
@@ -72,22 +65,26 @@ def pareto(
     search.find_ends(start)
     search.search_sets()
     search.fill(FILL_SHARE * search.clock.left_s)
-    search.tighten(search.clock.left_s)
+    search.tighten()
     return search.result()
 
 
 class _Search:
-    """The caps tried so far, the tightest first."""
+    """What was found and proven so far."""
 
     def __init__(self, problem: Problem, within: Objective, most: int, clock: Clock) -> None:
         self.clock = clock
         self._problem = problem
         self._within = within
         self._most = most
-        self._caps: list[_Cap] = []
+        self._narrow = replace(clock.limits.parts, cuts=False, repeats=False, segments=False)
+        """What serves beside a start, and what the first searches proved."""
         self._archive = Archive(within, SPARE * most)
         self._proven = replace(nothing_proven(prepare(problem)), is_shared=True)
+        self._caps = Caps(self._proven)
         self._latency_bound_ns = 0
+        self._barren: set[int] = set()
+        """Caps below which a search found nothing new."""
 
     @property
     def has_time(self) -> bool:
@@ -123,81 +120,75 @@ class _Search:
                 self._note(self._widened(devices, found.assignment))
             self._proven.take(devices, known)
 
-    def next_cap(self) -> int | None:
-        """Return a cap in ns amid the largest unknown part, None if all is known.
+    def _next_cap(self) -> int | None:
+        """Return a cap in ns amid the largest unknown part that is not barren, None without any."""
+        known = [part for part in self._unknown() if part[2] not in self._barren]
+        _, first, end = max(known, default=(0.0, 0, 0))
+        return (first + end - 1) // 2 if end else None
 
-        Between neighbouring points and caps nothing is known from where the bound on the energy
-        leaves room for a better schedule.
+    def _unknown(self) -> Iterator[tuple[float, int, int]]:
+        """Yield the parts of which nothing is known: size, first latency, and that of their end.
+
+        Between neighbouring points and caps these begin where the bound on the energy leaves room
+        for a better schedule.
         """
         found = thinned(self._archive.points, self._most)
         marks = {point.latency_ns for point in found}
-        marks |= {int(cap.latency_ns) for cap in self._caps if cap.latency_ns < math.inf}
-        best, most = None, 0.0
+        marks |= {int(cap_ns) for cap_ns in self._caps.latencies_ns if cap_ns < math.inf}
         for start, end in pairwise(sorted(marks)):
             known_pj = min((p.energy_pj for p in found if p.latency_ns <= start), default=0.0)
-            saving_pj = known_pj * (1 - TOLERANCE) - self._bound(end - 1)
+            room = known_pj * (1 - TOLERANCE)
+            saving_pj = room - self._caps.bound_pj(end - 1)
             if end - start <= 1 or saving_pj <= 0:
                 continue
-            first = self._first_below(known_pj * (1 - TOLERANCE), start + 1, end - 1)
-            if saving_pj * (end - first) > most:
-                best, most = (first + end - 1) // 2, saving_pj * (end - first)
-        return best
-
-    def _first_below(self, energy_pj: float, low_ns: int, high_ns: int) -> int:
-        """Return the least latency in ns at which the bound is below an energy, as at the last."""
-        while low_ns < high_ns:
-            middle = (low_ns + high_ns) // 2
-            if self._bound(middle) < energy_pj:
-                high_ns = middle
-            else:
-                low_ns = middle + 1
-        return low_ns
+            later = range(start + 1, end - 1)
+            first = (
+                start + 1 + bisect.bisect_right(later, -room, key=lambda t: -self._caps.bound_pj(t))
+            )
+            yield saving_pj * (end - first), first, end
 
     def fill(self, time_s: float) -> None:
-        """Search under as many caps as there are to be points, in `time_s` s."""
+        """Search for `time_s` s under half as many caps as points: more comes up meanwhile."""
         until_s = self.clock.elapsed_s + time_s
-        tries = self._most
+        tries = -(-self._most // 2)
         while tries and self.has_time and (left_s := until_s - self.clock.elapsed_s) > 0:
-            cap_ns = self.next_cap()
+            cap_ns = self._next_cap()
             if cap_ns is None:
                 return
-            known = [point for point in self._archive.points if point.latency_ns <= cap_ns]
-            start = min(known, key=lambda point: point.energy_pj).assignment
-            tries -= not self._try(cap_ns, tries * self.clock.left_s / left_s, start)
+            best = self._best_within(cap_ns)
+            shares = tries * self.clock.left_s / left_s
+            tries -= not self._try(cap_ns, shares, best.assignment, self._narrow)
+            if self._best_within(cap_ns) == best:
+                self._barren.add(cap_ns)
 
-    def tighten(self, time_s: float) -> None:
-        """Raise the bound where it is weakest for `time_s` s, half of what is left at a time."""
-        until_s = self.clock.elapsed_s + time_s
-        parts = replace(self.clock.limits.parts, windows=False, repeats=False, sets=False)
+    def _best_within(self, cap_ns: int) -> Point:
+        """Return the most frugal schedule known that keeps a cap which some keep."""
+        return [point for point in self._archive.points if point.latency_ns <= cap_ns][-1]
+
+    def tighten(self) -> None:
+        """Raise the bound where it is weakest, for half of the time left at a time."""
+        parts = replace(self._narrow, windows=False, sets=False)
         stuck: set[int] = set()
-        while self.has_time and (left_s := until_s - self.clock.elapsed_s) > 0:
+        while self.has_time:
             open_points = [p for p in self.front() if p.latency_ns not in stuck]
             point = max(open_points, key=lambda p: p.gap, default=None)
             if point is None or point.gap <= max(self.clock.limits.gap, TOLERANCE):
                 return
-            shares = 2 * self.clock.left_s / left_s
-            self._try(point.latency_ns, shares, point.assignment, parts)
-            if self._bound(point.latency_ns) <= point.energy_bound_pj:
+            self._try(point.latency_ns, 2, point.assignment, parts)
+            if self._caps.bound_pj(point.latency_ns) <= point.energy_bound_pj:
                 stuck.add(point.latency_ns)
 
     def front(self) -> tuple[Point, ...]:
         """Return the points, each with the best bound there is."""
         points = thinned(self._archive.points, self._most)
-        bounds = [min(self._bound(point.latency_ns), point.energy_pj) for point in points]
+        bounds = [min(self._caps.bound_pj(point.latency_ns), point.energy_pj) for point in points]
         rows = zip(points, bounds, strict=True)
         return tuple(replace(point, energy_bound_pj=bound) for point, bound in rows)
-
-    def _bound(self, latency_ns: int) -> float:
-        """Return the best bound in pJ on the energy of schedules that are as fast."""
-        goal = replace(Objective.ENERGY, latency_limit_ns=latency_ns)
-        known = Frontiers(goal, self._proven).bound(self._proven.bound_ns)
-        caps = (c.energy_bound_pj for c in self._caps if c.latency_ns >= latency_ns)
-        return max(known, *caps)
 
     def result(self) -> Front:
         """Return the front; complete where no part is unknown and every cap is proven."""
         points = self.front()
-        is_complete = self.next_cap() is None and all(cap.is_optimal for cap in self._caps)
+        is_complete = not any(self._unknown()) and self._caps.are_optimal
         is_complete &= points[0].latency_ns <= self._latency_bound_ns
         is_complete &= len(points) == len(self._archive.points)
         for point in points:
@@ -212,8 +203,7 @@ class _Search:
         found = self._solve(goal, shares, start, parts=parts)
         self._note(found.assignment)
         is_optimal = found.status is Status.OPTIMAL
-        self._caps.append(_Cap(cap_ns, found.lower_bound, is_optimal))
-        self._caps.sort(key=lambda cap: cap.latency_ns)
+        self._caps.note(cap_ns, found.lower_bound, is_optimal=is_optimal)
         return is_optimal
 
     def _note(self, assignment: Assignment) -> None:
