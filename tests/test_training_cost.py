@@ -107,7 +107,16 @@ def test_the_report_adds_up() -> None:
     assert (low["programmed"], low["kept"], low["moved"]) == (("xbar/w0",), (), ())
     assert (low["entry_latency_ns"], low["program_ns"], low["program_nj"]) == (100, 100, 0.007)
     assert low["latency_ns"] == 100 + 7 * 69
-    assert low["energy_nj"] == pytest.approx(0.007 + 7 * low["step_energy_nj"])
+    power_w = (
+        sum(
+            found.training.stages[0].problem.devices[d].static_power_pj_per_ns
+            for d in {mode.device for mode in done.answers[0].choice}
+        )
+        / 1000
+    )
+    assert low["static_nj"] == pytest.approx(100 * power_w)
+    assert low["entry_energy_nj"] == pytest.approx(0.007 + low["static_nj"])
+    assert low["energy_nj"] == pytest.approx(low["entry_energy_nj"] + 7 * low["step_energy_nj"])
     assert (infer["programmed"], infer["kept"]) == ((), ("xbar/w0",))
     assert infer["moved"] == ("b: gpu->xbar", "b: gpu->sys")
     assert (infer["entry_latency_ns"], infer["move_ns"], infer["move_nj"]) == (8, 8, 0.032)

@@ -81,6 +81,10 @@ def _taken(
     training: Training, steps: Sequence[Mapping[Modes, tuple[int, float]]], chosen: Sequence[Modes]
 ) -> tuple[int, float]:
     time, energy = 0, 0.0
+    powers = [
+        sum(stage.problem.devices[d].static_power_pj_per_ns for d in {m.device for m in modes})
+        for stage, modes in zip(training.stages, chosen, strict=True)
+    ]
     held: set[int] = set()
     for position, stage in enumerate(training.stages):
         step_ns, step_pj = steps[position][chosen[position]]
@@ -97,6 +101,7 @@ def _taken(
                 spans.append(math.ceil(sum(charge.energy_pj for charge in charges) / power))
         time += max(spans) + stage.steps * step_ns
         energy += sum(stage.programming[m].energy_pj for m in new) + stage.steps * step_pj
+        energy += powers[position] * max(spans)
         held = used
     for state in training.states:
         places = {chosen[state.stage][state.task].device}
@@ -109,7 +114,7 @@ def _taken(
                     if dst == device and src in places
                 ]
                 move_ns, move_pj, _ = min(ways, default=(0, 0.0, 0))
-                time, energy = time + move_ns, energy + move_pj
+                time, energy = time + move_ns, energy + move_pj + powers[later] * move_ns
                 arrived.add(device)
             places |= arrived
     return time, energy

@@ -34,6 +34,8 @@ class PhaseCost:
     """Still programmed from the phase before, with the same content: not programmed again."""
     move_ns: int
     move_nj: float
+    static_nj: float
+    """Of the devices that the phase uses, powered while it is entered."""
     moved: tuple[str, ...]
     """State and devices, as `state: source->device`."""
     latency_ns: int
@@ -105,6 +107,7 @@ def _phase_cost(posed: PosedTraining, priced: Priced, answer: Answer, entry: Swi
         kept=tuple("/".join(matrices[matrix]) for matrix in entry.kept),
         move_ns=entry.moving.time_ns,
         move_nj=_nj(entry.moving.energy_pj),
+        static_nj=_nj(entry.static_pj),
         moved=tuple(
             f"{posed.states[move.state]}: {devices[move.src]}->{devices[move.dst]}"
             for move in entry.moves

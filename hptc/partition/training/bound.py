@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from hptc.partition.goal import Objective
-from hptc.partition.training.problem import Stage, Training, programming_of
+from hptc.partition.training.problem import Stage, Training, power_of, programming_of
 
 
 @dataclass
@@ -72,9 +72,13 @@ def _programming(
 
 
 def writes(goal: Objective, stage: Stage) -> list[Fraction]:
-    """Return what programming each matrix alone takes."""
-    charges = (programming_of(stage, [matrix]) for matrix in range(len(stage.programming)))
-    return [goal.value(charge.time_ns, charge.energy_pj) for charge in charges]
+    """Return what programming each matrix alone takes, with the static power of its device."""
+    found = []
+    for number, matrix in enumerate(stage.problem.matrices):
+        charge = programming_of(stage, [number])
+        static_pj = power_of(stage, [matrix.device]) * charge.time_ns
+        found.append(goal.value(charge.time_ns, Fraction(charge.energy_pj) + static_pj))
+    return found
 
 
 def shares(training: Training) -> list[dict[int, Fraction]]:

@@ -11,6 +11,7 @@ from hptc.partition.training.problem import (
     Training,
     cheapest_move,
     moves_of,
+    power_of,
     programming_of,
     switches,
     used_matrices,
@@ -74,7 +75,9 @@ def _worth(
 
 def _alone(stage: Stage, matrix: int, free_ns: int, goal: Objective) -> Fraction:
     charge = programming_of(stage, [matrix])
-    return goal.value(max(0, charge.time_ns - free_ns), charge.energy_pj)
+    time_ns = max(0, charge.time_ns - free_ns)
+    static_pj = power_of(stage, [stage.problem.matrices[matrix].device]) * time_ns
+    return goal.value(time_ns, Fraction(charge.energy_pj) + static_pj)
 
 
 def _moving(

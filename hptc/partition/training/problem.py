@@ -79,6 +79,8 @@ class Switch:
     moves: tuple[Move, ...]
     programming: Charge
     moving: Charge
+    power_pj_per_ns: Fraction
+    """Static, of the devices that the stage uses: they are powered meanwhile."""
 
     @property
     def time_ns(self) -> int:
@@ -88,7 +90,13 @@ class Switch:
     @property
     def energy_pj(self) -> Fraction:
         """Exactly."""
-        return Fraction(self.programming.energy_pj) + Fraction(self.moving.energy_pj)
+        done = Fraction(self.programming.energy_pj) + Fraction(self.moving.energy_pj)
+        return done + self.static_pj
+
+    @property
+    def static_pj(self) -> Fraction:
+        """What the powered devices take meanwhile, exactly."""
+        return self.power_pj_per_ns * self.time_ns
 
 
 def used_matrices(choice: Choice) -> frozenset[int]:
@@ -115,10 +123,17 @@ def switches(training: Training, choices: Sequence[Choice]) -> tuple[Switch, ...
                 tuple(moves),
                 programming_of(stage, new),
                 total(move.charge for move in moves),
+                power_of(stage, {mode.device for mode in choice}),
             )
         )
         before = used
     return tuple(found)
+
+
+def power_of(stage: Stage, devices: Iterable[int]) -> Fraction:
+    """Return the static power of devices in pJ per ns, exactly."""
+    powers = (stage.problem.devices[device].static_power_pj_per_ns for device in devices)
+    return sum(map(Fraction, powers), Fraction(0))
 
 
 def moves_of(
