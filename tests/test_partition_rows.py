@@ -91,13 +91,13 @@ def test_chunks_follow_one_another() -> None:
         120,
         80,
     ]
-    assert bound_ns(problem) == 60
+    assert bound_ns(problem) == 10 + 60 + 10
 
 
 def test_a_wait_parts_stages() -> None:
     problem = streamed((30, 60, 30, 30), frozenset({2}))
     assert eased(problem).stages == ((0, 1), (2, 3))
-    assert bound_ns(problem) == 60 + 30
+    assert bound_ns(problem) == (10 + 60) + (30 + 10)
 
 
 def test_values_are_sent_in_parts() -> None:

@@ -83,17 +83,19 @@ def add_loads(
     span: int,
     tasks: Iterable[int],
     units: Sequence[int] | None = None,
+    around_ns: int = 0,
 ) -> None:
     """Every unit of a row is busy with some tasks no longer than the time that is variable `span`.
 
-    `units` is as in `loads`.
+    `units` is as in `loads`; none of the tasks runs in `around_ns` of the span.
     """
     busy: dict[int, dict[int, int]] = defaultdict(dict)
     for task in tasks:
         for mode, lit in enumerate(built.chosen[task]):
             busy[instance.resource[task][mode]][lit] = -instance.duration[task][mode]
     for row, load in busy.items():
-        built.rows.add({span: (units or instance.units)[row]} | load, 0, is_time=True)
+        count = (units or instance.units)[row]
+        built.rows.add({span: count} | load, count * around_ns, is_time=True)
 
 
 def _add_groups(instance: Instance, built: Relaxation) -> None:

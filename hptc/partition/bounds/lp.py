@@ -162,12 +162,12 @@ def _proto(rows: Rows, scale: int, unit: float) -> model_pb2.ModelProto:
             proto.objective.linear_coefficients.ids.append(variable)
             scaled = cost * scale if variable in times else cost
             proto.objective.linear_coefficients.values.append(scaled / unit)
-    ends = [
-        float(low) if equal else float("inf")
-        for low, equal in zip(rows.low, rows.is_equal, strict=True)
+    lows = [
+        low / scale if row in rows.time_rows else float(low) for row, low in enumerate(rows.low)
     ]
+    ends = [low if equal else float("inf") for low, equal in zip(lows, rows.is_equal, strict=True)]
     proto.linear_constraints.ids.extend(range(len(rows.low)))
-    proto.linear_constraints.lower_bounds.extend(map(float, rows.low))
+    proto.linear_constraints.lower_bounds.extend(lows)
     proto.linear_constraints.upper_bounds.extend(ends)
     matrix = proto.linear_constraint_matrix
     for row, terms in enumerate(rows.terms):

@@ -6,7 +6,8 @@ devices and matrices share the tasks, in any order (`relax.loads`).
 Tasks are in time where one needs all rows of another: a wait. Along a chain of waits (a1 before r1,
 which leads to a2 before r2, ...) no chunk of what follows r1 starts before the last of a1 ends, and
 each chunk of what leads to a2 ends before the last of a2 does. So what follows r1 and leads to a2
-takes place between these two moments, and such stages follow one another.
+takes place between these two moments, and such stages follow one another. What a device does in
+the middle of a stage leaves time for one chunk of all that leads to it and follows (`inside`).
 """
 
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from hptc.partition.limits import Clock
 from hptc.partition.objective import latest_end
 from hptc.partition.prepare import prepare
 from hptc.partition.problem import Mode, Task
+from hptc.partition.rows.inside import spans_inside
 from hptc.partition.rows.problem import RowProblem
 from hptc.partition.rows.stages import stages
 
@@ -45,6 +47,8 @@ class Eased:
     """Tasks of which none starts before all of the stage before have ended."""
     cut: frozenset[int]
     """The tasks that can be cut."""
+    least_ns: tuple[int, ...]
+    """What one chunk of each task takes at least."""
 
     def relaxation(self) -> Relaxation:
         """Build the rows that every schedule of every tiling keeps, without a cost."""
@@ -57,6 +61,8 @@ class Eased:
         spans = [rows.variable(horizon, is_time=True) for _ in self.stages]
         for span, stage in zip(spans, self.stages, strict=True):
             add_loads(instance, built, span, stage, units)
+            for inside, around_ns in spans_inside(instance, stage, self.least_ns):
+                add_loads(instance, built, span, inside, units, around_ns)
             for task in stage:
                 if task not in self.cut:
                     self._end_within(built, task, span)
@@ -114,7 +120,15 @@ def eased(problem: RowProblem) -> Eased:
     tasks = tuple(_eased(problem, position) for position in range(len(problem.whole.tasks)))
     instance = prepare(replace(problem.whole, tasks=tasks))
     cut = frozenset(position for position, sizes in problem.modes.items() if sizes)
-    return Eased(instance, tuple(stages(instance, _waits(instance, problem, cut))), cut)
+    parted = tuple(stages(instance, _waits(instance, problem, cut)))
+    return Eased(instance, parted, cut, tuple(_least_ns(problem, t) for t in range(len(tasks))))
+
+
+def _least_ns(problem: RowProblem, position: int) -> int:
+    """Return what the whole of a task or any one chunk takes at least, in its fastest mode."""
+    chunks = problem.modes.get(position, {}).values()
+    offered = (problem.whole.tasks[position].modes, *chunks)
+    return min(mode.duration_ns for modes in offered for mode in modes)
 
 
 def _eased(problem: RowProblem, position: int) -> Task:

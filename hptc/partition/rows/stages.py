@@ -18,7 +18,7 @@ PARTED = 0.03
 
 
 def stages(instance: Instance, waits: Sequence[tuple[int, int]]) -> Iterator[tuple[int, ...]]:
-    """Yield the stages of the chain of waits that parts most of the work.
+    """Yield the stages of the chain of waits that parts most of the work; without waits, one.
 
     Args:
         instance: The tasks.
@@ -26,8 +26,6 @@ def stages(instance: Instance, waits: Sequence[tuple[int, int]]) -> Iterator[tup
     """
     order = _Order(instance)
     chain = _chain(order, waits)
-    if not chain:
-        return
     firsts = [None, *(reader for _, reader in chain)]
     lasts = [*(maker for maker, _ in chain), None]
     for first, last in zip(firsts, lasts, strict=True):
