@@ -1,6 +1,7 @@
 """Whether the numbers of a problem make sense."""
 
 import math
+from collections.abc import Iterable
 
 from hptc.errors import InfeasibleError, ProblemError
 from hptc.partition.problem import Problem, Task
@@ -22,7 +23,6 @@ def validate(problem: Problem) -> None:
                 hint="Add a device that supports the operation to the target.",
             )
     _check_positions(problem)
-    _check_groups(problem)
     _check_sizes(problem)
     _check_data(problem)
 
@@ -33,8 +33,7 @@ def invalid(where: str, expected: str, found: object) -> ProblemError:
 
 
 def _check_positions(problem: Problem) -> None:
-    devices, tasks = range(len(problem.devices)), range(len(problem.tasks))
-    matrices = range(len(problem.matrices))
+    devices, matrices = range(len(problem.devices)), range(len(problem.matrices))
     for task in problem.tasks:
         for mode in task.modes:
             if mode.device not in devices:
@@ -43,13 +42,11 @@ def _check_positions(problem: Problem) -> None:
                 raise invalid(f"task {task.name!r}", "a known matrix", mode.matrix)
         _check_distinct(problem, task)
     for v, value in enumerate(problem.values):
-        for task_position in (value.src, *value.readers):
-            if task_position not in tasks:
-                raise invalid(f"value {v}", f"tasks below {len(tasks)}", task_position)
+        _check_tasks(problem, f"value {v}", (value.src, *value.readers))
     for r, resident in enumerate(problem.residents):
-        for task_position in resident.readers:
-            if task_position not in tasks:
-                raise invalid(f"resident {r}", f"tasks below {len(tasks)}", task_position)
+        _check_tasks(problem, f"resident {r}", resident.readers)
+    for group in problem.together:
+        _check_tasks(problem, "together", group)
     for link in problem.links:
         if link.src not in devices or link.dst not in devices:
             raise invalid("links", f"devices below {len(devices)}", (link.src, link.dst))
@@ -65,11 +62,11 @@ def _check_distinct(problem: Problem, task: Task) -> None:
         raise invalid(f"task {task.name!r}", wanted, [device for device, _ in named])
 
 
-def _check_groups(problem: Problem) -> None:
-    for group in problem.together:
-        for task in group:
-            if task not in range(len(problem.tasks)):
-                raise invalid("together", f"tasks below {len(problem.tasks)}", task)
+def _check_tasks(problem: Problem, where: str, positions: Iterable[int]) -> None:
+    tasks = range(len(problem.tasks))
+    for position in positions:
+        if position not in tasks:
+            raise invalid(where, f"tasks below {len(tasks)}", position)
 
 
 def _check_data(problem: Problem) -> None:
