@@ -1,9 +1,9 @@
-"""The project's own steps: the models of a folder, and HpT's SWE and weather models."""
+"""The project's own steps: the models of a folder, and HpT's SWE, weather and wind models."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.applications.models import SWE, WEATHER
+from benchmarks.applications.models import SWE, WEATHER, WIND
 from benchmarks.model_folder import models_of
 from benchmarks.partitioner.cases import Case, time_for
 from benchmarks.steps import posed_on, station_graph, step_graph
@@ -25,5 +25,5 @@ def step_cases(folder: Path | None, phase: Phase) -> Iterator[Case]:
 def _graphs(folder: Path | None, phase: Phase) -> Iterator[tuple[str, Graph]]:
     for model in models_of(folder) if folder else ():
         yield model.path.stem, step_graph(model, phase)
-    for application in (SWE, WEATHER):
+    for application in (SWE, WEATHER, WIND):
         yield application.name, station_graph(application, phase)
