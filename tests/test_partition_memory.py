@@ -109,7 +109,11 @@ def test_a_packed_sequence_fits_in_time(problem: Problem, seed: int) -> None:
     except InfeasibleError:
         return
     for modes in product(*instance.options):
-        stock = packed(instance, modes, 1.0, seed) if instance.admits(modes) else None
+        stock = (
+            packed(instance, modes, Clock(QUICK), noise=1.0, seed=seed)
+            if instance.admits(modes)
+            else None
+        )
         if stock is not None:
             found = follow_within(instance, stock.modes, stock.items)
             assert isinstance(found, Schedule)
@@ -277,7 +281,7 @@ def test_a_packed_sequence_makes_room(
 ) -> None:
     problem = _star(places, memory)
     instance = prepare(problem)
-    stock = packed(instance, modes, 0.0, 0)
+    stock = packed(instance, modes, Clock(QUICK))
     assert stock is not None
     found = follow_within(instance, stock.modes, stock.items)
     assert isinstance(found, Schedule)

@@ -9,6 +9,7 @@ import random
 from collections.abc import Sequence
 
 from hptc.partition.instance import Instance
+from hptc.partition.limits import Clock
 from hptc.partition.memory.stock import Stock
 
 LOOK = 32
@@ -17,17 +18,20 @@ URGED = 8
 """Tasks for which room is made, in turn, where none has any."""
 
 
-def packed(instance: Instance, modes: Sequence[int], noise: float, seed: int) -> Stock | None:
+def packed(
+    instance: Instance, modes: Sequence[int], clock: Clock, *, noise: float = 0.0, seed: int = 0
+) -> Stock | None:
     """Return all items in a sequence that keeps the memory; None if none is found.
 
     Args:
         instance: The problem.
         modes: Admissible ones to begin with.
+        clock: When to give up.
         noise: Share by which the gain of a task is changed at random.
         seed: Of that.
     """
     packer = _Packer(instance, modes, noise, seed)
-    return packer.stock if packer.run() else None
+    return packer.stock if packer.run(clock) else None
 
 
 class _Packer:
@@ -41,13 +45,13 @@ class _Packer:
                 self._waiting[reader] += 1
         self._ready = [task for task in reversed(instance.order) if not self._waiting[task]]
 
-    def run(self) -> bool:
+    def run(self, clock: Clock) -> bool:
         """Run tasks while there is room; return whether all have run."""
         while self._ready:
             task = self._roomy()
             if task is None:
                 task = self._relieved()
-            if task is None:
+            if task is None or clock.is_over():
                 return False
             self._ready.remove(task)
             self.stock.run(task)

@@ -6,6 +6,7 @@ from itertools import chain, count
 from hptc.errors import InfeasibleError
 from hptc.partition.decode import Schedule, decode_by_rank
 from hptc.partition.instance import Instance
+from hptc.partition.limits import Clock
 from hptc.partition.memory.decode import fitted, follow_within
 from hptc.partition.memory.pack import packed
 from hptc.partition.objective import fits
@@ -18,8 +19,8 @@ from hptc.partition.seeds.heuristics import local_choices
 MOVES = 64
 """Rounds in which tasks move to devices with room."""
 
-GUIDES_SHARE = 0.1
-"""Share of the time left after which no further choice of modes is tried if one has led there."""
+GUIDES_SHARE = 0.2
+"""Share of the time left after which no further choice of modes is tried."""
 
 TRIES_SHARE = 0.5
 """Share of the time left for sequences that are partly random."""
@@ -41,14 +42,17 @@ def plant_within_memory(search: Incumbent) -> None:
         InfeasibleError: none was found; says whether that is proven.
     """
     instance, clock = search.instance, search.clock
-    guides = _guides(search)
+    guides = _follow_guides(search, clock.part(GUIDES_SHARE * clock.left_s))
+    if search.best is None:
+        guides.append(find_modes(instance, clock))
+        _follow(search, guides[-1], clock)
     tries = clock.part(TRIES_SHARE * clock.left_s)
     for number in count():
         if search.best is not None:
             return
         if tries.is_over():
             break
-        _pack(search, guides[number % len(guides)], NOISE, number)
+        _pack(search, guides[number % len(guides)], tries, NOISE, number)
     is_proven = False
     if instance.tasks <= SMALL and fits(instance, search.objective):
         schedule, is_proven = any_schedule(instance, clock)
@@ -58,36 +62,44 @@ def plant_within_memory(search: Incumbent) -> None:
     raise crowded(instance, is_proven=is_proven)
 
 
-def _guides(search: Incumbent) -> list[list[int]]:
-    """Offer what choices of modes lead to, and return these choices."""
-    instance, clock = search.instance, search.clock
-    enough = clock.part(GUIDES_SHARE * clock.left_s)
+def _follow_guides(search: Incumbent, clock: Clock) -> list[list[int]]:
+    """Offer what choices of modes lead to, and return those that were tried."""
     guides: list[list[int]] = []
-    for modes in chain([find_modes(instance, clock)], _others(instance)):
+    for modes in _choices(search):
+        if clock.is_over():
+            break
         if modes not in guides:
             guides.append(modes)
-            _pack(search, modes, 0.0, 0)
-            schedule = fitted(instance, decode_by_rank(instance, modes), moves=MOVES, clock=enough)
-            if schedule is not None:
-                search.offer(schedule, "seed")
-        if search.best is not None and enough.is_over():
-            break
+            _follow(search, modes, clock)
     return guides
 
 
-def _pack(search: Incumbent, modes: Sequence[int], noise: float, seed: int) -> None:
+def _follow(search: Incumbent, modes: Sequence[int], clock: Clock) -> None:
+    """Offer schedules within the memory of some modes, or of modes like them."""
+    _pack(search, modes, clock)
+    loose = decode_by_rank(search.instance, modes)
+    schedule = fitted(search.instance, loose, moves=MOVES, clock=clock)
+    if schedule is not None:
+        search.offer(schedule, "seed")
+
+
+def _pack(
+    search: Incumbent, modes: Sequence[int], clock: Clock, noise: float = 0.0, seed: int = 0
+) -> None:
     """Offer the schedule of a sequence that keeps the memory, if one comes of some modes."""
     instance = search.instance
-    search.clock.work.add(PACK_S * (instance.tasks + len(instance.problem.values)))
-    stock = packed(instance, modes, noise, seed)
+    clock.work.add(PACK_S * (instance.tasks + len(instance.problem.values)))
+    stock = packed(instance, modes, clock, noise=noise, seed=seed)
     if stock is not None:
         schedule = follow_within(instance, stock.modes, stock.items)
         if isinstance(schedule, Schedule):
             search.offer(schedule, "seed")
 
 
-def _others(instance: Instance) -> Iterator[list[int]]:
-    for modes in chain(local_choices(instance), cut_choices(instance)):
+def _choices(search: Incumbent) -> Iterator[list[int]]:
+    instance = search.instance
+    cuts = cut_choices(instance) if search.clock.limits.parts.cuts else ()
+    for modes in chain(local_choices(instance), cuts):
         if instance.admits(modes):
             yield modes
 
@@ -103,5 +115,6 @@ def crowded(instance: Instance, *, is_proven: bool) -> InfeasibleError:
         "memory of the devices",
         expected=f"a schedule that keeps it ({limits})",
         found=found,
-        hint="Enlarge memory_bytes, or allow tasks on another device.",
+        hint="Enlarge memory_bytes, or allow tasks on another device."
+        + ("" if is_proven else " A longer time limit may help."),
     )

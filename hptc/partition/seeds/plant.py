@@ -34,15 +34,16 @@ def plant(search: Incumbent) -> None:
         search.offer(schedule, "seed")
         if clock.elapsed_s > SEED_SHARE * clock.limits.span_s or search.is_done:
             break
+    if search.best is None and instance.memories:
+        plant_within_memory(search)
+        return
     cuts = cut_choices(instance) if clock.limits.parts.cuts else ()
     for modes in chain(local_choices(instance), cuts):
         if search.best is not None and search.is_done:
             return
         if instance.admits(modes):
             search.offer(decode_by_rank(instance, modes), "seed")
-    if search.best is None and instance.memories:
-        plant_within_memory(search)
-    elif search.best is None:
+    if search.best is None:
         modes = find_modes(instance, clock)
         search.offer(decode_by_rank(instance, modes), "seed")
 
