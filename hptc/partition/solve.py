@@ -153,8 +153,7 @@ def _climb(search: Incumbent) -> None:
     relaxed = Relaxing(search, paths_ns)
     if not is_whole:
         plant_repeats(search, beside=lambda: relaxed.is_running)
-        relaxed.collect(0.0)
-        plant_paced(search, paths_ns)
+        plant_paced(search, paths_ns, beside=lambda: relaxed.collect(0.0))
     if not is_small:
         relaxed.collect(search.clock.left_s)
         return

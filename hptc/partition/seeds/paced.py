@@ -6,6 +6,7 @@ along the best schedule known, the sum of what the turns take is minimised, and 
 is timed; its sequence then makes better turns.
 """
 
+from collections.abc import Callable
 from math import sqrt
 
 from hptc.partition.bounds.lp import solved
@@ -28,12 +29,13 @@ PROGRESS = 0.001
 """Relative gain of a round below which it is the last."""
 
 
-def plant_paced(search: Incumbent, paths_ns: int) -> None:
+def plant_paced(search: Incumbent, paths_ns: int, beside: Callable[[], None]) -> None:
     """Offer schedules with level loads while rounds get better and there is time.
 
     Args:
         search: Holds a schedule.
         paths_ns: A bound in ns on the longest path.
+        beside: Called before each round: takes in what is computed beside.
     """
     instance, parts = search.instance, search.clock.limits.parts
     is_wanted = parts.rounding and search.objective.is_makespan and not instance.is_dense
@@ -42,6 +44,7 @@ def plant_paced(search: Incumbent, paths_ns: int) -> None:
     clock = search.clock.part(max(SHARE * search.clock.left_s, LEAST_S))
     known, longest_ns = search.schedule, SLACK * search.value
     while not search.is_done:
+        beside()
         relaxed = paced(instance, search.schedule.makespan, _turns(instance, known))
         relaxed.minimise_makespan()
         if relaxed.rows.work_s > clock.left_s:
