@@ -1,6 +1,6 @@
 """What a window may change, and what it has to respect: its scope, from what surrounds it."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
@@ -98,8 +98,10 @@ class Frame:
     def _links(self) -> tuple[dict[int, list[tuple[int, int]]], dict[int, Sent]]:
         """Return when links carry what stays in place, and the first transfers that shift."""
         busy, shifting = dict[int, list[tuple[int, int]]](), dict[int, Sent]()
+        origin = self._span.origin
         for pair, wire in self._around.wires.items():
-            first = bisect_right(wire, self._span.origin, key=lambda item: item.done)
+            # What takes no time may end at the origin, and yet shift.
+            first = bisect_left(wire, True, key=lambda s: s.begin >= origin or s.done > origin)
             busy[pair] = [(sent.begin, sent.done) for sent in wire[max(0, first - 1) : first]]
             for sent in wire[first:]:
                 if self._around.stays(sent.value, sent.device, self._span):
