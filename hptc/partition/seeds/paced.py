@@ -19,7 +19,7 @@ from hptc.partition.search import Incumbent
 
 TURN = 8.0
 """Tasks in a turn over the root of all tasks: a turn goes that far beyond the usual width."""
-SHARE = 0.25
+SHARE = 0.4
 """Share of the time left for all rounds."""
 MINOR_PATH = 0.5
 """Share of the best schedule up to which the longest path leaves the say to the loads."""
