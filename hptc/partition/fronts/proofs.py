@@ -20,7 +20,7 @@ GROWTH = 3
 KINDS = 3
 """Of as many questions the first two are about the latency alone, the second of them climbs: where
 static power weighs most, a set is refuted by its latency soonest."""
-SHARE, MAKESPAN_SHARE = 0.5, 0.1
+SHARE, MAKESPAN_SHARE = 0.5, 0.04
 """Share of the time that may go into questions while they do not raise the bound; where only the
 makespan counts, windows make better use of the rest."""
 
