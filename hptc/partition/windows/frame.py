@@ -35,7 +35,7 @@ class Frame:
         sources = {values[v].src for v in self._span.touched}
         early = [task for task in sources if self._around.position[task] < self._span.first]
         fixed = {t: self._schedule.modes[t] for t in sources if not self._is_free(t)}
-        paths = [self._around.ended[self._span.first], *past, *self._bypassing()]
+        paths = [self._around.ended[self._span.first], *past, *self._bypassing(shifting)]
         wire_tail = {
             p: self._around.tails.sent[sent.value, sent.device] for p, sent in shifting.items()
         }
@@ -116,13 +116,21 @@ class Frame:
         values = self._instance.problem.values
         for v in self._span.touched:
             for device in self._around.sent_to[v]:
-                source = self._around.at[values[v].src]
-                ahead = shifting.get(source * self._instance.devices + device)
-                if ahead is None or self._schedule.sends[v, device] < ahead.done:
-                    continue
                 readers = (r for r in values[v].readers if self._around.at[r] == device)
-                if all(self._around.position[reader] >= self._span.stop for reader in readers):
+                late = (self._around.position[r] >= self._span.stop for r in readers)
+                if self._is_behind(v, device, shifting) and all(late):
+                    source = self._around.at[values[v].src]
                     yield (v, source, device), self._around.tails.sent[v, device]
+
+    def _is_behind(self, v: int, device: int, shifting: Mapping[int, Sent]) -> bool:
+        """Return whether a transfer follows one that shifts on its link."""
+        source = self._around.at[self._instance.problem.values[v].src]
+        ahead = shifting.get(source * self._instance.devices + device)
+        return ahead is not None and self._schedule.sends[v, device] >= ahead.done
+
+    def _keeps_time(self, v: int, device: int, shifting: Mapping[int, Sent]) -> bool:
+        stays = self._around.stays(v, device, self._span)
+        return stays and not self._is_behind(v, device, shifting)
 
     def _arrivals(self) -> Iterator[tuple[tuple[int, int, int], int]]:
         """Yield (value, source, destination) and the arrival of touched values that stay."""
@@ -143,7 +151,7 @@ class Frame:
                 found[device] = max(found.get(device, 0), self._around.tails.task[reader])
         yield from found.items()
 
-    def _bypassing(self) -> Iterator[int]:
+    def _bypassing(self, shifting: Mapping[int, Sent]) -> Iterator[int]:
         """Yield the lengths of paths by values from before a window to behind it."""
         instance, values, sends = (
             self._instance,
@@ -161,7 +169,7 @@ class Frame:
             for device, tail in self._read(v):
                 if device == self._around.at[src]:
                     yield made + tail
-                elif self._around.stays(v, device, self._span):
+                elif self._keeps_time(v, device, shifting):
                     length = instance.send[v][self._around.at[src] * instance.devices + device]
                     yield sends[v, device] + length + tail
                 elif v not in self._span.touched:
