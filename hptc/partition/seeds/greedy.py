@@ -14,12 +14,16 @@ def earliest_finish(
     allowed: Sequence[Sequence[int]],
     order: Sequence[int],
     bias: Table,
+    *,
+    is_plain: bool = False,
 ) -> list[int] | None:
-    """Choose modes in `order` by earliest finish plus `bias`, links exclusive.
+    """Choose modes in `order` by earliest finish plus `bias`.
 
+    Where that is plain, as HEFT was published, links carry any number of transfers at a time, and
+    nobody asks where carried values go.
     Returns None where capacity, memory or a missing link leaves a task without a choice.
     """
-    state = _Greedy(instance)
+    state = _Greedy(instance, is_plain)
     for task in order:
         modes = state.choices(task, allowed[task])
         if not modes:
@@ -31,8 +35,9 @@ def earliest_finish(
 class _Greedy:
     """A schedule under construction whose next task may still choose its device."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: Instance, is_plain: bool) -> None:
         self.instance = instance
+        self._is_plain = is_plain
         self.modes = [-1] * instance.tasks
         self._at = [-1] * instance.tasks
         self._end = [0] * instance.tasks
@@ -88,11 +93,11 @@ class _Greedy:
                 if known is None:
                     pair = source * count + device
                     length = instance.send[v][pair]
-                    known = self._wires[pair].find(made, length) + length
+                    known = self._sent(pair, made, length) + length
                 made = known
             ready = max(ready, made)
         for v in instance.outputs[task]:
-            if values[v].carried:
+            if values[v].carried and not self._is_plain:
                 places = {self._at[reader] for reader in values[v].readers} - {-1}
                 extra += sum(instance.send[v][device * count + place] for place in places)
         length = instance.duration[task][mode]
@@ -110,8 +115,9 @@ class _Greedy:
                 if (v, device) not in self._arrival:
                     pair = source * instance.devices + device
                     length = instance.send[v][pair]
-                    begin = self._wires[pair].book(made, length)
-                    self._arrival[v, device] = begin + length
+                    self._arrival[v, device] = self._sent(pair, made, length) + length
+                    if not self._is_plain:
+                        self._wires[pair].book(made, length)
                 made = self._arrival[v, device]
             ready = max(ready, made)
         if device in self._left:
@@ -123,6 +129,10 @@ class _Greedy:
         length = instance.duration[task][mode]
         self._end[task] = book(self._rows[row], ready, length) + length
         self.modes[task], self._at[task] = mode, device
+
+    def _sent(self, pair: int, made: int, length: int) -> int:
+        """Return when a transfer could start, in ns."""
+        return made if self._is_plain else self._wires[pair].find(made, length)
 
     def _new_crossbars(self, task: int, mode: int) -> int:
         place = self.instance.resources[self.instance.resource[task][mode]]

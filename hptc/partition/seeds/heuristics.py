@@ -86,7 +86,10 @@ def decoded(
 def _greedy_choices(
     instance: Instance, allowed: Sequence[Sequence[int]]
 ) -> Iterator[tuple[list[int], list[int]]]:
-    """Yield (modes, order) of HEFT by mean and by best times, and of PEFT if that is quick."""
+    """Yield (modes, order) of HEFT by mean and by best times, and of PEFT if that is quick.
+
+    Last comes HEFT as it was published: its links carry any number of transfers at a time.
+    """
     duration = instance.duration
     best = [float(min(duration[t][m] for m in row)) for t, row in enumerate(allowed)]
     flat = [[0.0] * len(row) for row in instance.device]
@@ -106,6 +109,9 @@ def _greedy_choices(
         modes = earliest_finish(instance, allowed, order, bias)
         if modes is not None:
             yield modes, order
+    modes = earliest_finish(instance, allowed, tries[0][0], flat, is_plain=True)
+    if modes is not None:
+        yield modes, tries[0][0]
 
 
 def _heft_rank(instance: Instance, allowed: Sequence[Sequence[int]]) -> list[float]:
