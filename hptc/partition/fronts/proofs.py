@@ -12,9 +12,9 @@ from hptc.partition.search import Incumbent
 
 MOST_TASKS = 400
 """CP-SAT is not asked about larger problems."""
-FIRST_S, FIRST_MAKESPAN_S = 2.0, 0.5
-"""Limit in s of the first question about a set of devices; of those where only the makespan counts,
-which are answered soon or not at all."""
+FIRST_S, FIRST_MAKESPAN_SHARE = 2.0, 0.05
+"""Limit in s of the first question about a set of devices; where only the makespan counts, of the
+time of the search: those are answered soon or not at all."""
 GROWTH = 3
 """Factor between the limit of the first and that of the two next questions, and so on."""
 KINDS = 3
@@ -33,7 +33,8 @@ class Proofs:
         self._is_wanted = search.instance.tasks <= MOST_TASKS and search.clock.limits.parts.proofs
         self._goal = search.objective
         self._frontiers: Frontiers | None = None
-        self._first_s, self._share = FIRST_MAKESPAN_S, MAKESPAN_SHARE
+        self._first_s = FIRST_MAKESPAN_SHARE * search.clock.limits.span_s
+        self._share = MAKESPAN_SHARE
         if not self._goal.is_makespan:
             self._first_s, self._share = FIRST_S, SHARE
             latest_ns = self._goal.within(latest_end(search.instance))
