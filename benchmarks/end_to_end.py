@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.model_folder import FolderModel, default_folder, models_of
-from benchmarks.stamp import stamp
+from benchmarks.stamp import write_stamped
 from hptc.cli.output import human_gap
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "wind.onnx"
@@ -131,8 +131,7 @@ def main() -> int:
     results = [run_model(found, options) for found in find_models(options.models)]
     print_results(console, results)
     if options.json:
-        content = {**stamp(), "results": [asdict(result) for result in results]}
-        options.json.write_text(json.dumps(content, indent=1))
+        write_stamped(options.json, {"results": [asdict(result) for result in results]})
     return 0 if all(result.ok for result in results) else 1
 
 

@@ -9,7 +9,6 @@ them HEFT, with its own order.
 """
 
 import argparse
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import product
@@ -21,7 +20,7 @@ from rich.table import Table
 
 from benchmarks.end_to_end import find_models
 from benchmarks.model_folder import FolderModel, default_folder
-from benchmarks.stamp import stamp
+from benchmarks.stamp import write_stamped
 from benchmarks.steps import step_problem
 from cost_models.load import load_target
 from hptc.cli.output import human_gap
@@ -172,8 +171,7 @@ def main() -> None:
         results[name] = result
         show(console, name, result)
     if options.json is not None:
-        content = {**stamp(), "target": options.target, "results": results}
-        options.json.write_text(json.dumps(content, indent=1) + "\n")
+        write_stamped(options.json, {"target": options.target, "results": results})
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ hptc answers wrongly or fails with anything but an error of its own.
 """
 
 import argparse
-import json
 import sys
 import time
 import warnings
@@ -27,7 +26,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.stamp import stamp
+from benchmarks.stamp import write_stamped
 from hptc.embed.onnx import Backend
 from hptc.errors import HptcError
 
@@ -214,8 +213,7 @@ def main() -> int:
             outcomes += [judge(name, case, prepare) for name, prepare in engines.items()]
     print_table(Console(width=120), outcomes)
     if options.json:
-        content = {**stamp(), "results": [asdict(item) for item in outcomes]}
-        options.json.write_text(json.dumps(content, indent=1))
+        write_stamped(options.json, {"results": [asdict(item) for item in outcomes]})
     own = {item.verdict for item in outcomes if item.engine == "hptc"}
     return 1 if own & {"wrong", "crash"} else 0
 

@@ -7,7 +7,6 @@ Times are of the processor, medians of the runs. Exits with 1 where one is above
 """
 
 import argparse
-import json
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -18,7 +17,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.stamp import stamp
+from benchmarks.stamp import write_stamped
 from hptc.ir.dtypes import DType
 from hptc.ir.graph import Graph, Named, Op, Phase, Ref, Update, Value, ValueKind
 from hptc.ir.verify import verify
@@ -110,8 +109,8 @@ def main() -> None:
     show(results)
     if options.json:
         found = [{**asdict(line), "missed": line.missed} for line in results]
-        whole = {**stamp(), "operations": OPERATIONS, "runs": options.runs, "results": found}
-        options.json.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+        about = {"operations": OPERATIONS, "runs": options.runs}
+        write_stamped(options.json, {**about, "results": found})
     sys.exit(1 if any(line.missed for line in results) else 0)
 
 

@@ -10,7 +10,6 @@ median of the runs is above the limit.
 """
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.stamp import stamp
+from benchmarks.stamp import write_stamped
 from cost_models.load import load_target
 from cost_models.price import price_device
 from cost_models.work import count_work
@@ -157,9 +156,8 @@ def main() -> None:
     show(results)
     if options.json:
         found = [{**asdict(line), "missed": line.missed} for line in results]
-        whole = {**stamp(), "target": target.name, "runs": options.runs, "limit_s": LIMIT_S}
-        text = json.dumps({**whole, "results": found}, indent=1)
-        options.json.write_text(text + "\n", encoding="utf-8")
+        about = {"target": target.name, "runs": options.runs, "limit_s": LIMIT_S}
+        write_stamped(options.json, {**about, "results": found})
     sys.exit(1 if any(line.missed for line in results) else 0)
 
 

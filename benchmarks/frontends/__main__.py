@@ -7,7 +7,6 @@ misses a limit.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -22,7 +21,7 @@ from benchmarks.frontends.swe import measure
 from benchmarks.frontends.tables import print_capture, print_rows, print_work
 from benchmarks.frontends.torch_models import torch_cases
 from benchmarks.model_folder import default_folder
-from benchmarks.stamp import PACKAGES, stamp
+from benchmarks.stamp import PACKAGES, write_stamped
 
 Json = dict[str, object]
 
@@ -100,8 +99,7 @@ def main() -> int:
     run = measure_work if options.macs or options.swe else check_models
     found, missed = run(console, options)
     if options.output:
-        about = stamp((*PACKAGES, "transformers"))
-        options.output.write_text(json.dumps({**about, **found}, indent=1))
+        write_stamped(options.output, found, (*PACKAGES, "transformers"))
     return 1 if missed else 0
 
 

@@ -42,7 +42,7 @@ from benchmarks.partitioner.tables import (
 )
 from benchmarks.partitioner.verdicts import Row, row, summary
 from benchmarks.partitioner.write import problem_json
-from benchmarks.stamp import PACKAGES, stamp
+from benchmarks.stamp import PACKAGES, write_stamped
 from hptc.ir.graph import Phase
 from hptc.partition.limits import Limits
 
@@ -171,8 +171,7 @@ def main() -> int:
     run = next((run for run, is_wanted in instead.items() if is_wanted), compare)
     found, missed = run(console, options)
     if options.json:
-        about = stamp((*PACKAGES, "anrg-saga"))
-        options.json.write_text(json.dumps({**about, **found}, indent=1) + "\n", encoding="utf-8")
+        write_stamped(options.json, found, (*PACKAGES, "anrg-saga"))
     return 1 if missed else 0
 
 
