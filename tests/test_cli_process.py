@@ -30,8 +30,8 @@ def test_inspect_imports_no_torch(tmp_path: Path, small: Compiled) -> None:
 def imported(arguments: list[str]) -> set[str]:
     """Return the top-level modules that a command loads."""
     code = (
-        "import json, sys\nfrom hptc.cli import main\n"
-        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        "import json, sys\nfrom hptc.cli.app import app\n"
+        "try:\n    app()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
         "print(json.dumps([name for name in sys.modules if '.' not in name]), file=sys.stderr)"
     )
     done = subprocess.run(

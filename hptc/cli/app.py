@@ -7,6 +7,7 @@ import typer
 from hptc import __version__
 from hptc.cli.compile import compile_model
 from hptc.cli.explain import explain_operation
+from hptc.cli.guard import guarded
 from hptc.cli.inspect import inspect_bundle
 from hptc.cli.run import run_bundle
 from hptc.cli.solve import solve_problem
@@ -33,6 +34,7 @@ app.command("passes")(list_passes)
 app.command("doctor")(doctor)
 
 
+@guarded
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"hptc {__version__}")
