@@ -29,6 +29,8 @@ class Parts:
     """What helps one block is tried in all that are alike."""
     rounding: bool = True
     """Seeds from the relaxation; its bound stays."""
+    levels: bool = True
+    """Seeds whose loads are level in each stretch of the step."""
     windows: bool = True
     """Improvement of windows by CP-SAT."""
     segments: bool = True

@@ -38,7 +38,7 @@ def plant_paced(search: Incumbent, paths_ns: int, beside: Callable[[], None]) ->
         beside: Called before each round: takes in what is computed beside.
     """
     instance, parts = search.instance, search.clock.limits.parts
-    is_wanted = parts.rounding and search.objective.is_makespan and not instance.is_dense
+    is_wanted = parts.levels and search.objective.is_makespan and not instance.is_dense
     if not is_wanted or paths_ns > MINOR_PATH * search.value:
         return
     clock = search.clock.part(max(SHARE * search.clock.left_s, LEAST_S))
