@@ -9,7 +9,6 @@ figure misses its limit.
 """
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -30,7 +29,7 @@ from benchmarks.cost_models import (
     scalesim,
 )
 from benchmarks.cost_models.score import EXACT, Limit, Score
-from benchmarks.stamp import stamp
+from benchmarks.stamp import write_stamped
 
 ENVIRONMENT_DIR = "HPTC_REFERENCE_DIR"
 BESIDE = Path(__file__).parents[2] / ".." / "shared" / "reference"
@@ -94,11 +93,6 @@ def _verdict(line: Score) -> str:
     return "MISSED" if line.missed else "ok"
 
 
-def report(lines: list[Score], data: Path) -> dict[str, object]:
-    """Return the scores with what is needed to repeat them."""
-    return {**stamp(), "data": str(data), "scores": [_line_json(line) for line in lines]}
-
-
 def _line_json(line: Score) -> dict[str, object]:
     limit = {key: value for key, value in asdict(line.limit).items() if isfinite(value)}
     figures = {key: value for key, value in asdict(line).items() if value != inf}
@@ -120,7 +114,8 @@ def main() -> None:
     for name in lacking:
         print(f"not scored: {data} has no {name}", file=sys.stderr)
     if options.json:
-        options.json.write_text(json.dumps(report(lines, data), indent=1) + "\n", encoding="utf-8")
+        scored = [_line_json(line) for line in lines]
+        write_stamped(options.json, {"data": str(data), "scores": scored})
     missed = [line for line in lines if line.missed]
     for line in missed:
         print(
