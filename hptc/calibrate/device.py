@@ -90,7 +90,6 @@ def facts_of(clock: Clock, sizes: Sizes, tdp_w: float | None) -> Facts:
     for precision in precisions:
         rate = _peak_tflops(clock, precision, sizes.edge)
         numbers[f"{precision}_peak_tflops"] = (rate, "fastest of its square products")
-    numbers["sustained_clock"] = (1.0, "the peaks were measured under load")
     numbers["sustained_clock"] = (1.0, "the peaks were measured at the clock that the device keeps")
     numbers |= _rates(clock, sizes.elements)
     return Facts(numbers, precisions)
