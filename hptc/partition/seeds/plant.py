@@ -13,7 +13,7 @@ from hptc.partition.sat.feasible import find_modes
 from hptc.partition.search import Incumbent
 from hptc.partition.seeds.cuts import cut_choices
 from hptc.partition.seeds.heuristics import local_choices, seeds
-from hptc.partition.seeds.repeats import find_repeats, shrink
+from hptc.partition.seeds.repeats import shrink
 from hptc.partition.windows.improve import improve
 
 SEED_SHARE = 0.25
@@ -58,7 +58,7 @@ def plant_repeats(search: Incumbent, beside: Callable[[], int]) -> None:
     instance, clock = search.instance, search.clock
     if not clock.limits.parts.repeats:
         return
-    smaller = shrink(instance, find_repeats(instance))
+    smaller = shrink(instance, search.repeats)
     if len(smaller.position) > REPEATS_PART * instance.tasks:
         return
     part = prepare(smaller.problem)

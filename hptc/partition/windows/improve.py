@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from hptc.partition.decode import Schedule, decode, decode_by_rank, legal_order
 from hptc.partition.search import Incumbent
-from hptc.partition.seeds.repeats import Repeats, find_repeats
 from hptc.partition.windows.splice import Found, splice
 from hptc.partition.windows.surroundings import Surroundings
 from hptc.partition.windows.window import Window
@@ -43,7 +42,6 @@ def improve(search: Incumbent, until_s: float, beside: Callable[[], int]) -> Non
             how many workers that still needs.
     """
     rng = random.Random(search.clock.limits.seed)
-    repeats = find_repeats(search.instance)
     size, time_s = float(FIRST_SIZE), FIRST_S
     last_s = until_s - ROUND_PASSES * search.pass_s
     end_s = until_s - OFFER_PASSES * search.pass_s
@@ -61,7 +59,7 @@ def improve(search: Incumbent, until_s: float, beside: Callable[[], int]) -> Non
             size *= GROWTH ** max(-MOST_STEPS, min(MOST_STEPS, batch.solved))
             size = min(max(size, SMALLEST), LARGEST)
             if search.value < value and search.clock.limits.parts.echo:
-                _echo(search, repeats, known)
+                _echo(search, known)
         if search.value > before * (1 - PROGRESS):
             time_s = min(2 * time_s, LONGEST_S)
 
@@ -72,10 +70,10 @@ def _workers(search: Incumbent, busy: int) -> int:
     return count if search.clock.counts_work else max(1, count - busy)
 
 
-def _echo(search: Incumbent, repeats: Repeats, known: Schedule) -> None:
+def _echo(search: Incumbent, known: Schedule) -> None:
     """Where a window moved tasks for the better, move all that are alike, and see."""
     instance, found = search.instance, search.schedule
-    modes = instance.settled(repeats.echoed(known.modes, found.modes))
+    modes = instance.settled(search.repeats.echoed(known.modes, found.modes))
     if modes != list(found.modes) and instance.admits(modes):
         search.offer(decode(instance, modes, legal_order(instance, found.start)), "echo")
         search.offer(decode_by_rank(instance, modes), "echo")
