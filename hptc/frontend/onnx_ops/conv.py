@@ -1,4 +1,4 @@
-"""Convolutions and pooling over any number of spatial axes."""
+"""Convolutions over any number of spatial axes, and what they share with pooling."""
 
 from collections.abc import Callable
 

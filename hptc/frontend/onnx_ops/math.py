@@ -1,6 +1,7 @@
 """Element-wise arithmetic and activations."""
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -125,24 +126,28 @@ def _bit_shift(x: Tensor, by: Tensor, *, direction: str) -> Tensor:
     return shifted.to(x.dtype)
 
 
-def _cum_sum(x: Tensor, axis: int, *, exclusive: int = 0, reverse: int = 0) -> Tensor:
-    axis = axis[0] if isinstance(axis, tuple) else axis
-    ordered = torch.flip(x, (axis,)) if reverse else x
-    total = torch.cumsum(ordered, axis, dtype=x.dtype)
-    if exclusive:
-        total = total - ordered
-    return torch.flip(total, (axis,)) if reverse else total
+def _running(total: Callable[[Tensor, int, bool], Tensor]) -> Callable[..., Tensor]:
+    """Return `total`, of the elements up to each along an axis, as ONNX calls it."""
+
+    def run(x: Tensor, axis: int | tuple[int], *, exclusive: int = 0, reverse: int = 0) -> Tensor:
+        axis = axis[0] if isinstance(axis, tuple) else axis
+        if not reverse:
+            return total(x, axis, bool(exclusive))
+        return torch.flip(total(torch.flip(x, (axis,)), axis, bool(exclusive)), (axis,))
+
+    return run
 
 
-def _cum_prod(x: Tensor, axis: int, *, exclusive: int = 0, reverse: int = 0) -> Tensor:
-    axis = axis[0] if isinstance(axis, tuple) else axis
-    ordered = torch.flip(x, (axis,)) if reverse else x
+def _cum_sum(x: Tensor, axis: int, exclusive: bool) -> Tensor:
+    total = torch.cumsum(x, axis, dtype=x.dtype)
+    return total - x if exclusive else total
+
+
+def _cum_prod(x: Tensor, axis: int, exclusive: bool) -> Tensor:
     if exclusive:
-        ones = torch.ones_like(ordered.narrow(axis, 0, 1))
-        kept = ordered.narrow(axis, 0, x.shape[axis] - 1)
-        ordered = torch.cat((ones, kept), axis)
-    total = torch.cumprod(ordered, axis, dtype=x.dtype)
-    return torch.flip(total, (axis,)) if reverse else total
+        first = torch.ones_like(x.narrow(axis, 0, 1))
+        x = torch.cat((first, x.narrow(axis, 0, x.shape[axis] - 1)), axis)
+    return torch.cumprod(x, axis, dtype=x.dtype)
 
 
 RULES: tuple[Rule, ...] = (
@@ -206,6 +211,6 @@ RULES: tuple[Rule, ...] = (
     Rule("Div", divided(divide, remainder=False), soft=(1,)),
     Rule("Pow", power, soft=(1,)),
     Rule("Clip", _clip, soft=(1, 2)),
-    Rule("CumSum", _cum_sum, static=(1,)),
-    Rule("CumProd", _cum_prod, static=(1,)),
+    Rule("CumSum", _running(_cum_sum), static=(1,)),
+    Rule("CumProd", _running(_cum_prod), static=(1,)),
 )
