@@ -1,8 +1,9 @@
 """Problems in the form that `hptc solve` reads."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from hptc.partition.problem import Problem
+from hptc.partition.problem import Problem, Task
 
 
 def problem_json(problem: Problem) -> dict[str, Any]:
@@ -34,21 +35,7 @@ def problem_json(problem: Problem) -> dict[str, Any]:
             for name, found in zip(matrix, problem.matrices, strict=True)
         ],
         "tasks": [
-            {
-                "id": index,
-                "name": task.name,
-                "modes": [
-                    {
-                        "device": device[mode.device],
-                        "duration_ns": mode.duration_ns,
-                        "energy_pj": mode.energy_pj,
-                    }
-                    | _known(matrix=None if mode.matrix is None else matrix[mode.matrix])
-                    for mode in task.modes
-                ],
-            }
-            | _known(block=task.block, recompute=task.recompute or None)
-            for index, task in enumerate(problem.tasks)
+            {"id": index} | _task(task, device, matrix) for index, task in enumerate(problem.tasks)
         ],
         "values": [
             {
@@ -64,6 +51,20 @@ def problem_json(problem: Problem) -> dict[str, Any]:
             {"readers": resident.readers, "bytes": resident.bytes} for resident in problem.residents
         ],
     }
+
+
+def _task(task: Task, device: Sequence[str], matrix: Sequence[str]) -> dict[str, object]:
+    modes = [
+        {
+            "device": device[mode.device],
+            "duration_ns": mode.duration_ns,
+            "energy_pj": mode.energy_pj,
+        }
+        | _known(matrix=None if mode.matrix is None else matrix[mode.matrix])
+        for mode in task.modes
+    ]
+    known = _known(block=task.block, recompute=task.recompute or None)
+    return {"name": task.name, "modes": modes} | known
 
 
 def _known(**pairs: object) -> dict[str, object]:

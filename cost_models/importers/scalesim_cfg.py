@@ -64,20 +64,7 @@ def import_scalesim(path: Path) -> dict[str, object]:
             expected="false: hptc prices dense operands",
             found="true",
         )
-    device: dict[str, object] = {
-        "count": 1,
-        "dataflow": config.choice(_HARDWARE, "Dataflow", ("os", "ws", "is")),
-        "fold_overlap": "scale-sim",
-        "word_bytes": 1,
-    }
-    sources = {
-        "count": f"{_TOOL} simulates one array ({path})",
-        "word_bytes": f"{_TOOL} counts words of one byte ({path})",
-    }
-    for key, name in _NUMBERS.items():
-        number = config.whole(_HARDWARE, name)
-        device[key] = float(number) if key.endswith("kib") else number
-        sources[key] = config.place(_HARDWARE, name)
+    device, sources = _array(config)
     if config.choice(_RUN, "InterfaceBandwidth", ("USER", "CALC")) == "USER":
         device["clock_ghz"] = _CLOCK_GHZ
         sources["clock_ghz"] = f"assumption: {path} gives none; 1 GHz turns words a cycle into B/ns"
@@ -90,6 +77,25 @@ def import_scalesim(path: Path) -> dict[str, object]:
         "extends": "builtin:systolic",
         "devices": {"systolic": {**device, "sources": sources}},
     }
+
+
+def _array(config: IniFile) -> tuple[dict[str, object], dict[str, str]]:
+    """Return the keys of the array that every file has, and their sources."""
+    device: dict[str, object] = {
+        "count": 1,
+        "dataflow": config.choice(_HARDWARE, "Dataflow", ("os", "ws", "is")),
+        "fold_overlap": "scale-sim",
+        "word_bytes": 1,
+    }
+    sources = {
+        "count": f"{_TOOL} simulates one array ({config.path})",
+        "word_bytes": f"{_TOOL} counts words of one byte ({config.path})",
+    }
+    for key, name in _NUMBERS.items():
+        number = config.whole(_HARDWARE, name)
+        device[key] = float(number) if key.endswith("kib") else number
+        sources[key] = config.place(_HARDWARE, name)
+    return device, sources
 
 
 def _bandwidth(config: IniFile) -> float:

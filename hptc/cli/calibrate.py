@@ -1,13 +1,16 @@
 """`hptc target calibrate`: a target file of the machine at hand."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hptc.cli.arguments import AsJson, Force
 from hptc.cli.guard import guarded, warn
 from hptc.cli.output import new_table, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from hptc.calibrate.run import Calibration
 
 WARN_ABOVE_PCT = 30.0
 """Mean error of a fit that is worth a warning: a busy machine, or one that is not like a GPU."""
@@ -42,6 +45,10 @@ def calibrate_device(
     with counting("timing operations") as progress:
         found = calibrate(device, name=name, tdp_w=tdp_w, progress=progress)
     write_file(path, found.toml, force=force)
+    _print(found, name, path, as_json=as_json)
+
+
+def _print(found: "Calibration", name: str, path: Path, *, as_json: bool) -> None:
     for fit in found.fits:
         if fit.error_pct > WARN_ABOVE_PCT:
             warn(f"{fit.title}: the model misses these times by {fit.error_pct:.0f} % on average")

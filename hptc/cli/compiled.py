@@ -44,28 +44,33 @@ def print_program(
     for name, figures in report["phases"].items():
         table.add_row(name, *_row(figures))
     print_table(table)
+    together = _together(report)
     for name, figures in report["phases"].items():
-        placed = ", ".join(f"{d} {f['ops']}" for d, f in figures["devices"].items())
-        folded = figures["tags"]["folded"]["ops"]
-        macs = human_count(figures["step"]["macs"])
-        say(
-            f"{name}: {figures['ops']} operations, {macs} MACs a step, in {figures['tasks']} "
-            f"tasks ({placed}, folded {folded}), {figures['crossbars_used']} crossbars"
-            f"{_wear(figures)}{_waiting(figures['sequences'])}{_tiling(figures)}"
-        )
-        if figures["status"] != "optimal" and name not in _together(report):
-            above = above_bound(figures["objective_gap"])
-            warn(f"{name}: best found in the time given, {above}")
-        say_objective(name, figures)
-        if "micro_batches" in figures:
-            say(f"{name}: {_overlap(figures['micro_batches'])}")
-        if "pareto" in figures:
-            print_front(name, figures["pareto"])
-        if "sensitivity" in figures:
-            print_sensitivity(name, figures["sensitivity"])
+        _print_phase(name, figures, is_alone=name not in together)
     if "training" in report:
         print_training(report["training"])
     say(f"wrote {', '.join(str(file) for file in (path, *emitted.values()))}")
+
+
+def _print_phase(name: str, figures: Mapping[str, Any], *, is_alone: bool) -> None:
+    """Print what is told of a phase, which was placed for its own step where it `is_alone`."""
+    placed = ", ".join(f"{d} {f['ops']}" for d, f in figures["devices"].items())
+    folded = figures["tags"]["folded"]["ops"]
+    macs = human_count(figures["step"]["macs"])
+    say(
+        f"{name}: {figures['ops']} operations, {macs} MACs a step, in {figures['tasks']} "
+        f"tasks ({placed}, folded {folded}), {figures['crossbars_used']} crossbars"
+        f"{_wear(figures)}{_waiting(figures['sequences'])}{_tiling(figures)}"
+    )
+    if figures["status"] != "optimal" and is_alone:
+        warn(f"{name}: best found in the time given, {above_bound(figures['objective_gap'])}")
+    say_objective(name, figures)
+    if "micro_batches" in figures:
+        say(f"{name}: {_overlap(figures['micro_batches'])}")
+    if "pareto" in figures:
+        print_front(name, figures["pareto"])
+    if "sensitivity" in figures:
+        print_sensitivity(name, figures["sensitivity"])
 
 
 def _together(report: Mapping[str, Any]) -> Collection[str]:

@@ -58,6 +58,12 @@ def check_answer(file_problem: FileProblem, path: Path) -> Assignment:
             raise _broken("no bound above the period", period_ns, least)
     else:
         check(file_problem.problem, found)
+    _check_told(reader, top, found)
+    return found
+
+
+def _check_told(reader: Reader, top: dict[str, Any], found: Assignment) -> None:
+    """Check what an answer tells of its makespan, and of the bound on that."""
     told = top.get("makespan_ns", found.makespan_ns)
     if told != found.makespan_ns:
         raise _broken("the makespan is the end of the last task", found.makespan_ns, told)
@@ -66,7 +72,6 @@ def check_answer(file_problem: FileProblem, path: Path) -> Assignment:
         raise reader.malformed("lower_bound_ns", "a number", repr(bound))
     if not bound <= found.makespan_ns:
         raise _broken("no bound above the makespan", found.makespan_ns, bound)
-    return found
 
 
 def _broken(rule: str, expected: object, found: object) -> VerifyError:
