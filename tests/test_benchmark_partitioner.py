@@ -118,8 +118,8 @@ def test_saga_knows_what_each_device_takes() -> None:
 def test_verdicts_name_what_is_missed() -> None:
     case = Case("c", SMALL, wall_s=10.0, max_gap=0.05)
     rivals = [Peer(SAGA, "Heft", 100, 0.1), Peer(SINGLE, "gpu", 120, 0.1), Peer(LISTS, "", 80, 0.1)]
-    good = row(case, Solved(80, 79, 0.01, False, 9.0, 0.5), rivals)
-    bad = row(case, Solved(110, 100, 0.1, False, 11.0, 3.0), rivals)
+    good = row(case, Solved(80, 80, 79, 0.01, False, 9.0, 0.5), rivals)
+    bad = row(case, Solved(110, 110, 100, 0.1, False, 11.0, 3.0), rivals)
     assert (good.ratio, good.missed) == (0.8, ())
     assert bad.missed == ("ratio", "gap", "time", "memory")
     total = summary([good, bad])
@@ -127,9 +127,9 @@ def test_verdicts_name_what_is_missed() -> None:
     assert total.worst_ratio == pytest.approx(1.1)
     assert total.missed[-1] == "mean ratio above 0.9"
     late = [*rivals[1:], Peer(SAGA, "Heft", None, 30.0, OUT_OF_TIME)]
-    assert row(case, Solved(80, 79, 0.01, False, 9.0, 0.5), late).ratio == 1.0
+    assert row(case, Solved(80, 80, 79, 0.01, False, 9.0, 0.5), late).ratio == 1.0
     known = Case("stg", SMALL, 30.0, 100, 1.01, is_stg=True)
-    rows = [row(known, Solved(101, 90, 0.1, False, 1.0, 0.1), ())]
+    rows = [row(known, Solved(101, 101, 90, 0.1, False, 1.0, 0.1), ())]
     assert rows[0].missed == ()
     assert summary(rows).missed == ("fewer than 50% of the STG instances proven",)
 

@@ -91,9 +91,11 @@ def compare(console: Console, options: argparse.Namespace) -> tuple[Json, bool]:
 def ablate(console: Console, options: argparse.Namespace) -> tuple[Json, bool]:
     found = []
     for case in find_cases(options):
-        for item in ablations(case, options.time_limit or case.wall_s, options.seed):
-            print(f"{item.name} without {item.without}", file=sys.stderr)
-            found.append(item)
+        for objective in options.objectives:
+            time_s = options.time_limit or case.wall_s
+            for item in ablations(case, objective, time_s, options.seed):
+                print(f"{item.name} without {item.without}", file=sys.stderr)
+                found.append(item)
     print_ablations(console, found)
     return {"ablations": [asdict(item) for item in found]}, False
 
@@ -142,6 +144,7 @@ def parse_options() -> argparse.Namespace:
     add("--no-peers", dest="peers", action="store_false", help="hptc alone")
     add("--seed", type=int, default=0)
     add("--ablate", action="store_true", help="leave out each part of the search, instead")
+    add("--objectives", type=_names, default=("latency",), help="of --ablate: latency,energy,edp")
     add("--latency", action="store_true", help="steps of HpT's models beside all-GPU, instead")
     add(
         "--micro-batches",
@@ -159,6 +162,10 @@ def parse_options() -> argparse.Namespace:
 
 def _numbers(kind: type[int] | type[float]) -> Callable[[str], tuple[float, ...]]:
     return lambda text: tuple(kind(part) for part in text.split(",") if part)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, text.split(",")))
 
 
 def main() -> int:

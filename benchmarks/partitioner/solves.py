@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from hptc.partition.check import check
+from hptc.partition.goal import Objective
 from hptc.partition.limits import Limits
 from hptc.partition.problem import Problem
 from hptc.partition.solve import solve
@@ -24,6 +25,8 @@ Found = TypeVar("Found")
 class Solved:
     """A checked answer; times of the schedule in ns, of the solve in s."""
 
+    value: float
+    """Of the objective."""
     makespan_ns: int
     lower_bound_ns: int
     gap: float
@@ -39,12 +42,13 @@ def in_child(function: Callable[Given, Found], *args: Given.args, **more: Given.
         return pool.submit(function, *args, **more).result()
 
 
-def solved(problem: Problem, limits: Limits) -> Solved:
+def solved(problem: Problem, limits: Limits, objective: Objective = Objective.LATENCY) -> Solved:
     """Solve a problem and have the answer judged; the time holds both."""
     started = time.monotonic()
-    found = solve(problem, limits=limits)
+    found = solve(problem, objective=objective, limits=limits)
     check(problem, found.assignment)
     return Solved(
+        value=found.value,
         makespan_ns=found.assignment.makespan_ns,
         lower_bound_ns=found.lower_bound_ns,
         gap=found.gap,

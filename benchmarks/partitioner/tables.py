@@ -81,15 +81,15 @@ def print_peers(console: Console, rows: Sequence[Row]) -> None:
 def print_ablations(console: Console, found: Sequence[Ablation]) -> None:
     """Print what leaving out a part changes."""
     parts = list(dict.fromkeys(item.without for item in found))
-    title = "without one part of the search: makespan / that with all, and gap"
-    table = _table(title, ("problem",), parts)
-    by_problem: dict[str, dict[str, Ablation]] = {}
+    title = "without one part of the search: value / that with all, and gap"
+    table = _table(title, ("problem", "objective"), parts)
+    by_problem: dict[tuple[str, str], dict[str, Ablation]] = {}
     for item in found:
-        by_problem.setdefault(item.name, {})[item.without] = item
-    for name, items in by_problem.items():
-        whole = items[ALL].solved.makespan_ns
+        by_problem.setdefault((item.name, item.objective), {})[item.without] = item
+    for (name, objective), items in by_problem.items():
+        whole = items[ALL].solved.value
         cells = [items[part].solved for part in parts]
-        table.add_row(name, *(f"{s.makespan_ns / whole:.3f} {s.gap:.1%}" for s in cells))
+        table.add_row(name, objective, *(f"{s.value / whole:.3f} {s.gap:.1%}" for s in cells))
     console.print(table)
 
 
