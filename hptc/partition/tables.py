@@ -3,6 +3,8 @@
 import math
 
 import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
 
 from hptc.errors import ProblemError
 from hptc.partition.problem import Link, Problem
@@ -30,6 +32,27 @@ def link_positions(problem: Problem) -> dict[int, int]:
 def transfer_ns(link: Link, size: int) -> int:
     """Return the time in ns that a link is held to send `size` bytes."""
     return math.ceil(link.latency_ns + size / link.bandwidth_bytes_per_ns)
+
+
+class SendMatrix:
+    """Times in ns to send sizes between all pairs of devices at once, in floating point.
+
+    0 on the same device, infinite where there is no link.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        count = len(problem.devices)
+        self._latency_ns = np.where(np.eye(count, dtype=bool), 0.0, np.inf)
+        self._bandwidth = np.full((count, count), np.inf)
+        for link in problem.links:
+            if link.src != link.dst:
+                self._latency_ns[link.src, link.dst] = link.latency_ns
+                self._bandwidth[link.src, link.dst] = link.bandwidth_bytes_per_ns
+
+    def times_ns(self, sizes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what `transfer_ns` says, for each size (of at most 2^63) and pair of devices."""
+        found = np.ceil(self._latency_ns + sizes[:, None, None] / self._bandwidth)
+        return np.asarray(found, dtype=np.float64)
 
 
 class SendTimes(dict[int, int]):

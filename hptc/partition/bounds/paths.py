@@ -1,68 +1,149 @@
-"""Bounds on the makespan from paths: cheap, exact in integers."""
+"""Bounds on the makespan from paths: cheap, exact in integers.
 
-from hptc.partition.instance import NO_LINK, Instance
+All values that tasks of one level read (the most tasks in a row before them) are looked at at once,
+between all pairs of devices.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hptc.partition.instance import Instance
+from hptc.partition.tables import SendMatrix
+
+NEVER = 1 << 61
+"""Time of what cannot be: no mode there, no link. Two of them and a path fit 64 bits."""
+PATH_BITS = 60
+"""Longer paths are counted in units of a power of two ns, each part rounded down."""
+AT_ONCE = 1 << 21
+"""Pairs of devices, of all values together, that are looked at at once."""
+
+Times = NDArray[np.int64]
 
 
 def path_bound(instance: Instance) -> int:
     """Return the longest path in ns, every task in its best mode with its forced transfers.
 
-    For each task and mode, the head is a bound on its end and the tail one on what follows; a task
-    takes one mode, so the least sum over its modes bounds the makespan. Carried values add the
-    transfer they force, not their source. Where too many modes meet, transfers are left out.
+    For each task and device, the head is a bound on its end and the tail one on what follows; a
+    task takes one mode, so the least sum over its devices bounds the makespan. Carried values add
+    the transfer they force, not their source.
     """
-    if instance.is_dense:
-        return _path_of_tasks(instance)
-    heads, tails = path_heads(instance), path_tails(instance)
-    return max(
-        (
-            min(head + tail for head, tail in zip(heads[t], tails[t], strict=True))
-            for t in range(instance.tasks)
-        ),
-        default=0,
-    )
-
-
-def _path_of_tasks(instance: Instance) -> int:
-    values, end = instance.problem.values, [0] * instance.tasks
-    for task in instance.order:
-        before = (values[v].src for v in instance.inputs[task] if not values[v].carried)
-        ready = max((end[src] for src in before), default=0)
-        end[task] = ready + min(instance.duration[task])
-    return max(end, default=0)
+    if not instance.tasks:
+        return 0
+    paths = _Paths(instance)
+    through = paths.before + paths.least + paths.after
+    return int(through.min(axis=1).max()) << paths.shift
 
 
 def path_heads(instance: Instance) -> list[list[int]]:
     """Return for each task and mode a bound in ns on when it can end."""
-    values, count = instance.problem.values, instance.devices
-    heads = [list(row) for row in instance.duration]
-    for task in instance.order:
-        for mode, device in enumerate(instance.device[task]):
-            ready = 0
-            for v in instance.inputs[task]:
-                src = values[v].src
-                if src == task:
-                    continue
-                arrivals = [
-                    (0 if values[v].carried else heads[src][m]) + send
-                    for m, source in enumerate(instance.device[src])
-                    if (send := instance.send[v][source * count + device]) != NO_LINK
-                ]
-                ready = max(ready, min(arrivals, default=0))
-            heads[task][mode] = ready + instance.duration[task][mode]
-    return heads
+    paths = _Paths(instance)
+    return [
+        [(before[device] << paths.shift) + time for device, time in zip(*modes, strict=True)]
+        for before, *modes in zip(
+            paths.before.tolist(), instance.device, instance.duration, strict=True
+        )
+    ]
 
 
-def path_tails(instance: Instance) -> list[list[int]]:
-    """Return for each task and mode a bound in ns on the time from its end to the makespan."""
-    count = instance.devices
-    tails = [[0] * len(row) for row in instance.device]
-    for task in reversed(instance.order):
-        for mode, source in enumerate(instance.device[task]):
-            for v, reader in instance.successors[task]:
-                paths = [
-                    send + instance.duration[reader][m] + tails[reader][m]
-                    for m, device in enumerate(instance.device[reader])
-                    if (send := instance.send[v][source * count + device]) != NO_LINK
-                ]
-                tails[task][mode] = max(tails[task][mode], min(paths, default=0))
-    return tails
+def path_tails(
+    instance: Instance, allowed: Sequence[Sequence[int]] | None = None
+) -> list[list[int]]:
+    """Return for each task and mode a bound in ns on the time from its end to the makespan.
+
+    It holds for schedules in which every task takes a mode that is allowed (None: any).
+    """
+    paths = _Paths(instance, allowed)
+    return [
+        [after[device] << paths.shift for device in devices]
+        for after, devices in zip(paths.after.tolist(), instance.device, strict=True)
+    ]
+
+
+class _Paths:
+    """What has to come before and after each task on each device, in 2^shift ns."""
+
+    def __init__(self, instance: Instance, allowed: Sequence[Sequence[int]] | None = None) -> None:
+        self._instance = instance
+        longest = sum(map(max, instance.duration)) + sum(instance.longest_sends)
+        self.shift = max(0, longest.bit_length() - PATH_BITS)
+        self.least = self._least(allowed or [range(len(row)) for row in instance.device])
+        """Time of each task on each device."""
+        values = instance.problem.values
+        found = [(v, values[v].src, t) for t, row in enumerate(instance.inputs) for v in row]
+        edges = np.array(found, dtype=np.int64).reshape(-1, 3)
+        self._edges = edges[edges[:, 1] != edges[:, 2]]
+        self._size = np.array([value.bytes for value in values], dtype=np.float64)
+        self._matrix = SendMatrix(instance.problem)
+        self._is_carried = np.array([value.carried for value in values], dtype=bool)
+
+    @cached_property
+    def before(self) -> Times:
+        """Time before each task begins."""
+        value, source, reader = self._edges.T
+        return self._wait(value, source, reader, self._level)
+
+    @cached_property
+    def after(self) -> Times:
+        """Time from the end of each task."""
+        value, source, reader = self._edges[~self._is_carried[self._edges[:, 0]]].T
+        return self._wait(value, reader, source, -self._level, is_backward=True)
+
+    def _least(self, allowed: Sequence[Sequence[int]]) -> Times:
+        instance = self._instance
+        least = np.full((instance.tasks, instance.devices), NEVER, dtype=np.int64)
+        found = [
+            (task, places[mode], times[mode])
+            for task, (row, places, times) in enumerate(
+                zip(allowed, instance.device, instance.duration, strict=True)
+            )
+            for mode in row
+        ]
+        tasks, devices, times_ns = np.array(found, dtype=np.int64).T
+        np.minimum.at(least, (tasks, devices), times_ns >> self.shift)
+        return least
+
+    @cached_property
+    def _level(self) -> Times:
+        level = [0] * self._instance.tasks
+        for task in self._instance.order:
+            for _, reader in self._instance.successors[task]:
+                level[reader] = max(level[reader], level[task] + 1)
+        return np.array(level, dtype=np.int64)
+
+    def _wait(
+        self, value: Times, first: Times, then: Times, turn: Times, *, is_backward: bool = False
+    ) -> Times:
+        """Return how long each task waits on each device for the one at the other end of values."""
+        wait = np.zeros_like(self.least)
+        order = np.lexsort((then, turn[then]))
+        value, first, then = value[order], first[order], then[order]
+        for part in self._parts(turn[then]):
+            v, at = value[part], first[part]
+            done = np.minimum(wait[at] + self.least[at], NEVER)
+            is_there = self._is_carried[v][:, None] & (done < NEVER)
+            done[is_there] = 0
+            sends = self._sends(v)
+            reached = done[:, None, :] + sends if is_backward else done[:, :, None] + sends
+            least = reached.min(axis=2 if is_backward else 1)
+            least[least >= NEVER] = 0
+            tasks, starts = np.unique(then[part], return_index=True)
+            wait[tasks] = np.maximum(wait[tasks], np.maximum.reduceat(least, starts))
+        return wait
+
+    def _parts(self, turns: Times) -> Iterator[slice]:
+        """Yield ranges of equal turns, none too long."""
+        most = max(1, AT_ONCE // self._instance.devices**2)
+        ends = [*(np.flatnonzero(np.diff(turns)) + 1).tolist(), len(turns)]
+        begin = 0
+        for end in ends:
+            for first in range(begin, end, most):
+                yield slice(first, min(first + most, end))
+            begin = end
+
+    def _sends(self, value: Times) -> Times:
+        """Return the time of each value between all pairs of devices."""
+        units = np.floor(np.ldexp(self._matrix.times_ns(self._size[value]), -self.shift))
+        return np.minimum(units, NEVER).astype(np.int64)

@@ -1,8 +1,11 @@
 """Constructive seeds: single devices, HEFT, PEFT and their restrictions to sets of devices."""
 
+import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
+from hptc.partition.bounds.paths import path_tails
 from hptc.partition.decode import (
     Schedule,
     decode,
@@ -18,12 +21,20 @@ MAX_SUBSET_DEVICES = 4
 """Up to here seeds are built for every set of devices, beyond for single ones and all."""
 
 
-def seeds(instance: Instance) -> Iterator[Schedule]:
+def seeds(
+    instance: Instance, longest_ns: Callable[[], float] = lambda: math.inf
+) -> Iterator[Schedule]:
     """Yield feasible schedules, the cheapest to find first.
 
     Single devices come first, so that no answer is ever worse than one of them.
+
+    Args:
+        instance: The problem.
+        longest_ns: Asked before each single device: one whose tasks take longer is left out.
     """
-    for devices in device_sets(instance):
+    for devices, least_ns in device_sets(instance):
+        if least_ns > longest_ns():
+            continue
         allowed = [
             [mode for mode in row if instance.device[task][mode] in devices]
             for task, row in enumerate(instance.usual)
@@ -37,15 +48,28 @@ def seeds(instance: Instance) -> Iterator[Schedule]:
             yield from decoded(instance, modes, order)
 
 
-def device_sets(instance: Instance) -> Iterator[frozenset[int]]:
-    """Yield sets of devices: single ones, the whole, then those between, small ones first."""
-    used = sorted({device for row in instance.device for device in row})
-    yield from (frozenset({device}) for device in used)
-    if len(used) > 1:
-        yield frozenset(used)
-    if len(used) <= MAX_SUBSET_DEVICES:
-        for size in range(2, len(used)):
-            yield from map(frozenset, combinations(used, size))
+def device_sets(instance: Instance) -> Iterator[tuple[frozenset[int], int]]:
+    """Yield sets of devices, and of single ones the least time in ns that all tasks take there.
+
+    Single ones come first, the fastest before others, but of many only some before the whole. Then
+    come those between, small ones first.
+    """
+    work, units = Counter[int](), Counter[int]()
+    for task, row in enumerate(instance.usual):
+        for mode in row:
+            work[instance.device[task][mode]] += instance.duration[task][mode]
+    for (device, _), count in zip(instance.resources, instance.units, strict=True):
+        units[device] += count
+    least_ns = sorted((-(-work[device] // units[device]), device) for device in work)
+    singles = [(frozenset({device}), time_ns) for time_ns, device in least_ns]
+    yield from singles[:MAX_SUBSET_DEVICES]
+    if len(singles) > 1:
+        yield frozenset(work), 0
+    yield from singles[MAX_SUBSET_DEVICES:]
+    if len(work) <= MAX_SUBSET_DEVICES:
+        for size in range(2, len(work)):
+            for devices in combinations(sorted(work), size):
+                yield frozenset(devices), 0
 
 
 def heft(instance: Instance) -> Schedule | None:
@@ -97,10 +121,9 @@ def _greedy_choices(
         (_heft_rank(instance, allowed), flat),
         (upward_ranks(instance, best, lambda *_: 0.0), flat),
     ]
-    if not instance.is_dense:
-        table = _optimistic_costs(instance, allowed)
-        average = [sum(table[t][m] for m in row) / len(row) for t, row in enumerate(allowed)]
-        ranked += [(average, table), (ranked[0][0], table)]
+    table = path_tails(instance, allowed)
+    average = [sum(table[t][m] for m in row) / len(row) for t, row in enumerate(allowed)]
+    ranked += [(average, table), (ranked[0][0], table)]
     tries = [(legal_order(instance, rank, latest_first=True), bias) for rank, bias in ranked]
     if instance.memories:
         fastest = [min(row, key=duration[t].__getitem__) for t, row in enumerate(allowed)]
@@ -131,21 +154,3 @@ def _mean_delay(
     per_byte = sum(1 / link.bandwidth_bytes_per_ns for link in links) / len(pairs)
     values = instance.problem.values
     return lambda v, _src, _reader: latency + values[v].bytes * per_byte
-
-
-def _optimistic_costs(instance: Instance, allowed: Sequence[Sequence[int]]) -> list[list[float]]:
-    """Return PEFT's table: least time in ns from the end of each (task, mode) to the end."""
-    count, send = instance.devices, instance.send
-    table = [[0.0] * len(row) for row in instance.device]
-    for task in reversed(instance.order):
-        for mode in allowed[task]:
-            source = instance.device[task][mode] * count
-            for v, reader in instance.successors[task]:
-                step = min(
-                    table[reader][m]
-                    + instance.duration[reader][m]
-                    + max(send[v][source + instance.device[reader][m]], 0)
-                    for m in allowed[reader]
-                )
-                table[task][mode] = max(table[task][mode], step)
-    return table

@@ -1,5 +1,6 @@
 """First schedules for a search: the constructive ones, and those that repeat their blocks."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain
@@ -30,7 +31,8 @@ def plant(search: Incumbent) -> None:
     Raises InfeasibleError or TimeLimitError where there is no schedule, or none is found.
     """
     instance, clock = search.instance, search.clock
-    for schedule in seeds(instance):
+    is_quick = search.objective.is_makespan and search.seen is None
+    for schedule in seeds(instance, lambda: search.value if is_quick else math.inf):
         search.offer(schedule, "seed")
         if clock.elapsed_s > SEED_SHARE * clock.limits.span_s or search.is_done:
             break
