@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+import torch
+from torch import Tensor
+
 from hptc.cost import Cost, CostTable, CrossbarUse, DeviceCosts
 from hptc.ir.dtypes import DType
 from hptc.ir.graph import Graph, Named, Op, OperandTag, Phase, Ref, Role, Update, Value, ValueKind
@@ -159,3 +162,17 @@ def scheduled(devices: Mapping[str, str]) -> Schedule:
 
 
 HYBRID = {"linear": "xbar", "loss": "gpu", "backward": "sys", "optimizer": "gpu"}
+
+
+def state() -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    return {"w0": torch.randn(UNITS, FEATURES), "b": torch.zeros(2), "m": torch.zeros(2)}
+
+
+def batch(seed: int) -> dict[str, Tensor]:
+    torch.manual_seed(seed)
+    return {
+        "x": torch.randn(ROWS, FEATURES),
+        "target": torch.randn(ROWS, UNITS),
+        "lr": torch.tensor(0.1),
+    }

@@ -15,9 +15,9 @@ from hptc.ir.contractions import contraction
 from hptc.ir.graph import Graph, OperandTag, Phase, Residency, Role
 from hptc.ir.ops import macs
 from passes import PIPELINE, run_passes
+from tests.capture_checks import matches_merged, products_with
 from tests.evaluate import Captured, captured
 from tests.models import Block, FusedQkv, Language, MatMul
-from tests.test_capture_low import matches_merged, products_with
 
 PRODUCTS = ("lora", "lora-xs", "vera")
 MATRICES = ("dense", "fastfood")

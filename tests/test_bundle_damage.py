@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hptc.errors import BundleError, UsageError
 from hptc.schedule.archive import SCHEMA_VERSION, read_archive, write_archive
 from hptc.schedule.bundle import load_bundle, save_bundle
-from tests.test_bundle_roundtrip import bundle
+from tests.varied_bundle import bundle
 
 
 @pytest.fixture

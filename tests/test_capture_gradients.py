@@ -7,13 +7,13 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
 from hptc.frontend.capture import Selection
 from hptc.frontend.losses import CrossEntropy
 from hptc.frontend.recipe import Recipe
 from hptc.ir.graph import Phase, Role
-from tests.evaluate import Captured, captured
+from tests.capture_checks import CLASSES, close, matches_eager, sequence, tokens
+from tests.evaluate import captured
 from tests.models import (
     Attention,
     Block,
@@ -27,8 +27,6 @@ from tests.models import (
     TwoOutputs,
 )
 
-CLASSES = Recipe(loss=CrossEntropy())
-
 
 def _images(channels: int = 4) -> tuple[Tensor, ...]:
     return (torch.randn(2, channels, 8, 8),)
@@ -36,14 +34,6 @@ def _images(channels: int = 4) -> tuple[Tensor, ...]:
 
 def _rows() -> tuple[Tensor, ...]:
     return (torch.randn(5, 4),)
-
-
-def _tokens() -> tuple[Tensor, ...]:
-    return (torch.randint(10, (2, 5)),)
-
-
-def _sequence() -> tuple[Tensor, ...]:
-    return (torch.randn(2, 5, 8),)
 
 
 def _encoder(*, norm_first: bool = False) -> nn.Module:
@@ -109,23 +99,23 @@ CASES: dict[str, tuple[Callable[[], nn.Module], Callable[[], tuple[Tensor, ...]]
     ),
     "activations": (_activations, _rows),
     "padded, grown": (_padded, _images),
-    "selected, rolled": (Selected, _sequence),
+    "selected, rolled": (Selected, sequence),
     "embedding": (
         lambda: nn.Sequential(nn.Embedding(10, 4, padding_idx=2), nn.Linear(4, 3)),
-        _tokens,
+        tokens,
     ),
-    "embedding by frequency": (lambda: nn.Embedding(10, 4, scale_grad_by_freq=True), _tokens),
-    "attention": (Attention, _sequence),
-    "attention, einsum": (lambda: Attention("einsum_written"), _sequence),
-    "attention, SDPA": (lambda: Attention("fused"), _sequence),
-    "attention, causal SDPA": (lambda: Attention("causal"), _sequence),
-    "attention, fused QKV": (lambda: FusedQkv("fused"), _sequence),
-    "encoder": (_encoder, _sequence),
-    "encoder, norm first": (lambda: _encoder(norm_first=True), _sequence),
-    "block": (Block, _sequence),
+    "embedding by frequency": (lambda: nn.Embedding(10, 4, scale_grad_by_freq=True), tokens),
+    "attention": (Attention, sequence),
+    "attention, einsum": (lambda: Attention("einsum_written"), sequence),
+    "attention, SDPA": (lambda: Attention("fused"), sequence),
+    "attention, causal SDPA": (lambda: Attention("causal"), sequence),
+    "attention, fused QKV": (lambda: FusedQkv("fused"), sequence),
+    "encoder": (_encoder, sequence),
+    "encoder, norm first": (lambda: _encoder(norm_first=True), sequence),
+    "block": (Block, sequence),
     "matrix products": (MatMul, _rows),
-    "LSTM": (lambda: FirstOutput(nn.LSTM(8, 6, batch_first=True)), _sequence),
-    "GRU": (lambda: FirstOutput(nn.GRU(8, 6, batch_first=True)), _sequence),
+    "LSTM": (lambda: FirstOutput(nn.LSTM(8, 6, batch_first=True)), sequence),
+    "GRU": (lambda: FirstOutput(nn.GRU(8, 6, batch_first=True)), sequence),
     "bilinear": (lambda: nn.Bilinear(3, 4, 2), lambda: (torch.randn(5, 3), torch.randn(5, 4))),
     "writes in place": (InPlace, _rows),
 }
@@ -134,35 +124,6 @@ CASES: dict[str, tuple[Callable[[], nn.Module], Callable[[], tuple[Tensor, ...]]
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
-
-
-def close(found: dict[str, Tensor], expected: dict[str, Tensor], tolerance: float = 1e-5) -> None:
-    """Compare all tensors, relative to the largest number among them."""
-    assert set(found) == set(expected)
-    scale = max((float(t.abs().max()) for t in expected.values()), default=0.0)
-    for name, tensor in expected.items():
-        assert found[name].shape == tensor.shape, name
-        assert float((found[name] - tensor).abs().max()) <= tolerance * scale, name
-
-
-def matches_eager(
-    module: nn.Module, inputs: tuple[Tensor, ...], recipe: Recipe, taken: Captured
-) -> None:
-    eager = copy.deepcopy(module)
-    output = tree_leaves(eager(*inputs))[recipe.output]
-    target = torch.randn_like(output)
-    if isinstance(recipe.loss, CrossEntropy):
-        target = torch.randint(output.shape[-1], output.shape[:-1])
-    loss = recipe.loss(output, target)
-    torch.autograd.backward(loss)
-    step = taken.step(Phase.FULL, inputs, target=target)
-    torch.testing.assert_close(step.loss, loss.detach())
-    torch.testing.assert_close(step.output(), output.detach())
-    parameters = {name: p.grad for name, p in eager.named_parameters() if p.grad is not None}
-    close(step.gradients, parameters)
-    buffers = {n: b for n, b in eager.named_buffers() if not b.equal(module.get_buffer(n))}
-    close({name: tensor for name, tensor in step.new.items() if name in buffers}, buffers)
-    assert {n for n in step.new if n in dict(eager.named_buffers())} == set(buffers)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -182,7 +143,7 @@ def test_step_equals_autograd_and_inference_evaluation_mode(name: str) -> None:
 
 @pytest.mark.parametrize("tied", [False, True])
 def test_cross_entropy_over_tokens(tied: bool) -> None:
-    module, inputs = Language(tied=tied), _tokens()
+    module, inputs = Language(tied=tied), tokens()
     taken = captured(module, inputs, Phase.FULL, recipe=CLASSES)
     matches_eager(module, inputs, CLASSES, taken)
     assert ("head.weight" in taken.model.parameters) is not tied
@@ -200,7 +161,7 @@ def test_cross_entropy_over_pixels() -> None:
 
 
 def test_what_torch_runs_as_one_kernel_stays_one_operation() -> None:
-    graph = captured(Block(), _sequence(), Phase.FULL).result.graphs[Phase.FULL]
+    graph = captured(Block(), sequence(), Phase.FULL).result.graphs[Phase.FULL]
     counts = Counter(op.kind.split(".")[1] for op in graph.ops if op.role is not Role.OPTIMIZER)
     assert counts["native_layer_norm_backward"] == counts["native_layer_norm"] > 0
     assert counts["_softmax_backward_data"] == counts["_softmax"] > 0
@@ -216,7 +177,7 @@ def test_loss_takes_the_named_output() -> None:
 
 
 def test_frozen_parameters_have_neither_gradient_nor_update() -> None:
-    module, inputs = Block(), _sequence()
+    module, inputs = Block(), sequence()
     module.up.weight.requires_grad_(False)
     taken = captured(module, inputs, Phase.FULL, selection=Selection(frozen=r"norm\.bias"))
     step = taken.step(Phase.FULL, inputs, target=torch.randn(2, 5, 8))
@@ -227,7 +188,7 @@ def test_frozen_parameters_have_neither_gradient_nor_update() -> None:
 
 def test_dropout_is_off_in_inference() -> None:
     layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.5, batch_first=True)
-    inputs = _sequence()
+    inputs = sequence()
     step = captured(layer, inputs, Phase.INFER).step(Phase.INFER, inputs)
     torch.testing.assert_close(step.output(), copy.deepcopy(layer).eval()(*inputs).detach())
 

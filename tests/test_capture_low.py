@@ -1,6 +1,6 @@
 """The phase `low`: where adapters go, what they compute, and that W0 stays as it is."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -9,22 +9,12 @@ from torch import Tensor, nn
 from hptc.errors import ModelError, UsageError
 from hptc.frontend.adapter_options import AdapterSpec, parse_adapter
 from hptc.frontend.capture import Selection
-from hptc.frontend.losses import CrossEntropy
 from hptc.frontend.recipe import Recipe
-from hptc.ir.adapter import Adapter, parts_of
-from hptc.ir.contractions import contraction
-from hptc.ir.graph import Graph, Op, OperandTag, Phase, Role
-from hptc.ir.layout import layout_of
-from hptc.runtime.initialise import new_parameters
-from hptc.runtime.reference_adapters import merged_weights
-from hptc.schedule.model import Initialise
+from hptc.ir.graph import OperandTag, Phase, Role
 from passes import PIPELINE, run_passes
+from tests.capture_checks import CLASSES, MSE, matches_merged, products_with, sequence, tokens
 from tests.evaluate import Captured, captured
 from tests.models import Attention, Block, FusedQkv, Language, MatMul
-from tests.test_capture_gradients import close
-
-CLASSES = Recipe(loss=CrossEntropy())
-MSE = Recipe()
 
 
 @pytest.fixture(autouse=True)
@@ -48,59 +38,6 @@ def weights(taken: Captured) -> list[str]:
     return [adapter.weight for adapter in taken.result.adapters]
 
 
-def matches_merged(
-    module: nn.Module, inputs: tuple[Tensor, ...], taken: Captured, recipe: Recipe = MSE
-) -> None:
-    """Compare with autograd through W0 + s * A @ B, formed as one matrix."""
-    adapters = taken.result.adapters
-    state = {name: tensor.detach() for name, tensor in module.named_parameters()}
-    kept = [name for name in taken.result.graphs[Phase.LOW].trained if name in state]
-    parts = drawn_parts(adapters, state)
-    state |= parts
-    trained = [name for adapter in adapters for name in adapter.trained]
-    leaves = {name: state[name].clone().requires_grad_() for name in (*kept, *trained)}
-    state |= {name: leaves[name] for name in kept}
-    state = merged_weights({**state, **leaves}, adapters)
-    own = dict(module.named_parameters())
-    output = torch.func.functional_call(module, {name: state[name] for name in own}, inputs)
-    target = torch.randn_like(output)
-    if isinstance(recipe.loss, CrossEntropy):
-        target = torch.randint(output.shape[-1], output.shape[:-1])
-    loss = recipe.loss(output, target)
-    expected = torch.autograd.grad(loss, list(leaves.values()))
-    step = taken.step(Phase.LOW, inputs, target=target, **parts)
-    torch.testing.assert_close(step.loss, loss.detach())
-    close(step.gradients, dict(zip(leaves, expected, strict=True)), 1e-4)
-
-
-def drawn_parts(adapters: Sequence[Adapter], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the parts as they start, but the trained ones drawn."""
-    news = [Initialise(part.name, part.shape, part.start, seed=5) for part in parts_of(adapters)]
-    drawn = {
-        part.name: torch.randn(part.shape) / 4 for part in parts_of(adapters) if part.is_trained
-    }
-    return new_parameters(news, state) | drawn
-
-
-def products_with(graph: Graph, weight: str) -> list[Op]:
-    """Return the contractions that read a matrix, in whatever layout."""
-    found = []
-    for op in graph.ops:
-        product = contraction(graph, op)
-        if product is not None:
-            roots = {layout_of(graph, name).root for name in (product.left, product.right)}
-            found += [op] if weight in roots else []
-    return found
-
-
-def _sequence() -> tuple[Tensor, ...]:
-    return (torch.randn(2, 5, 8),)
-
-
-def _tokens() -> tuple[Tensor, ...]:
-    return (torch.randint(10, (2, 5)),)
-
-
 def _convolutions() -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(4, 8, 3, stride=2, padding=1),
@@ -113,15 +50,15 @@ def _convolutions() -> nn.Module:
 
 QV = ["query.weight", "value.weight"]
 AUTO: dict[str, tuple[Callable[[], nn.Module], Callable[[], tuple[Tensor, ...]], list[str]]] = {
-    "written out": (Attention, _sequence, QV),
-    "einsum": (lambda: Attention("einsum_written"), _sequence, QV),
-    "SDPA": (lambda: Attention("fused"), _sequence, QV),
-    "fused QKV": (FusedQkv, _sequence, ["qkv.weight"]),
-    "fused QKV, SDPA": (lambda: FusedQkv("fused"), _sequence, ["qkv.weight"]),
-    "in a block": (Block, _sequence, ["attn.query.weight", "attn.value.weight"]),
+    "written out": (Attention, sequence, QV),
+    "einsum": (lambda: Attention("einsum_written"), sequence, QV),
+    "SDPA": (lambda: Attention("fused"), sequence, QV),
+    "fused QKV": (FusedQkv, sequence, ["qkv.weight"]),
+    "fused QKV, SDPA": (lambda: FusedQkv("fused"), sequence, ["qkv.weight"]),
+    "in a block": (Block, sequence, ["attn.query.weight", "attn.value.weight"]),
     "torch's layer": (
         lambda: nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True),
-        _sequence,
+        sequence,
         ["self_attn.in_proj_weight"],
     ),
     "no attention": (
@@ -162,14 +99,14 @@ def frozen_matrices_are_only_read(taken: Captured, expected: list[str]) -> None:
 
 def test_a_stack_of_matrices_reads_the_frozen_matrix_once() -> None:
     layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
-    graph = low(layer, _sequence()).result.graphs[Phase.LOW]
+    graph = low(layer, sequence()).result.graphs[Phase.LOW]
     (product,) = products_with(graph, "self_attn.in_proj_weight")
     assert product.kind == "aten.mm.default"
 
 
 @pytest.mark.parametrize("match", ["embed", "head", "head.weight"])
 def test_tied_weight_is_adapted_in_both_places(match: str) -> None:
-    module, inputs = Language(tied=True), _tokens()
+    module, inputs = Language(tied=True), tokens()
     taken = low(module, inputs, match=match, recipe=CLASSES)
     assert weights(taken) == ["embed.weight"]
     matches_merged(module, inputs, taken, CLASSES)
@@ -179,7 +116,7 @@ def test_tied_weight_is_adapted_in_both_places(match: str) -> None:
 
 
 def test_kept_parameters_train_as_they_are() -> None:
-    module, inputs = Block(), _sequence()
+    module, inputs = Block(), sequence()
     taken = low(module, inputs, match="up|down", train=r"norm|up\.weight")
     assert weights(taken) == ["down.weight"]
     kept = {"norm.weight", "norm.bias", "up.weight"}
@@ -222,13 +159,13 @@ def test_stacked_and_einsum_weights_stay_frozen() -> None:
     ],
 )
 def test_patterns_match_whole_segments(pattern: str, expected: list[str]) -> None:
-    assert weights(low(Block(), _sequence(), match=pattern)) == expected
+    assert weights(low(Block(), sequence(), match=pattern)) == expected
 
 
 @pytest.mark.parametrize("pattern", ["quer", "attn.quer", "tn.query", "norm", "query.attn"])
 def test_a_pattern_without_match_is_an_error_with_near_names(pattern: str) -> None:
     with pytest.raises(UsageError, match=r"Near names: .*weight"):
-        low(Block(), _sequence(), match=pattern)
+        low(Block(), sequence(), match=pattern)
 
 
 def test_nothing_to_train_is_an_error() -> None:

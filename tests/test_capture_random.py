@@ -14,6 +14,7 @@ from hptc.frontend.random import first_state
 from hptc.ir.graph import Phase
 from hptc.ir.names import RANDOM_STATE
 from hptc.runtime.reference_noise import Replay, drawn_values
+from tests.capture_checks import sequence
 from tests.evaluate import Step, captured
 from tests.models import FirstOutput, split_heads
 
@@ -66,17 +67,13 @@ CASES: dict[str, Callable[[], nn.Module]] = {
 SMALL = AdapterSpec(rank=2)
 
 
-def _inputs() -> tuple[Tensor, ...]:
-    return (torch.randn(2, 5, 8),)
-
-
 def _draws(step: Step) -> dict[int, Tensor]:
     return {salt: step.values[name] for salt, name in drawn_values(step.graph).items()}
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_gradients_are_those_of_torch_with_the_same_draws(case: str) -> None:
-    module, inputs = CASES[case](), _inputs()
+    module, inputs = CASES[case](), sequence()
     target = torch.randn_like(module(*inputs))
     step = captured(module, inputs, Phase.FULL).step(Phase.FULL, inputs, target=target)
     replay = Replay(_draws(step))
@@ -93,8 +90,8 @@ def test_gradients_are_those_of_torch_with_the_same_draws(case: str) -> None:
 
 def test_dropout_keeps_at_the_rate_and_scales() -> None:
     module = Forward(lambda x: functional.dropout(torch.ones(50, 40, 8), 0.3) + 0 * x.sum())
-    step = captured(module, _inputs(), Phase.FULL).step(
-        Phase.FULL, _inputs(), target=torch.zeros(50, 40, 8)
+    step = captured(module, sequence(), Phase.FULL).step(
+        Phase.FULL, sequence(), target=torch.zeros(50, 40, 8)
     )
     kept = step.output() > 0
     assert abs(kept.float().mean().item() - 0.7) < 0.01
@@ -113,15 +110,15 @@ def test_dropout_keeps_at_the_rate_and_scales() -> None:
 )
 def test_moments(draw: Callable[[Tensor], Tensor], mean: float, variance: float) -> None:
     module = Forward(lambda x: draw(torch.zeros(200, 200)) + 0 * x.sum())
-    step = captured(module, _inputs(), Phase.FULL).step(
-        Phase.FULL, _inputs(), target=torch.zeros(200, 200)
+    step = captured(module, sequence(), Phase.FULL).step(
+        Phase.FULL, sequence(), target=torch.zeros(200, 200)
     )
     assert abs(step.output().mean().item() - mean) < 0.03
     assert abs(step.output().var().item() - variance) < 0.03
 
 
 def test_layers_and_steps_draw_their_own_and_seeds_repeat() -> None:
-    inputs = _inputs()
+    inputs = sequence()
     taken = captured(CASES["dropout"](), inputs, Phase.FULL)
     others = {"target": torch.zeros(2, 5, 8)}
     first, again = (taken.step(Phase.FULL, inputs, **others) for _ in range(2))
@@ -134,7 +131,7 @@ def test_layers_and_steps_draw_their_own_and_seeds_repeat() -> None:
 
 
 def test_phases() -> None:
-    taken = captured(CASES["encoder"](), _inputs(), adapter=SMALL)
+    taken = captured(CASES["encoder"](), sequence(), adapter=SMALL)
     counts = {phase: len(drawn_values(graph)) for phase, graph in taken.result.graphs.items()}
     assert counts == {Phase.FULL: 4, Phase.LOW: 4, Phase.INFER: 0}
     assert RANDOM_STATE not in taken.result.graphs[Phase.INFER].by_name
@@ -142,7 +139,7 @@ def test_phases() -> None:
 
 def test_a_model_that_draws_nothing_has_no_random_state() -> None:
     module = nn.Sequential(nn.Linear(8, 8), nn.Dropout(0.0), nn.Dropout(0.5).eval())
-    taken = captured(module, _inputs(), Phase.FULL)
+    taken = captured(module, sequence(), Phase.FULL)
     assert RANDOM_STATE not in taken.result.graphs[Phase.FULL].by_name
     assert RANDOM_STATE not in taken.result.weights
 

@@ -18,20 +18,7 @@ from hptc.schedule.build import build_schedule
 from hptc.schedule.model import Instruction, Schedule
 from hptc.schedule.pose import pose
 from tests import schedule_examples as ex
-
-
-def state() -> dict[str, Tensor]:
-    torch.manual_seed(0)
-    return {"w0": torch.randn(ex.UNITS, ex.FEATURES), "b": torch.zeros(2), "m": torch.zeros(2)}
-
-
-def batch(seed: int) -> dict[str, Tensor]:
-    torch.manual_seed(seed)
-    return {
-        "x": torch.randn(ex.ROWS, ex.FEATURES),
-        "target": torch.randn(ex.ROWS, ex.UNITS),
-        "lr": torch.tensor(0.1),
-    }
+from tests.schedule_examples import batch, state
 
 
 def torch_steps(steps: int) -> tuple[list[Tensor], dict[str, Tensor]]:

@@ -14,7 +14,7 @@ from hptc.runtime.devices.reram import ReramNumerics, quantise, reram_numerics
 from hptc.runtime.execute import Machine
 from hptc.target import DeviceSpec
 from tests import schedule_examples as ex
-from tests.test_execute_machine import batch, state
+from tests.schedule_examples import batch, state
 
 BITS = {"weight_bits": 8, "input_bits": 8, "gradient_bits": 16}
 

@@ -10,95 +10,13 @@ from cost_models.load import load_target, target_from_toml
 from cost_models.reram.params import ReramParams
 from hptc.errors import TargetError
 from tests.command_line import hptc
-
-ZEROS = {
-    "Digital module": [
-        f"{part}_{what}"
-        for part in ("Adder", "ShiftReg", "Reg", "JointModule")
-        for what in ("Area", "Power")
-    ],
-    "Process element level": [
-        f"{buffer}_{what}" for buffer in ("PE_inBuf", "Tile_outBuf") for what in ("Size", "Area")
-    ],
-}
-CONFIG = f"""\
-[Device level]
-Device_Tech = 65
-Device_Type = NVM
-device_area = 0.5
-Read_Level = 2
-Read_Voltage = 0, 0.2
-Write_Level = 2
-Write_Voltage = 0,2
-Read_Latency = 5
-Write_Latency = 50
-Device_Level = 4
-Device_Resistance = 1e6, 3e5, 1e5, 2e4
-
-[Crossbar level]
-Xbar_Size = 128,64
-Subarray_Size = 128
-Cell_Type = 1T1R
-Transistor_Tech = 65
-Area_Calculation = 0
-
-[Interface level]
-DAC_Choice = 2
-DAC_Area = 0
-DAC_Precision = 0
-DAC_Power = 0
-DAC_Sample_Rate = 0
-ADC_Choice = -1
-ADC_Area = 900
-ADC_Precision = 7
-ADC_Power = 0.003
-ADC_Sample_Rate = 1.5
-Logic_Op = -1
-
-[Process element level]
-PIM_Type = 0
-Xbar_Polarity = 1
-Sub_Position = 1
-Group_Num = 3
-DAC_Num = 64
-ADC_Num = 16
-{"".join(f"{key} = 0" + chr(10) for key in ZEROS["Process element level"])}
-
-[Digital module]
-Digital_Frequency = 250
-Adder_Tech = 45
-ShiftReg_Tech = 65
-Reg_Tech = 45
-JointModule_Tech = 45
-{"".join(f"{key} = 0" + chr(10) for key in ZEROS["Digital module"])}
-
-[Tile level]
-PE_Num = 2,4
-Pooling_shape = 3,3
-Pooling_unit_num = 64
-Pooling_Tech = 65
-Inter_Tile_Bandwidth = 40
-Intra_Tile_Bandwidth = 512
-
-[Architecture level]
-Buffer_Choice = 1
-Buffer_Technology = 90
-Buffer_ReadPower = 0
-Buffer_WritePower = 0
-Buffer_Bitwidth = 64
-Tile_Connection = 1
-Tile_Num = 8,16
-
-[Algorithm Configuration]
-Simulation_Level = 0
-NoC_enable = 0
-"""
+from tests.target_examples import MNSIM_CONFIG
 
 
 @pytest.fixture
 def ini(tmp_path: Path) -> Path:
     path = tmp_path / "chip.ini"
-    path.write_text(CONFIG, encoding="utf-8")
+    path.write_text(MNSIM_CONFIG, encoding="utf-8")
     return path
 
 
@@ -139,7 +57,7 @@ def test_logic_at_another_clock_keeps_its_power(ini: Path) -> None:
 def test_buffers_have_the_size_that_the_file_says(ini: Path) -> None:
     base = imported(ini)
     assert base.input_buffer_read_energy_pj == base.output_buffer_read_energy_pj == 7.5695  # 2 kB
-    sized = CONFIG.replace("PE_inBuf_Size = 0", "PE_inBuf_Size = 9")
+    sized = MNSIM_CONFIG.replace("PE_inBuf_Size = 0", "PE_inBuf_Size = 9")
     ini.write_text(sized.replace("Tile_outBuf_Area = 0", "Tile_outBuf_Area = 5e4"))
     found = imported(ini)
     assert found.input_buffer_read_energy_pj == 44.837  # 16 kB
@@ -196,7 +114,7 @@ def load_document(path: Path) -> dict[str, dict[str, str]]:
 def test_mistakes_name_file_section_and_key(
     ini: Path, found: str, put: str, words: list[str]
 ) -> None:
-    ini.write_text(CONFIG.replace(found, put, 1), encoding="utf-8")
+    ini.write_text(MNSIM_CONFIG.replace(found, put, 1), encoding="utf-8")
     with pytest.raises(TargetError) as error:
         import_mnsim(ini)
     assert all(word in str(error.value) for word in ["chip.ini", *words])

@@ -2,13 +2,11 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from hptc.errors import InfeasibleError, UsageError
 from hptc.partition.bounds.lp import Solving
@@ -22,28 +20,11 @@ from hptc.partition.limits import Limits
 from hptc.partition.prepare import prepare
 from hptc.partition.problem import Device, Mode, Problem, Status, Task
 from hptc.partition.solve import solve
-from tests.partition_cases import brute_front, brute_steps, chain_of_blocks, problems
+from tests.objective_cases import least, objectives, without_need_of_the_gpu
+from tests.partition_cases import brute_front, chain_of_blocks, problems
 
 QUICK = Limits(time_s=10.0, workers=1)
 NEAR = 1e-6
-
-
-@st.composite
-def objectives(draw: st.DrawFn) -> Objective:
-    """Draw an objective whose limits may rule everything out."""
-    weights = st.sampled_from([0.25, 1.0, 3.0])
-    return Objective(
-        draw(st.sampled_from([m for m in Measure if m is not Measure.PERIOD])),
-        draw(weights),
-        draw(weights),
-        draw(st.none() | st.integers(1, 30)),
-        draw(st.none() | st.integers(1, 250)),
-    )
-
-
-def least(problem: Problem, objective: Objective) -> float:
-    kept = [step for step in brute_steps(problem) if objective.admits(*step)]
-    return min((float(objective.value(*step)) for step in kept), default=math.inf)
 
 
 @settings(max_examples=60)
@@ -183,16 +164,6 @@ def test_the_same_work_gives_the_same_answer(measure: Measure) -> None:
     limits = Limits(time_s=30.0, work_s=0.5)
     first, second = (solve(problem, objective=objective, limits=limits) for _ in range(2))
     assert (first.assignment, first.lower_bound) == (second.assignment, second.lower_bound)
-
-
-def without_need_of_the_gpu(problem: Problem) -> Problem:
-    tasks = [
-        replace(task, modes=(*task.modes, Mode(1, 4 * task.modes[0].duration_ns, 10**5)))
-        if len(task.modes) == 1
-        else task
-        for task in problem.tasks
-    ]
-    return replace(problem, tasks=tuple(tasks))
 
 
 def test_as_many_points_are_found_as_are_asked_for() -> None:

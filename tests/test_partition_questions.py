@@ -21,8 +21,8 @@ from hptc.partition.prepare import prepare
 from hptc.partition.problem import Device, Link, Mode, Problem, Task, Value
 from hptc.partition.restrict import restrict
 from hptc.partition.solve import solve
+from tests.objective_cases import least, objectives, without_need_of_the_gpu
 from tests.partition_cases import brute_steps, chain_of_blocks, problems
-from tests.test_partition_objectives import least, objectives, without_need_of_the_gpu
 
 NEAR = 1e-6
 

@@ -8,7 +8,7 @@ import pytest
 
 from cost_models.load import load_target
 from tests.command_line import ROOT, hptc, refused
-from tests.test_import_mnsim import CONFIG as MNSIM_CONFIG
+from tests.target_examples import MINE, MNSIM_CONFIG, WIRE
 
 CFG = """\
 [general]
@@ -23,8 +23,6 @@ Dataflow: ws
 [run_presets]
 InterfaceBandwidth: CALC
 """
-MINE = 'schema_version = 1\nname = "mine"\n'
-WIRE = '[[links]]\nsrc = "systolic"\ndst = "reram"\npreset = "tsv-port"\n'
 
 
 def test_comparison_tells_both_values_and_sources() -> None:

@@ -11,7 +11,7 @@ import pytest
 from cost_models.load import base_targets, builtin_targets, load_target
 from cost_models.schema import target_schema
 from tests.json_schema import accepts
-from tests.test_target_files import MINE, WIRE
+from tests.target_examples import MINE, WIRE
 
 SCHEMA = target_schema()
 HYBRID = tomllib.loads(load_target("hybrid").toml)

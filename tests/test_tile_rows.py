@@ -21,7 +21,7 @@ from hptc.ir.text import from_text, to_text
 from passes import PIPELINE, TileRows, run_passes, tile
 from tests.evaluate import captured, evaluate
 from tests.models import Language, merge_heads, split_heads, written_out
-from tests.test_passes_execute import results, steps
+from tests.random_steps import results, steps
 
 TOKENS, WIDTH = 5, 4
 SGD = Recipe(optimizer=parse_optimizer("sgd:momentum=0.9"))
