@@ -69,12 +69,6 @@ class Options:
         return int(self.pareto is not None) + int(self.sensitivity) + int(overlaps)
 
     @property
-    def may_recompute(self) -> bool:
-        """Whether a phase may run tasks again where memory is short."""
-        is_plain = self.objective.measure is not Measure.PERIOD and self.chunks == 1
-        return is_plain and not (self.is_training or self.sensitivity or self.micro_batches > 1)
-
-    @property
     def searches(self) -> int:
         """Searches of the size of a phase: one each, more where phases are placed together."""
         return len(self.phases) * (1 + int(self.is_training) + self.studies)

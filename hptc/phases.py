@@ -16,7 +16,7 @@ from hptc.partition.goal import Measure, Objective
 from hptc.partition.limits import Clock, Limits, Progress
 from hptc.partition.problem import Assignment, Problem, Solution
 from hptc.partition.solve import solve
-from hptc.schedule.again import with_recompute, with_reruns
+from hptc.schedule.again import with_reruns
 from hptc.schedule.build import build_schedule
 from hptc.schedule.check import check_schedule
 from hptc.schedule.limits import check_limits
@@ -120,26 +120,24 @@ def schedule_phase(
 ) -> PhaseResult:
     """Schedule and report a placed phase, with the studies of it that are asked for."""
     clock = Clock(Limits(time_s=time_s))
-    chosen, solution = with_reruns(found.placed.priced, found.placed.solution)
-    graph, target, tasks, costs, posed = (
-        *(chosen.graph, chosen.target, chosen.tasks),
-        *(chosen.costs, chosen.posed),
-    )
-    schedule = build_schedule(graph, tasks, costs, posed, solution.assignment)
+    placed, solution = found.placed.priced, found.placed.solution
+    chosen, step = with_reruns(placed, solution.assignment)
+    graph, costs, posed = chosen.graph, chosen.costs, chosen.posed
+    schedule = build_schedule(graph, chosen.tasks, costs, posed, step)
     check_schedule(graph, schedule)
-    check_limits(graph, schedule, target)
-    report = phase_report(graph, posed, solution, schedule, costs)
+    check_limits(graph, schedule, chosen.target)
+    report = phase_report(graph, posed, replace(solution, assignment=step), schedule, costs)
     report |= {"rows": row_report(found.whole.graph), **_tiling(found.placed, options)}
     steps = _steps(options, graph.phase)
     report |= _baselines(found.whole, steps)
-    answer = Answer(graph, tasks, target, steps, costs, posed, solution)
+    answer = Answer(placed, steps, solution)
     studies = _studies(found, options, hooks)
     for position, (name, study) in enumerate(studies.items()):
         left_s = clock.left_s / (len(studies) - position)
         report[name] = study(answer, limits_of(options, left_s))
     if "micro_batches" in report:
         report["period_ns"] = cast("Json", report["micro_batches"])["period_ns"]
-    return PhaseResult(CompiledPhase(graph, schedule, target.toml), report)
+    return PhaseResult(CompiledPhase(graph, schedule, chosen.target.toml), report)
 
 
 def _tiling(placed: Placed, options: Options) -> Json:
@@ -152,7 +150,7 @@ def _tiling(placed: Placed, options: Options) -> Json:
 
 
 def _place(whole: Priced, options: Options, hooks: Hooks, limits: Limits) -> Placed:
-    """Place a phase, whole (where tasks may run again if memory is short) or in chunks of rows."""
+    """Place a phase, whole or in chunks of rows."""
     progress, phase = hooks.progress, whole.graph.phase
 
     def solver(problem: Problem, limits: Limits, start: Assignment | None) -> Solution:
@@ -166,8 +164,7 @@ def _place(whole: Priced, options: Options, hooks: Hooks, limits: Limits) -> Pla
         )
 
     if options.chunks == 1:
-        priced = with_recompute(whole) if options.may_recompute else whole
-        return Placed(priced, solver(priced.posed.problem, limits, None))
+        return Placed(whole, solver(whole.posed.problem, limits, None))
     steps = _steps(options, phase)
     tiler = Tiler(whole, steps, options.objective, solver, Clock(limits, hooks.stop))
     return tiler.best() if options.chunks is None else tiler.fixed(options.chunks)

@@ -9,9 +9,8 @@ import pytest
 from hptc.errors import VerifyError
 from hptc.ir.graph import Op
 from hptc.ir.tasks import tasks_of
-from hptc.partition.goal import Objective
-from hptc.partition.problem import Assignment, Placement, Rerun, Solution, Status, Transfer
-from hptc.schedule.again import with_recompute, with_reruns
+from hptc.partition.problem import Assignment, Placement, Rerun, Transfer
+from hptc.schedule.again import with_reruns
 from hptc.schedule.build import build_schedule
 from hptc.schedule.check import check_schedule
 from hptc.schedule.model import Schedule
@@ -27,11 +26,6 @@ def tight() -> Priced:
     target = replace(ex.target(), devices=devices)
     posed = pose(ex.STEP, ex.TASKS, ex.costs(), target)
     return Priced(ex.STEP, target, tasks_of(ex.STEP), ex.costs(), posed)
-
-
-def answered(assignment: Assignment) -> Solution:
-    time_ns = assignment.makespan_ns
-    return Solution(assignment, Objective.LATENCY, time_ns, 0, 0, Status.FEASIBLE, 0.0)
 
 
 def scheduled(second_start_ns: int) -> Schedule:
@@ -50,16 +44,14 @@ def scheduled(second_start_ns: int) -> Schedule:
         (*(t for t in once.transfers if t not in late), again),
         (Rerun(2, (3,)),),
     )
-    whole, solution = with_reruns(tight(), answered(answer))
-    step = solution.assignment
+    whole, step = with_reruns(tight(), answer)
     return build_schedule(ex.STEP, whole.tasks, whole.costs, whole.posed, step)
 
 
 def test_only_tasks_whose_results_end_with_the_step_may_run_again() -> None:
-    problem = with_recompute(tight()).posed.problem
-    assert [task.recompute for task in problem.tasks] == [False, False, True, False]
     roomy = pose(ex.STEP, ex.TASKS, ex.costs(), ex.target())
-    assert with_recompute(replace(tight(), posed=roomy)).posed is roomy
+    for posed in (tight().posed, roomy):
+        assert [task.recompute for task in posed.problem.tasks] == [False, False, True, False]
 
 
 def test_random_foreign_and_accumulating_operations_run_once() -> None:
@@ -96,12 +88,19 @@ def test_an_operation_that_must_not_run_twice_is_found() -> None:
 
 def test_wind_recomputes_where_its_activations_do_not_fit(tmp_path: Path) -> None:
     bundle = tmp_path / "tight.hptc"
-    limit = ("--set", "devices.systolic.memory_bytes=1900000", "--work-limit", "2", "--pareto", "2")
+    limit = ("--set", "devices.systolic.memory_bytes=1900000", "--work-limit", "2")
     base = ("compile", WIND, "--target", "hybrid-stack", "--phases", "full", "-o", bundle)
-    done = hptc(*base, *limit, "--json")
+    studies = ("--pareto", "2", "--sensitivity", "--objective", "training", "--steps", "full=10")
+    done = hptc(*base, *limit, *studies, "--json")
     assert done.code == 0, done.err
-    figures = json.loads(done.out)["phases"]["full"]
+    report = json.loads(done.out)
+    figures = report["phases"]["full"]
     assert figures["run_again"]
+    assert report["training"]["phases"]["full"]["step_latency_ns"] == figures["latency_ns"]
+    sensitivity = figures["sensitivity"]
+    assert sensitivity["typical"]["latency_ns"] == figures["latency_ns"]
+    ends = [item[end] for item in sensitivity["ranges"] for end in ("at_low", "at_high")]
+    assert any(end["standing"] in {"repriced", "feasible"} for end in ends)
     assert all(p["latency_ns"] >= figures["lower_bound_ns"] for p in figures["pareto"]["points"])
     refused = hptc("explain", bundle, "optimizer")
     assert (refused.code, "reruns, which save memory" in refused.err) == (2, True)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,12 @@ import onnx
 import pytest
 
 from cost_models.load import at_numbers, load_target
-from cost_models.price import price
-from hptc.ir.tasks import tasks_of
 from hptc.partition.check import energy_pj
 from hptc.partition.goal import Objective
 from hptc.partition.limits import Limits
 from hptc.partition.solve import solve
 from hptc.schedule.bundle import load_bundle
-from hptc.schedule.pose import pose
+from hptc.schedule.priced import Priced
 from hptc.sensitivity.model import Answer
 from hptc.sensitivity.report import sensitivity
 from tests.command_line import hptc
@@ -37,12 +36,9 @@ def answer(
     objective: Objective = Objective.LATENCY,
     steps: int = 100,
 ) -> Answer:
-    graph, found = layer(64, 512, 512), load_target(target, overrides)
-    tasks = tasks_of(graph)
-    costs = price(graph, tasks, found)
-    posed = pose(graph, tasks, costs, found, steps=steps)
-    solution = solve(posed.problem, objective=objective, limits=AMPLE)
-    return Answer(graph, tasks, found, steps, costs, posed, solution)
+    priced = Priced.of(layer(64, 512, 512), load_target(target, overrides), steps)
+    solution = solve(priced.posed.problem, objective=objective, limits=AMPLE)
+    return Answer(priced, steps, solution)
 
 
 def study(built: Answer, stop: Callable[[], bool] | None = None) -> Any:
@@ -63,20 +59,21 @@ def outcomes(found: Any) -> list[Any]:
 def test_what_is_decided_anew_is_the_optimum_there(objective: Objective) -> None:
     built = answer(objective=objective)
     found = study(built)
-    assert {item["path"] for item in found["ranges"]} == {r.path for r in built.target.ranges}
+    assert {item["path"] for item in found["ranges"]} == {
+        r.path for r in built.priced.target.ranges
+    }
     key = "latency_ns" if objective is Objective.LATENCY else "energy_nj"
     item = range_at(found, DISPATCH)
     for end in ("low", "high"):
-        target = at_numbers(built.target, {DISPATCH: item[end]})
-        costs = price(built.graph, built.tasks, target)
-        posed = pose(built.graph, built.tasks, costs, target, steps=built.steps)
-        best = solve(posed.problem, objective=objective, limits=AMPLE)
+        target = at_numbers(built.priced.target, {DISPATCH: item[end]})
+        problem = Priced.of(built.priced.graph, target, built.steps).posed.problem
+        best = solve(problem, objective=objective, limits=AMPLE)
         outcome = item[f"at_{end}"]
         assert outcome["standing"] == "optimal"
         assert outcome["resolved"]["latency_ns"] == pytest.approx(best.assignment.makespan_ns) or (
             objective is Objective.ENERGY
         )
-        energy_nj = energy_pj(posed.problem, best.assignment) / 1000
+        energy_nj = energy_pj(problem, best.assignment) / 1000
         if objective is Objective.ENERGY:
             assert outcome["resolved"]["energy_nj"] == pytest.approx(energy_nj)
     for outcome in outcomes(found):
@@ -144,11 +141,8 @@ def test_without_time_everything_is_told_apart() -> None:
 
 def test_a_target_without_ranges_has_nothing_to_tell() -> None:
     built = answer("systolic")
-    fixed = at_numbers(built.target, {})
-    plain = Answer(
-        built.graph, built.tasks, fixed, built.steps, built.costs, built.posed, built.solution
-    )
-    found = study(plain)
+    fixed = at_numbers(built.priced.target, {})
+    found = study(replace(built, priced=replace(built.priced, target=fixed)))
     assert found["ranges"] == []
     assert found["favourable"]["standing"] == found["adverse"]["standing"] == "unchanged"
 

@@ -8,13 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hptc.errors import InfeasibleError
+from hptc.partition.check import check
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.limits import Limits
-from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Task
+from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Task, Value
 from hptc.partition.solve import solve
 from hptc.partition.training.outcome import TrainingSolution
 from hptc.partition.training.problem import Charge, Stage, State, Training, switches
 from hptc.partition.training.solve import solve_training
+from hptc.partition.training.stage import confined
 from tests.training_cases import brute_trainings, trainings
 
 LIMITS = Limits(work_s=6.0, workers=1)
@@ -127,6 +129,32 @@ def test_what_stays_programmed_is_chosen_for_both_stages() -> None:
     assert found.apart.time_ns == 1000 * 6 + 10 * 6 + 200
     assert programmed(found) == [(0,), ()]
     assert found.best.time_ns == 1000 * 6 + 10 * 10 + 100
+
+
+def test_tasks_run_again_in_a_stage_with_fewer_matrices() -> None:
+    """The first result cannot stay: the stage runs its task twice, as often as it has steps."""
+    bridge = Problem(
+        (Device("x", memory_bytes=10), Device("reram", 1)),
+        (),
+        tuple(
+            Task(name, (Mode(1, 99, matrix=0), Mode(0, 5, 7)), recompute=name == "a")
+            for name in "abcd"
+        ),
+        (Value(0, (1, 3), 6), Value(1, (2,), 4), Value(2, (3,), 4)),
+        (Matrix("w", 1, 1),),
+    )
+    one = Stage(bridge, 3, (WRITE,), (None, None), {})
+    posing = confined(one, Objective.LATENCY, ())
+    assert posing is not None
+    found = solve(posing.problem, limits=LIMITS).assignment
+    answer = posing.widened(found)
+    assert posing.narrowed(answer) == found
+    assert [rerun.task for rerun in answer.reruns] == [0]
+    check(bridge, answer)
+    training = solved(Training((one,)), Objective.LATENCY)
+    assert training.best.time_ns == 3 * 25
+    assert training.lower_bound == 3 * 20
+    assert training.best.energy_pj == 3 * 5 * 7
 
 
 def test_a_state_finds_its_home_where_it_is_needed_next() -> None:

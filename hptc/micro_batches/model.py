@@ -21,7 +21,7 @@ class MicroBatched:
     """A phase as one micro-batch, and the update after the last."""
 
     problem: Problem
-    """All tasks, with the sums of gradients."""
+    """All tasks, with the sums of gradients; none runs again."""
     every: tuple[int, ...]
     """Tasks of every micro-batch."""
     last: tuple[int, ...]
@@ -32,9 +32,11 @@ class MicroBatched:
         """Take a phase apart; raises as `hptc.schedule.pose.pose` does."""
         graph = accumulate(whole.graph)
         priced, late = Priced.of(graph, whole.target, steps), once(graph)
+        problem = priced.posed.problem
+        once_each = tuple(replace(task, recompute=False) for task in problem.tasks)
         is_late = [task.name in late for task in priced.tasks]
         return cls(
-            priced.posed.problem,
+            replace(problem, tasks=once_each),
             tuple(t for t, late in enumerate(is_late) if not late),
             tuple(t for t, late in enumerate(is_late) if late),
         )
@@ -131,6 +133,6 @@ class Overlap:
 
 
 def places(problem: Problem, assignment: Assignment) -> dict[str, Place]:
-    """Return where each task runs, by name."""
-    pairs = zip(problem.tasks, assignment.placements, strict=True)
+    """Return where each task runs, by name; of one that runs again, the first run."""
+    pairs = zip(problem.tasks, assignment.placements, strict=False)
     return {task.name: place_of(problem, task.modes[each.mode]) for task, each in pairs}

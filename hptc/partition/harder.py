@@ -55,10 +55,13 @@ def _is_slower(link: Link, known: Link) -> bool:
 
 
 def _is_costlier(task: Task, problem: Problem, known_task: Task, known: Problem) -> bool:
-    """Whether every mode of a task is one of the known task's, and costs no less."""
+    """Whether every mode of a task is one of the known task's, and costs no less.
+
+    Nor may it run again where the known one may not.
+    """
     before = {(mode.device, matrix_name(known, mode)): mode for mode in known_task.modes}
     pairs = [(mode, before.get((mode.device, matrix_name(problem, mode)))) for mode in task.modes]
-    return all(
+    return task.recompute <= known_task.recompute and all(
         was is not None and mode.duration_ns >= was.duration_ns and mode.energy_pj >= was.energy_pj
         for mode, was in pairs
     )

@@ -10,6 +10,7 @@ from hptc.ir.graph import Graph
 from hptc.ir.tasks import Task
 from hptc.partition import problem as pb
 from hptc.schedule.holding import binding_memories, residents_in_memory
+from hptc.schedule.pure import may_run_again
 from hptc.schedule.wear import lasting_steps
 from hptc.target import Target
 from hptc.units import BITS_PER_BYTE, pj_from_power
@@ -30,8 +31,8 @@ class Posed:
     """Device of each matrix, and its name with the number of copies (`CrossbarUse.held`)."""
 
     def chosen(self, assignment: pb.Assignment) -> list[pb.Mode]:
-        """Return the mode of each task."""
-        pairs = zip(self.problem.tasks, assignment.placements, strict=True)
+        """Return the mode of each task, that of its first run."""
+        pairs = zip(self.problem.tasks, assignment.placements, strict=False)
         return [task.modes[placement.mode] for task, placement in pairs]
 
     def settled(self, costs: CostTable, assignment: pb.Assignment) -> CostTable:
@@ -73,11 +74,18 @@ def pose(
     homes = homes_of(graph, tasks)
     unread = _unread(graph, tasks, homes) if memories else ()
     named = (*_sent(graph, tasks), *_carried(graph, tasks, homes), *unread)
+    carrying = {value.src for _, value in named if value.carried}
     device_index = {device.name: index for index, device in enumerate(costs.devices)}
     problem = pb.Problem(
         devices=tuple(_device(device, target, memories) for device in costs.devices),
         links=_links(target, device_index),
-        tasks=tuple(_task(task, costs, positions, steps) for task in tasks),
+        tasks=tuple(
+            replace(
+                _task(task, costs, positions, steps),
+                recompute=index not in carrying and may_run_again(graph, task.ops),
+            )
+            for index, task in enumerate(tasks)
+        ),
         values=tuple(value for _, value in named),
         matrices=tuple(
             pb.Matrix(name, device_index[device], crossbars)

@@ -14,11 +14,10 @@ def may_run_again(graph: Graph, ops: Sequence[Op]) -> bool:
     They are torch's own, draw nothing at random, add to no chunk before them, and nothing that they
     make outlives the step.
     """
-    random = {value.name for value in graph.values if value.kind is ValueKind.RANDOM}
     return all(
         op.kind.startswith(PURE)
         and not op.accumulates
-        and random.isdisjoint(op.inputs)
+        and all(graph.by_name[name].kind is not ValueKind.RANDOM for name in op.inputs)
         and graph.kept.isdisjoint(op.outputs)
         for op in ops
     )

@@ -1,16 +1,12 @@
 """An answer, and its outcomes under other numbers. Data only."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from hptc.cost import CostTable
-from hptc.ir.graph import Graph
-from hptc.ir.tasks import Task
 from hptc.partition.problem import Solution
-from hptc.schedule.pose import Posed
+from hptc.schedule.priced import Priced
 from hptc.schedule.report import StepFigures
-from hptc.target import NumberRange, Target
+from hptc.target import NumberRange
 
 Numbers = frozenset[tuple[str, float]]
 """Paths of ranges, and the numbers put there; what is not named is typical."""
@@ -36,13 +32,9 @@ class Standing(Enum):
 class Answer:
     """A phase as it was placed, with the typical numbers."""
 
-    graph: Graph
-    tasks: Sequence[Task]
-    target: Target
+    priced: Priced
     steps: int
     """Of the phase, against endurance."""
-    costs: CostTable
-    posed: Posed
     solution: Solution
 
 

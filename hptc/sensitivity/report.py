@@ -25,7 +25,7 @@ def sensitivity(answer: Answer, limits: Limits, stop: Callable[[], bool] | None 
         or bad, for what is kept.
     """
     study = Study(answer, Clock(limits, stop))
-    ranges = answer.target.ranges
+    ranges = answer.priced.target.ranges
     for item in ranges:
         for numbers in ends(item):
             study.reprice(numbers)
@@ -58,7 +58,9 @@ def _joint(study: Study, pick: Callable[..., Numbers]) -> Numbers:
         value = float(objective.value(kept.latency_ns, kept.energy_nj * PJ_PER_NJ))
         return (value, *step, kept.program_ns, kept.program_nj)
 
-    return TYPICAL.union(*(pick(ends(item), key=badness) for item in study.answer.target.ranges))
+    return TYPICAL.union(
+        *(pick(ends(item), key=badness) for item in study.answer.priced.target.ranges)
+    )
 
 
 def _json(outcome: Outcome) -> Json:

@@ -7,6 +7,7 @@ the largest effect first, each from what was kept.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from cost_models.load import at_numbers
 from cost_models.price import price_device
@@ -15,13 +16,17 @@ from hptc.cost import CostTable
 from hptc.errors import InfeasibleError, TargetError, TimeLimitError
 from hptc.partition.check import energy_pj
 from hptc.partition.harder import is_harder
+from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock
+from hptc.partition.memory.reruns import expanded
 from hptc.partition.prepare import prepare
-from hptc.partition.problem import Assignment, Status
+from hptc.partition.problem import Assignment, Problem, Status
 from hptc.partition.replay import replay
 from hptc.partition.solve import solve
+from hptc.schedule.again import with_reruns
 from hptc.schedule.build import build_schedule
 from hptc.schedule.pose import Posed, pose
+from hptc.schedule.priced import Priced
 from hptc.schedule.report import StepFigures, step_figures
 from hptc.sensitivity.model import Answer, Numbers, Outcome, Standing
 from hptc.target import Target
@@ -38,8 +43,7 @@ _CANNOT_BE_KEPT = "a task cannot run where it was placed, or the crossbars do no
 class _Case:
     """A problem under other numbers, and the answer carried over to it."""
 
-    costs: CostTable
-    posed: Posed
+    priced: Priced
     kept: Assignment | None
 
 
@@ -49,12 +53,16 @@ class Study:
     def __init__(self, answer: Answer, clock: Clock) -> None:
         self.answer = answer
         self.clock = clock
-        self.typical = self._figures(answer.costs, answer.posed, answer.solution.assignment)
+        self.typical = _figures(answer.priced, answer.solution.assignment)
         self._outcomes = {TYPICAL: Outcome(Standing.UNCHANGED, self.typical, self.typical, 0)}
         self._cases: dict[Numbers, _Case] = {}
-        self._work = count_work(answer.graph, answer.tasks)
-        self._built = prepare(answer.posed.problem)
+        self._work = count_work(answer.priced.graph, answer.priced.tasks)
         self._used = _used(answer)
+
+    @cached_property
+    def _built(self) -> Instance:
+        reruns = self.answer.solution.assignment.reruns
+        return prepare(expanded(self.answer.priced.posed.problem, reruns))
 
     @property
     def outcomes(self) -> Mapping[Numbers, Outcome]:
@@ -101,27 +109,37 @@ class Study:
             return Outcome(Standing.INFEASIBLE, why=str(error))
         if case.kept is None:
             return Outcome(Standing.REPRICED, why=_CANNOT_BE_KEPT)
-        return Outcome(Standing.REPRICED, self._figures(case.costs, case.posed, case.kept))
+        return Outcome(Standing.REPRICED, _figures(case.priced, case.kept))
 
     def _case(self, numbers: Numbers) -> _Case:
         """Pose the problem under other numbers, and carry the answer over to it."""
         if numbers in self._cases:
             return self._cases[numbers]
         answer = self.answer
-        target = at_numbers(answer.target, dict(numbers))
+        built = answer.priced
+        target = at_numbers(built.target, dict(numbers))
         costs = self._costs(target)
-        posed = pose(answer.graph, answer.tasks, costs, target, steps=answer.steps)
+        posed = pose(built.graph, built.tasks, costs, target, steps=answer.steps)
         kept: Assignment | None = answer.solution.assignment
-        if posed.problem != answer.posed.problem:
-            kept = replay(self._built, answer.solution.assignment, prepare(posed.problem))
-        self._cases[numbers] = case = _Case(costs, posed, kept)
+        if posed.problem != built.posed.problem:
+            kept = self._replayed(posed.problem)
+        priced = replace(built, target=target, costs=costs, posed=posed)
+        self._cases[numbers] = case = _Case(priced, kept)
         return case
+
+    def _replayed(self, problem: Problem) -> Assignment | None:
+        """Return what becomes of the answer, with its reruns, in another problem."""
+        reruns = self.answer.solution.assignment.reruns
+        found = prepare(expanded(problem, reruns))
+        kept = replay(self._built, self.answer.solution.assignment, found)
+        return None if kept is None else replace(kept, reruns=reruns)
 
     def _resolved(self, numbers: Numbers, time_s: float) -> Outcome:
         answer, outcome = self.answer, self._outcomes[numbers]
         try:
             case = self._case(numbers)
-            if case.posed.problem == answer.posed.problem:
+            problem = case.priced.posed.problem
+            if problem == answer.priced.posed.problem:
                 return replace(
                     outcome, standing=Standing.UNCHANGED, resolved=outcome.kept, ops_moved=0
                 )
@@ -130,7 +148,7 @@ class Study:
                     outcome, standing=Standing.OPTIMAL, resolved=outcome.kept, ops_moved=0
                 )
             solution = solve(
-                case.posed.problem,
+                problem,
                 objective=answer.solution.objective,
                 limits=self.clock.limits.within(time_s),
                 start=case.kept,
@@ -143,16 +161,16 @@ class Study:
         return replace(
             outcome,
             standing=Standing(solution.status.value),
-            resolved=self._figures(case.costs, case.posed, solution.assignment),
-            ops_moved=self._ops_moved(case.posed, solution.assignment),
+            resolved=_figures(case.priced, solution.assignment),
+            ops_moved=self._ops_moved(case.priced.posed, solution.assignment),
         )
 
     def _stays_optimal(self, case: _Case) -> bool:
         """Whether what is kept is as good as the optimum of a problem that is no harder."""
-        solution, built = self.answer.solution, self.answer.posed.problem
+        solution, built = self.answer.solution, self.answer.priced.posed.problem
         if case.kept is None or solution.status is not Status.OPTIMAL:
             return False
-        problem, objective = case.posed.problem, solution.objective
+        problem, objective = case.priced.posed.problem, solution.objective
         step = (case.kept.makespan_ns, energy_pj(problem, case.kept))
         if not objective.admits(*step) or objective.value(*step) > solution.lower_bound:
             return False
@@ -160,8 +178,8 @@ class Study:
 
     def _costs(self, target: Target) -> CostTable:
         """Price the devices that differ; the others are known."""
-        answer = self.answer
-        devices = zip(target.devices, answer.target.devices, answer.costs.devices, strict=True)
+        built = self.answer.priced
+        devices = zip(target.devices, built.target.devices, built.costs.devices, strict=True)
         return CostTable(
             tuple(
                 known if spec == before else price_device(spec, self._work)
@@ -169,21 +187,22 @@ class Study:
             )
         )
 
-    def _figures(self, costs: CostTable, posed: Posed, assignment: Assignment) -> StepFigures:
-        answer = self.answer
-        schedule = build_schedule(answer.graph, answer.tasks, costs, posed, assignment)
-        return step_figures(posed, assignment, schedule, costs)
-
     def _ops_moved(self, posed: Posed, assignment: Assignment) -> int:
         answer = self.answer
-        before = answer.posed.chosen(answer.solution.assignment)
-        rows = zip(answer.tasks, before, posed.chosen(assignment), strict=True)
+        before = answer.priced.posed.chosen(answer.solution.assignment)
+        rows = zip(answer.priced.tasks, before, posed.chosen(assignment), strict=True)
         return sum(len(task.ops) for task, was, now in rows if was.device != now.device)
+
+
+def _figures(priced: Priced, assignment: Assignment) -> StepFigures:
+    built, step = with_reruns(priced, assignment)
+    schedule = build_schedule(built.graph, built.tasks, built.costs, built.posed, step)
+    return step_figures(built.posed, step, schedule, built.costs)
 
 
 def _used(answer: Answer) -> tuple[str, ...]:
     """Beginnings of the paths of numbers that the answer depends on."""
-    posed, assignment = answer.posed, answer.solution.assignment
+    posed, assignment = answer.priced.posed, answer.solution.assignment
     at = {posed.devices[mode.device] for mode in posed.chosen(assignment)}
     used = [f"devices.{name}." for name in at]
     for transfer in assignment.transfers:

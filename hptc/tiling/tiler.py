@@ -94,7 +94,8 @@ class Tiler:
             return Placed(self.whole, self._solve(self.whole, 1.0, whole.assignment))
         proven = tiling_bound(problem, self.objective, self._part(BOUND_SHARE))
         search = RowSearch(problem, self.objective, self._part(SEARCH_SHARE))
-        starts = [[placement.mode for placement in whole.assignment.placements], *proven.choices]
+        runs = whole.assignment.placements[: len(self.whole.tasks)]
+        starts = [[placement.mode for placement in runs], *proven.choices]
         choice = search.best(starts, counts)
         tried = Tried(search.tried, tuple(sorted(counts)), proven.lower_bound_ns)
         found = [Placed(self.whole, whole)]

@@ -159,7 +159,7 @@ class _Search:
                 "memory of the devices",
                 expected="a steady state that keeps it, with the values of all steps under way",
                 found="none, and no proof that there is none",
-                hint="Enlarge memory_bytes.",
+                hint="Enlarge memory_bytes: where steps overlap, no task runs again to save it.",
             )
         return min(found, key=self._cost)
 

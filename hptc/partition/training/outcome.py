@@ -6,7 +6,9 @@ from fractions import Fraction
 from typing import Self
 
 from hptc.partition.check import energy_pj
+from hptc.partition.check_busy import chosen_modes
 from hptc.partition.goal import Objective
+from hptc.partition.memory.reruns import expanded
 from hptc.partition.problem import Assignment, Mode, relative_gap
 from hptc.partition.training.problem import Stage, Switch, Training, switches
 
@@ -17,7 +19,7 @@ class Answer:
 
     assignment: Assignment
     choice: tuple[Mode, ...]
-    """The mode of each task."""
+    """The mode of each task, then of each rerun."""
     steps: int
     step_pj: Fraction
 
@@ -38,10 +40,10 @@ class Answer:
     @classmethod
     def of(cls, stage: Stage, assignment: Assignment) -> Self:
         """Return an assignment for the problem of a stage as an answer."""
-        rows = zip(stage.problem.tasks, assignment.placements, strict=True)
+        runs = expanded(stage.problem, assignment.reruns)
         return cls(
             assignment,
-            tuple(task.modes[placed.mode] for task, placed in rows),
+            tuple(chosen_modes(runs, assignment)),
             stage.steps,
             Fraction(energy_pj(stage.problem, assignment)),
         )

@@ -12,7 +12,7 @@ from fractions import Fraction
 from hptc.partition.problem import Mode, Problem
 
 Choice = Sequence[Mode]
-"""The mode of each task of a stage."""
+"""The mode of each task of a stage, then of those that run again."""
 
 
 @dataclass(frozen=True, slots=True)

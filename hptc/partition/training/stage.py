@@ -3,12 +3,12 @@
 What is done once at a switch enters the problem of a step as energy, a part for each step.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from hptc.partition.goal import Measure, Objective
-from hptc.partition.problem import Assignment, Mode, Problem
+from hptc.partition.problem import Assignment, Mode, Placement, Problem
 from hptc.partition.training.prices import Extra
 from hptc.partition.training.problem import Stage
 from hptc.units import PJ_PER_NJ
@@ -25,17 +25,23 @@ class Posing:
 
     def widened(self, assignment: Assignment) -> Assignment:
         """Return an answer as one of the whole problem of the stage."""
-        rows = zip(assignment.placements, self.modes, strict=True)
-        placements = tuple(replace(placed, mode=modes[placed.mode]) for placed, modes in rows)
+        placements = tuple(
+            replace(placed, mode=modes[placed.mode]) for placed, modes in self._rows(assignment)
+        )
         return replace(assignment, placements=placements)
 
     def narrowed(self, assignment: Assignment) -> Assignment | None:
         """Return an answer of the stage as one of this problem, None if it uses other modes."""
-        rows = list(zip(assignment.placements, self.modes, strict=True))
+        rows = list(self._rows(assignment))
         if any(placed.mode not in modes for placed, modes in rows):
             return None
         placements = tuple(replace(p, mode=modes.index(p.mode)) for p, modes in rows)
         return replace(assignment, placements=placements)
+
+    def _rows(self, assignment: Assignment) -> Iterator[tuple[Placement, tuple[int, ...]]]:
+        """Yield every run with the modes that are left of its task."""
+        again = (self.modes[rerun.task] for rerun in assignment.reruns)
+        return zip(assignment.placements, (*self.modes, *again), strict=True)
 
 
 def confined(stage: Stage, goal: Objective, allowed: Collection[int]) -> Posing | None:
