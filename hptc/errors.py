@@ -26,7 +26,12 @@ class HptcError(Exception):
     def __str__(self) -> str:
         """Return the paragraph shown to the user."""
         text = f"{self.where}: expected {self.expected}, found {self.found}."
-        return f"{text} {self.hint}" if self.hint else text
+        return _printable(f"{text} {self.hint}" if self.hint else text)
+
+
+def _printable(text: str) -> str:
+    """Return text on one line; names from files may hold line breaks and control characters."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class VerifyError(HptcError):

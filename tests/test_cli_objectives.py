@@ -113,6 +113,9 @@ def test_the_partitioner_alone_has_them(tmp_path: Path) -> None:
     assert [point["latency_ns"] for point in found["pareto"]["points"]] == [6]
     assert "front" in hptc("solve", path, "--pareto", "2").out
     refused(hptc("solve", path, "--latency-limit", "5"), 4, "--latency-limit 5 ns", "6 ns")
+    huge = "weighted:latency=1e300,energy=1e-300"
+    refused(hptc("solve", path, "--objective", huge), 2, "weights up to 1e+30")
+    assert hptc("solve", path, "--objective", huge.replace("300", "30")).code == 0
 
 
 @pytest.mark.parametrize(

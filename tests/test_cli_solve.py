@@ -148,6 +148,19 @@ def test_answers_beyond_exact_floats_pass_their_check(
     assert found["makespan_ns"] == found["lower_bound_ns"] > cost
 
 
+def test_names_with_brackets_are_not_markup(tmp_path: Path) -> None:
+    path = write(tmp_path, problem(devices=["[/x]", "[red]"]), "[bold].json")
+    done = hptc("solve", path, "--explain", "--pareto", "2")
+    assert done.code == 0, done.err
+    assert all(name in done.out for name in ("[bold].json", "[/x]", "[red]", "[/x]->[red]"))
+
+
+def test_names_with_line_breaks_stay_on_the_line_of_the_error(tmp_path: Path) -> None:
+    name = "a\n\x1b[2J"
+    path = write(tmp_path, problem(tasks=[task(name, None, None)], edges=[]))
+    refused(hptc("solve", path), 4, r"(a\n\x1b[2J)")
+
+
 def test_parts_without_an_edge_between_them(tmp_path: Path) -> None:
     parts = [task(i, 10, 10) for i in range(6)]
     found = solved(write(tmp_path, problem(tasks=parts, edges=[edge(0, 1), edge(2, 3)])))

@@ -43,10 +43,10 @@ def print_json(content: Mapping[str, object]) -> None:
 
 
 def print_table(table: "Table") -> None:
-    """Print a table."""
+    """Print a table; what names hold in brackets or between colons is text like any other."""
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else _WIDE)
+    console = Console(width=None if sys.stdout.isatty() else _WIDE, markup=False, emoji=False)
     with console.capture() as captured:
         console.print(table)
     say(captured.get().rstrip())

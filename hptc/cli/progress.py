@@ -64,7 +64,7 @@ def _counted() -> Progress:
 
 def _bar(*columns: ProgressColumn) -> Progress:
     console = Console(stderr=True)
-    text = TextColumn("{task.description}")
+    text = TextColumn("{task.description}", markup=False)
     return Progress(
         text, *columns, console=console, transient=True, disable=not console.is_terminal
     )

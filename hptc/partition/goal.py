@@ -10,6 +10,9 @@ from typing import ClassVar
 from hptc.errors import UsageError
 from hptc.units import PJ_PER_NJ
 
+LARGEST_WEIGHT = 1e30
+"""Weights between it and its inverse leave prices and values of an answer within a float."""
+
 CHOICES = "latency, energy, edp, weighted:latency=A,energy=B or period"
 
 
@@ -41,7 +44,7 @@ class Objective:
         energy_limit_pj: No schedule may take more.
 
     Raises:
-        UsageError: A weight is not positive, a limit negative, or set beside the period.
+        UsageError: A weight is not positive, or huge, a limit negative, or set beside the period.
     """
 
     LATENCY: ClassVar["Objective"]
@@ -58,9 +61,9 @@ class Objective:
     def __post_init__(self) -> None:
         """Check the ranges."""
         for weight in (self.latency_weight, self.energy_weight):
-            if not 0 < weight < math.inf:
-                where = "--objective weighted"
-                raise UsageError(where, expected="positive weights", found=str(weight))
+            if not 1 / LARGEST_WEIGHT <= weight <= LARGEST_WEIGHT:
+                wanted = f"positive weights up to {LARGEST_WEIGHT:.0e}"
+                raise UsageError("--objective weighted", expected=wanted, found=str(weight))
         for option, limit in (
             ("--latency-limit", self.latency_limit_ns),
             ("--energy-limit", self.energy_limit_pj),
