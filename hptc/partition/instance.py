@@ -185,14 +185,18 @@ class Instance:
         return longest_sends(self.problem)
 
     @cached_property
-    def is_dense(self) -> bool:
-        """Whether so many pairs of modes meet at values that looking at each takes too long."""
-        pairs = sum(
+    def pairs(self) -> int:
+        """How many pairs of modes meet at values."""
+        return sum(
             len(self.device[value.src]) * len(self.device[reader])
             for value in self.problem.values
             for reader in value.readers
         )
-        return pairs > MOST_PAIRS
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether so many pairs of modes meet at values that looking at each takes too long."""
+        return self.pairs > MOST_PAIRS
 
     def crossbars_used(self, modes: Sequence[int], device: int) -> int:
         """Return the crossbars that the matrices used on a device take."""

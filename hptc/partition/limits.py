@@ -17,6 +17,11 @@ SEARCH_SHARE = 0.5
 """Share of the limit that a search has, however long what comes before and after it takes."""
 
 
+def never() -> bool:
+    """Return whether to stop: no."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """Parts of the search that can be left out, to measure what each is worth."""

@@ -85,6 +85,11 @@ class Incumbent:
         return self.is_good_enough or self.clock.is_over()
 
     @property
+    def is_late(self) -> bool:
+        """Whether there is a schedule, and no need or no time to make another."""
+        return self.best is not None and (self.is_done or self.clock.left_s < self.pass_s)
+
+    @property
     def is_good_enough(self) -> bool:
         """Whether the value is within the wanted gap of its bound, or its target decided."""
         if self._is_optimal:

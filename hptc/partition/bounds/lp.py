@@ -67,8 +67,12 @@ class Rows:
     @property
     def work_s(self) -> float:
         """About how long solving takes in s."""
-        piece_s = ENTRIES_S * (self.entries / self.pieces / ENTRIES) ** GROWTH
-        return float(self.pieces * piece_s)
+        return work_s(self.entries, self.pieces)
+
+
+def work_s(entries: int, pieces: int = 1) -> float:
+    """Return about how long a program takes in s, given its factors and its pieces."""
+    return float(pieces * ENTRIES_S * (entries / pieces / ENTRIES) ** GROWTH)
 
 
 @dataclass(frozen=True, slots=True)

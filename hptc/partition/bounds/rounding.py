@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from hptc.partition.bounds.loads import Relaxation
-from hptc.partition.bounds.lp import Solving
+from hptc.partition.bounds.lp import Solving, work_s
 from hptc.partition.bounds.relax import Detail, relaxation
 from hptc.partition.decode import Schedule, by_start, legal_order
 from hptc.partition.fronts.frontiers import Frontiers, Query
@@ -82,6 +82,9 @@ class Relaxing:
         search = self._search
         if not self._choose():
             return
+        longest_s = min(search.clock.left_s, LONGEST_S)
+        if self._detail is not Detail.DEVICES and work_s(search.instance.pairs) > longest_s:
+            return
         if self._query is None:
             horizon = longest(search.instance, search.objective, search.schedule.makespan)
             self._relaxed = relaxation(search.instance, horizon, self._detail)
@@ -104,13 +107,13 @@ class Relaxing:
         if self._query is None:
             return False
         self._detail = _detail_of(self._query)
-        return not (self._query.has_values and search.instance.is_dense)
+        return True
 
     def _take(self, solving: Solving) -> None:
         search, optimum = self._search, solving.optimum()
-        work_s = self._relaxed.rows.work_s
-        self._work_s += work_s
-        search.clock.work.add(work_s)
+        done_s = self._relaxed.rows.work_s
+        self._work_s += done_s
+        search.clock.work.add(done_s)
         if optimum is None and self._query is None:
             self._waiting, self._solving, self._frontiers = [], None, None
             return

@@ -98,7 +98,7 @@ def _pack(
 
 def _choices(search: Incumbent) -> Iterator[list[int]]:
     instance = search.instance
-    cuts = cut_choices(instance) if search.clock.limits.parts.cuts else ()
+    cuts = cut_choices(instance, lambda: search.is_late) if search.clock.limits.parts.cuts else ()
     for modes in chain(local_choices(instance), cuts):
         if instance.admits(modes):
             yield modes

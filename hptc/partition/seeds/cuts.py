@@ -5,7 +5,7 @@ the price of their times and of the transfers along the cut. On graphs that are 
 slow links this finds which long stretches are worth a move, in milliseconds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ortools.graph.python import max_flow
 
@@ -21,8 +21,8 @@ WEIGHTS = (1.0, 0.5, 0.2)
 """How much of a transfer counts: part of it hides behind work."""
 
 
-def cut_choices(instance: Instance) -> Iterator[list[int]]:
-    """Yield modes of small total time for several weights of the transfers."""
+def cut_choices(instance: Instance, stop: Callable[[], bool]) -> Iterator[list[int]]:
+    """Yield modes of small total time for several weights of the transfers; `stop` is polled."""
     if instance.is_dense:
         return
     fastest = [
@@ -35,6 +35,8 @@ def cut_choices(instance: Instance) -> Iterator[list[int]]:
         for _ in range(ROUNDS):
             before = modes
             for device in range(instance.devices):
+                if stop():
+                    return
                 modes = cutter.expand(modes, device)
             if modes == before:
                 break

@@ -1,8 +1,9 @@
 """Choosing modes one task after the other, each where it would end first."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from hptc.partition.instance import NO_LINK, Instance
+from hptc.partition.limits import never
 from hptc.partition.memory.ledger import Ledger
 from hptc.partition.timeline import Line, book, seek
 
@@ -16,17 +17,19 @@ def earliest_finish(
     bias: Table,
     *,
     is_plain: bool = False,
+    stop: Callable[[], bool] = never,
 ) -> list[int] | None:
     """Choose modes in `order` by earliest finish plus `bias`.
 
     Where that is plain, as HEFT was published, links carry any number of transfers at a time, and
     nobody asks where carried values go.
-    Returns None where capacity, memory or a missing link leaves a task without a choice.
+    Returns None where capacity, memory or a missing link leaves a task without a choice, or once
+    `stop` says so.
     """
     state = _Greedy(instance, is_plain)
     for task in order:
         modes = state.choices(task, allowed[task])
-        if not modes:
+        if not modes or stop():
             return None
         state.place(task, min(modes, key=lambda m: state.finish(task, m) + bias[task][m]))
     return state.modes

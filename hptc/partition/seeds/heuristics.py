@@ -14,6 +14,7 @@ from hptc.partition.decode import (
     upward_ranks,
 )
 from hptc.partition.instance import Instance
+from hptc.partition.limits import never
 from hptc.partition.memory.decode import decode_within, frugal_order
 from hptc.partition.seeds.greedy import Table, earliest_finish
 
@@ -22,7 +23,9 @@ MAX_SUBSET_DEVICES = 4
 
 
 def seeds(
-    instance: Instance, longest_ns: Callable[[], float] = lambda: math.inf
+    instance: Instance,
+    longest_ns: Callable[[], float] = lambda: math.inf,
+    stop: Callable[[], bool] = never,
 ) -> Iterator[Schedule]:
     """Yield feasible schedules, the cheapest to find first.
 
@@ -31,6 +34,7 @@ def seeds(
     Args:
         instance: The problem.
         longest_ns: Asked before each single device: one whose tasks take longer is left out.
+        stop: Polled; what is under way when it says so is dropped.
     """
     for devices, least_ns in device_sets(instance):
         if least_ns > longest_ns():
@@ -44,7 +48,7 @@ def seeds(
         if len(devices) == 1:
             yield from decoded(instance, [row[0] for row in allowed])
             continue
-        for modes, order in _greedy_choices(instance, allowed):
+        for modes, order in _greedy_choices(instance, allowed, stop):
             yield from decoded(instance, modes, order)
 
 
@@ -108,31 +112,33 @@ def decoded(
 
 
 def _greedy_choices(
-    instance: Instance, allowed: Sequence[Sequence[int]]
+    instance: Instance, allowed: Sequence[Sequence[int]], stop: Callable[[], bool]
 ) -> Iterator[tuple[list[int], list[int]]]:
-    """Yield (modes, order) of HEFT by mean and by best times, and of PEFT if that is quick.
+    """Yield (modes, order) of HEFT by mean times, of PEFT and of both, and of HEFT by best times.
 
     Last comes HEFT as it was published: its links carry any number of transfers at a time.
     """
     duration = instance.duration
     best = [float(min(duration[t][m] for m in row)) for t, row in enumerate(allowed)]
     flat = [[0.0] * len(row) for row in instance.device]
-    ranked: list[tuple[list[float], Table]] = [
-        (_heft_rank(instance, allowed), flat),
-        (upward_ranks(instance, best, lambda *_: 0.0), flat),
-    ]
+    rank = _heft_rank(instance, allowed)
     table = path_tails(instance, allowed)
     average = [sum(table[t][m] for m in row) / len(row) for t, row in enumerate(allowed)]
-    ranked += [(average, table), (ranked[0][0], table)]
+    ranked: list[tuple[list[float], Table]] = [
+        (rank, flat),
+        (average, table),
+        (rank, table),
+        (upward_ranks(instance, best, lambda *_: 0.0), flat),
+    ]
     tries = [(legal_order(instance, rank, latest_first=True), bias) for rank, bias in ranked]
     if instance.memories:
         fastest = [min(row, key=duration[t].__getitem__) for t, row in enumerate(allowed)]
         tries.append((frugal_order(instance, fastest), flat))
     for order, bias in tries:
-        modes = earliest_finish(instance, allowed, order, bias)
+        modes = earliest_finish(instance, allowed, order, bias, stop=stop)
         if modes is not None:
             yield modes, order
-    modes = earliest_finish(instance, allowed, tries[0][0], flat, is_plain=True)
+    modes = earliest_finish(instance, allowed, tries[0][0], flat, is_plain=True, stop=stop)
     if modes is not None:
         yield modes, tries[0][0]
 

@@ -9,7 +9,7 @@ is timed; its sequence then makes better turns.
 from collections.abc import Callable
 from math import sqrt
 
-from hptc.partition.bounds.lp import solved
+from hptc.partition.bounds.lp import solved, work_s
 from hptc.partition.bounds.relax import paced
 from hptc.partition.bounds.rounding import nearest
 from hptc.partition.decode import Schedule, by_start
@@ -45,7 +45,10 @@ def plant_paced(search: Incumbent, paths_ns: int, beside: Callable[[], None]) ->
     known, longest_ns = search.schedule, SLACK * search.value
     while not search.is_done:
         beside()
-        relaxed = paced(instance, search.schedule.makespan, _turns(instance, known))
+        turn = _turns(instance, known)
+        if work_s(instance.pairs, max(turn) + 1) > clock.left_s:
+            return
+        relaxed = paced(instance, search.schedule.makespan, turn)
         relaxed.minimise_makespan()
         if relaxed.rows.work_s > clock.left_s:
             return

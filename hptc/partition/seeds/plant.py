@@ -32,16 +32,17 @@ def plant(search: Incumbent) -> None:
     """
     instance, clock = search.instance, search.clock
     is_quick = search.objective.is_makespan and search.seen is None
-    for schedule in seeds(instance, lambda: search.value if is_quick else math.inf):
+    longest_ns = (lambda: search.value) if is_quick else (lambda: math.inf)
+    for schedule in seeds(instance, longest_ns, lambda: search.is_late):
         search.offer(schedule, "seed")
-        if clock.elapsed_s > SEED_SHARE * clock.limits.span_s or search.is_done:
+        if clock.elapsed_s > SEED_SHARE * clock.limits.span_s or search.is_late:
             break
     if search.best is None and instance.memories:
         plant_within_memory(search)
         return
-    cuts = cut_choices(instance) if clock.limits.parts.cuts else ()
+    cuts = cut_choices(instance, lambda: search.is_late) if clock.limits.parts.cuts else ()
     for modes in chain(local_choices(instance), cuts):
-        if search.best is not None and search.is_done:
+        if search.is_late:
             return
         if instance.admits(modes):
             search.offer(decode_by_rank(instance, modes), "seed")
@@ -58,7 +59,7 @@ def plant_repeats(search: Incumbent, beside: Callable[[], int]) -> None:
         beside: As `hptc.partition.windows.improve.improve` takes it.
     """
     instance, clock = search.instance, search.clock
-    if not clock.limits.parts.repeats:
+    if not clock.limits.parts.repeats or search.is_late:
         return
     smaller = shrink(instance, search.repeats)
     if len(smaller.position) > REPEATS_PART * instance.tasks:
