@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from hptc.frontend.onnx_ops.rule import Rule, variadic
+from hptc.frontend.onnx_ops.shape import interleave
 
 Ints = tuple[int, ...]
 
@@ -32,12 +33,6 @@ def same_pads(x: Tensor, kernel: Ints, steps: Ints, dilations: Ints, auto_pad: s
         begins.append(total - small if auto_pad == "SAME_LOWER" else small)
         ends.append(small if auto_pad == "SAME_LOWER" else total - small)
     return begins + ends
-
-
-def interleave(pads: Ints) -> list[int]:
-    """Return ONNX pads (begins, ends) in the order of `functional.pad`: last axis first."""
-    half = len(pads) // 2
-    return [p for axis in reversed(range(half)) for p in (pads[axis], pads[half + axis])]
 
 
 def ones(value: Ints | None, rank: int) -> Ints:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hptc.frontend.onnx_ops.rule import Rule, variadic
+from hptc.frontend.onnx_ops.rule import Rule, only, variadic
 from hptc.frontend.onnx_ops.unsigned import divided, widened
 
 Number = int | float
@@ -129,8 +129,10 @@ def _bit_shift(x: Tensor, by: Tensor, *, direction: str) -> Tensor:
 def _running(total: Callable[[Tensor, int, bool], Tensor]) -> Callable[..., Tensor]:
     """Return `total`, of the elements up to each along an axis, as ONNX calls it."""
 
-    def run(x: Tensor, axis: int | tuple[int], *, exclusive: int = 0, reverse: int = 0) -> Tensor:
-        axis = axis[0] if isinstance(axis, tuple) else axis
+    def run(
+        x: Tensor, axis: int | tuple[int, ...], *, exclusive: int = 0, reverse: int = 0
+    ) -> Tensor:
+        axis = only(axis)
         if not reverse:
             return total(x, axis, bool(exclusive))
         return torch.flip(total(torch.flip(x, (axis,)), axis, bool(exclusive)), (axis,))

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hptc.frontend.onnx_ops.conv import interleave, ones, same_pads
+from hptc.frontend.onnx_ops.conv import ones, same_pads
 from hptc.frontend.onnx_ops.rule import Rule
+from hptc.frontend.onnx_ops.shape import interleave
 
 Ints = tuple[int, ...]
 
@@ -166,8 +167,8 @@ def _max_unpool(
     small = flat.reshape(shape)
     if output_shape is None:
         return small
-    grow = [e for i in reversed(range(rank)) for e in (0, output_shape[2 + i] - inferred[i])]
-    return functional.pad(small, grow)
+    missing = (wanted - size for wanted, size in zip(output_shape[2:], inferred, strict=True))
+    return functional.pad(small, interleave((*(0,) * rank, *missing)))
 
 
 RULES: tuple[Rule, ...] = (

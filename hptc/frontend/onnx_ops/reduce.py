@@ -1,12 +1,13 @@
 """Reductions, arg-reductions and TopK."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from hptc.frontend.onnx_ops.rule import Rule
+from hptc.frontend.onnx_ops.rule import Rule, only
 
 Axes = tuple[int, ...]
 
@@ -44,9 +45,7 @@ def _sum(x: Tensor, axes: Axes, keepdim: bool) -> Tensor:
 def _mean(x: Tensor, axes: Axes, keepdim: bool) -> Tensor:
     if x.is_floating_point():
         return torch.mean(x, axes, keepdim=keepdim)
-    count = 1
-    for axis in axes:
-        count *= x.shape[axis]
+    count = math.prod(x.shape[axis] for axis in axes)
     return torch.div(_sum(x, axes, keepdim), count, rounding_mode="trunc")
 
 
@@ -118,7 +117,7 @@ def _top_k(
     x: Tensor, k: Any = None, *, axis: int = -1, largest: int = 1, sorted: int = 1
 ) -> tuple[Tensor, Tensor]:
     """A stable sort rather than `torch.topk`: ONNX breaks ties by the lower index."""
-    count = k[0] if isinstance(k, tuple) else k
+    count = only(k)
     values, indices = torch.sort(x, dim=axis, descending=bool(largest), stable=True)
     return values.narrow(axis, 0, count), indices.narrow(axis, 0, count)
 

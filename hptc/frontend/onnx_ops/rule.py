@@ -37,6 +37,11 @@ class Rule:
     domain: str = ""
 
 
+def only(known: int | tuple[int, ...]) -> int:
+    """Return the one number of a static input, which may be a vector of one element."""
+    return known[0] if isinstance(known, tuple) else known
+
+
 def variadic(rows: dict[str, Callable[..., Any]], *, since: int = 1) -> tuple[Rule, ...]:
     """Return plain rows: every input is a tensor and nothing has to be known at import."""
     return tuple(Rule(op, run, since) for op, run in rows.items())

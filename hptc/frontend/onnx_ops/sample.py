@@ -1,6 +1,4 @@
-"""Sampling at computed places, and optional values."""
-
-from typing import Any
+"""Sampling at computed places, and adding up at such."""
 
 import torch
 from torch import Tensor
@@ -56,22 +54,7 @@ def _col2im(
     return image
 
 
-def _optional(value: Any = None, *, type: str = "") -> Any:
-    return value
-
-
-def _has_element(value: Any = None) -> Tensor:
-    return torch.tensor(value is not None)
-
-
-def _get_element(value: Any) -> Any:
-    return value
-
-
 RULES: tuple[Rule, ...] = (
     Rule("Col2Im", _col2im, static=(1, 2)),
     Rule("GridSample", _grid_sample),
-    Rule("Optional", _optional, whole=True),
-    Rule("OptionalGetElement", _get_element, whole=True),
-    Rule("OptionalHasElement", _has_element, shape_only=True),
 )

@@ -1,11 +1,11 @@
-"""Sequences of tensors, held as tuples."""
+"""Sequences of tensors, held as tuples, and optional values."""
 
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from hptc.frontend.onnx_ops.rule import Rule
+from hptc.frontend.onnx_ops.rule import Rule, only
 
 Tensors = tuple[Tensor, ...]
 
@@ -44,7 +44,7 @@ def _at(items: Tensors, position: int) -> Tensor:
 def _insert(items: Tensors, item: Tensor, position: Any = None) -> Tensors:
     if position is None:
         return (*items, item)
-    place = position[0] if isinstance(position, tuple) else position
+    place = only(position)
     return (*items[:place], item, *items[place:])
 
 
@@ -57,8 +57,23 @@ def _length(items: Tensors) -> Tensor:
     return torch.tensor(len(items))
 
 
+def _optional(value: Any = None, *, type: str = "") -> Any:
+    return value
+
+
+def _get_element(value: Any) -> Any:
+    return value
+
+
+def _has_element(value: Any = None) -> Tensor:
+    return torch.tensor(value is not None)
+
+
 RULES: tuple[Rule, ...] = (
     Rule("ConcatFromSequence", _concat_from_sequence),
+    Rule("Optional", _optional, whole=True),
+    Rule("OptionalGetElement", _get_element, whole=True),
+    Rule("OptionalHasElement", _has_element, shape_only=True),
     Rule("SequenceAt", _at, static=(1,)),
     Rule("SequenceConstruct", _construct, whole=True),
     Rule("SequenceEmpty", _empty, whole=True),

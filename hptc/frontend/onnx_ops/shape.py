@@ -1,12 +1,13 @@
 """Operations that move, cut, join or convert data without arithmetic."""
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hptc.frontend.onnx_ops.rule import Rule
+from hptc.frontend.onnx_ops.rule import Rule, only
 from hptc.frontend.onnx_ops.types import convert, torch_dtype
 
 Ints = tuple[int, ...]
@@ -36,13 +37,7 @@ def _reshape(x: Tensor, shape: Ints, *, allowzero: int = 0) -> Tensor:
 
 def _flatten(x: Tensor, *, axis: int = 1) -> Tensor:
     axis = axis % x.dim() if axis < 0 else axis
-    rows = 1
-    for extent in x.shape[:axis]:
-        rows *= extent
-    columns = 1
-    for extent in x.shape[axis:]:
-        columns *= extent
-    return torch.reshape(x, (rows, columns))
+    return torch.reshape(x, (math.prod(x.shape[:axis]), math.prod(x.shape[axis:])))
 
 
 def _transpose(x: Tensor, *, perm: Ints | None = None) -> Tensor:
@@ -119,6 +114,12 @@ def take(x: Tensor, axis: int, picked: slice | Tensor) -> Tensor:
     return x[place]
 
 
+def interleave(pads: Ints) -> list[int]:
+    """Return ONNX pads (begins, ends) in the order of `functional.pad`: last axis first."""
+    half = len(pads) // 2
+    return [p for axis in reversed(range(half)) for p in (pads[axis], pads[half + axis])]
+
+
 def _pad(
     x: Tensor,
     pads: Ints,
@@ -135,8 +136,7 @@ def _pad(
         before[axis] = pads[i]
         after[axis] = pads[len(axes) + i]
     if mode == "constant":
-        pairs = [p for axis in reversed(range(x.dim())) for p in (before[axis], after[axis])]
-        return _pad_constant(x, pairs, value if fill is None else fill)
+        return _pad_constant(x, interleave((*before, *after)), value if fill is None else fill)
     for axis in range(x.dim()):
         x = _pad_axis(x, axis, (before[axis], after[axis]), mode)
     return x
@@ -165,7 +165,7 @@ def _pad_axis(x: Tensor, axis: int, width: tuple[int, int], mode: str) -> Tensor
 
 
 def _trilu(x: Tensor, k: int | Ints | None = None, *, upper: int = 1) -> Tensor:
-    offset = k[0] if isinstance(k, tuple) else k or 0
+    offset = 0 if k is None else only(k)
     return torch.triu(x, offset) if upper else torch.tril(x, offset)
 
 
