@@ -114,8 +114,8 @@ class Solving:
         """Whether the result is still to come."""
         return not self._finished.is_set()
 
-    def wait(self, time_s: float) -> None:
-        """Wait for the end, at most `time_s` s."""
+    def wait(self, time_s: float = threading.TIMEOUT_MAX) -> None:
+        """Wait for the end, at most `time_s` s; a Ctrl-C interrupts it."""
         self._finished.wait(max(time_s, 0.0))
 
     def optimum(self) -> Optimum | None:
@@ -141,7 +141,7 @@ def solved(rows: Rows, clock: Clock) -> Optimum | None:
     if clock.is_over():
         return None
     solving = Solving(rows, None if clock.counts_work else clock.left_s)
-    solving.wait(threading.TIMEOUT_MAX)
+    solving.wait()
     return solving.optimum()
 
 

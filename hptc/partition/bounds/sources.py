@@ -7,8 +7,6 @@ from hptc.partition.explain.explain import Bounds
 from hptc.partition.prepare import prepare
 from hptc.partition.problem import Problem
 
-POLL_S = 0.1
-
 
 def bounds_by_source(problem: Problem, makespan_ns: int) -> Bounds:
     """Return what paths and loads prove of a problem that has an answer of `makespan_ns` ns."""
@@ -16,8 +14,7 @@ def bounds_by_source(problem: Problem, makespan_ns: int) -> Bounds:
     built = relaxation(instance, makespan_ns, Detail.DEVICES)
     built.minimise_makespan()
     solving = Solving(built.rows, None)
-    while solving.is_running:
-        solving.wait(POLL_S)
+    solving.wait()
     optimum = solving.optimum()
     loads_ns = 0 if optimum is None else min(max(0, optimum.bound), makespan_ns)
     return Bounds(path_bound(instance), loads_ns)

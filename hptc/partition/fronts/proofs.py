@@ -45,6 +45,8 @@ class Proofs:
         self._fastest: set[frozenset[int]] = set()
         """Sets whose least latency is known."""
         self._asking: Asking | None = None
+        self._begun_s = 0.0
+        """When it was begun."""
         self._spent_s = 0.0
         """In questions since one has raised the bound."""
 
