@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cost_models.check import check_target
-from cost_models.load import at_numbers, builtin_targets, load_target
+from cost_models.load import builtin_targets, load_target
 from cost_models.price import price_device
 from cost_models.registry import KINDS
 from cost_models.work import TaskWork
@@ -275,27 +274,3 @@ def test_huge_sizes_have_a_price_too(device: str, sizes: tuple[int, int, int]) -
         assert cost is not None or device in SPATIAL, name
         assert cost is None or 0 < cost.latency_ns < math.inf
         assert cost is None or 0 < cost.energy_pj < math.inf
-
-
-@pytest.mark.parametrize("target", builtin_targets())
-def test_every_number_of_the_built_ins_has_a_source(target: str) -> None:
-    assert check_target(load_target(target)) == ()
-
-
-@pytest.mark.parametrize("target", builtin_targets())
-def test_the_ends_of_every_range_have_a_price(target: str) -> None:
-    found = load_target(target)
-    graph = layer(57, 512, 384)
-    for item in found.ranges:
-        for end in (item.low, item.high):
-            for spec in at_numbers(found, {item.path: end}).devices:
-                for cost in costs_of(spec, graph).values():
-                    assert cost is None or math.isfinite(cost.latency_ns + cost.energy_pj)
-
-
-@pytest.mark.parametrize("target", builtin_targets())
-def test_links_take_time_and_energy(target: str) -> None:
-    for link in load_target(target).links:
-        assert 0 < link.bandwidth_bytes_per_ns < math.inf
-        assert 0 <= link.latency_ns < math.inf
-        assert 0 < link.energy_pj_per_bit < math.inf

@@ -1,0 +1,102 @@
+"""Answers of `hptc solve`: rich ones, and all that is wrong with broken ones."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.command_line import hptc, refused
+from tests.solve_files import RERAM, W, edge, problem, solved, task, write
+
+
+def test_a_rich_problem_round_trips_through_its_check(tmp_path: Path) -> None:
+    rich = {
+        "devices": [{"name": "gpu", "count": 2, "static_power_pj_per_ns": 1.5}, RERAM],
+        "links": [
+            {"src": "gpu", "dst": "reram", "bw_bytes_per_ns": 2, "latency_ns": 1},
+            {"src": "reram", "dst": "gpu", "bw_bytes_per_ns": 2, "latency_ns": 1},
+        ],
+        "matrices": [W | {"crossbars": 2}, W | {"name": "v", "crossbars": 3}],
+        "tasks": [
+            task("in", 4, None),
+            {"id": "w", "cost": {"gpu": 90}}
+            | {"modes": [{"device": "reram", "duration_ns": 5, "matrix": "w"}]},
+            {"id": "v", "modes": [{"device": "gpu", "duration_ns": 9, "energy_pj": 3}]},
+            task("left", 8, 1) | {"forbid": ["reram"], "name": "l", "block": "l"},
+            task("right", 8, 1),
+        ],
+        "values": [
+            {"src": "in", "readers": ["w", "v"], "bytes": 6},
+            {"src": "w", "readers": ["left", "right"], "bytes": 6},
+            {"src": "v", "readers": ["in"], "bytes": 8, "carried": True},
+        ],
+        "edges": [edge("v", "left", 2)],
+        "together": [["left", "right"]],
+    }
+    found = solved(write(tmp_path, rich))
+    assert (found["makespan_ns"], found["status"]) == (4 + 4 + 5 + 4 + 8, "optimal")
+    assert [row["device"] for row in found["assignment"]][1:] == ["reram", "gpu", "gpu", "gpu"]
+    sent = [(row["src"], row["dst"], row["value"]) for row in found["transfers"]]
+    assert sent == [("in", "w", 0), ("w", "left", 1)]
+
+
+Answer = dict[str, Any]
+
+
+def _late(answer: Answer) -> None:
+    answer["assignment"][1] |= {"start_ns": 5, "end_ns": 10}
+
+
+BROKEN: dict[str, tuple[Callable[[Answer], object], str]] = {
+    "early reader": (_late, "readers wait for values"),
+    "no transfer": (lambda a: a["transfers"].clear(), "readers have their values"),
+    "unknown task": (lambda a: a["assignment"][0].update(task="q"), "one placement per task"),
+    "task left out": (lambda a: a["assignment"].pop(), "one placement per task"),
+    "no mode there": (lambda a: a["assignment"][0].update(device="y"), "known mode"),
+    "shorter": (lambda a: a["assignment"][1].update(end_ns=9), "task duration"),
+    "unknown link": (lambda a: a["transfers"][0].update(link=4), "known transfer"),
+    "unknown edge": (lambda a: a["transfers"][0].update(edge=4), "known transfer"),
+    "ends of another edge": (lambda a: a["transfers"][0].update(src="b"), "known transfer"),
+    "unknown end": (lambda a: a["transfers"][0].update(dst="q"), "known transfer"),
+    "makespan": (lambda a: a.update(makespan_ns=12), "makespan"),
+    "bound": (lambda a: a.update(lower_bound_ns=99), "no bound above the makespan"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_answer_names_its_rule(tmp_path: Path, kind: str) -> None:
+    spoil, rule = BROKEN[kind]
+    path = write(tmp_path, problem())
+    answer = solved(path)
+    spoil(answer)
+    spoilt = write(tmp_path, answer, "answer.json")
+    refused(hptc("solve", path, "--check", spoilt), 1, rule)
+    told = hptc("solve", path, "--check", spoilt, "--json")
+    assert (told.code, json.loads(told.out)["ok"]) == (1, False)
+    assert rule in json.loads(told.out)["broken"]
+
+
+def test_answers_of_the_bare_form_are_checked_too(tmp_path: Path) -> None:
+    """Of edges between the same tasks, each transfer is that of one which takes its time."""
+    path = write(tmp_path, problem(edges=[edge("a", "b", 4), edge("a", "b", 9), edge("a", "b", 4)]))
+    answer = solved(path)
+    for sent in answer["transfers"]:
+        del sent["edge"]
+    for transfers in (answer["transfers"], answer["transfers"][::-1]):
+        bare = {"assignment": answer["assignment"], "transfers": transfers}
+        done = hptc("solve", path, "--check", write(tmp_path, bare, "answer.json"), "--json")
+        assert json.loads(done.out) == {"ok": True, "makespan_ns": 3 + 5 + 10 + 5 + 5}
+
+
+def test_an_answer_without_its_form_is_malformed(tmp_path: Path) -> None:
+    path = write(tmp_path, problem())
+    for text in ("[]", "{}", "x", '{"assignment": [3], "transfers": []}'):
+        refused(hptc("solve", path, "--check", write(tmp_path, text, "a.json")), 3, "a.json")
+    refused(hptc("solve", path, "--check", tmp_path / "none.json"), 3, "none.json")
+
+
+def test_answers_of_stg_graphs_are_checked(tmp_path: Path) -> None:
+    path = write(tmp_path, "2\n0 0 0\n1 5 1 0\n2 4 1 0\n3 0 2 1 2\n", "g.stg")
+    assert solved(path, "--processors", "2")["makespan_ns"] == 5
