@@ -1,5 +1,6 @@
 """Choosing modes one task after the other, each where it would end first."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 from hptc.partition.instance import NO_LINK, Instance
@@ -31,8 +32,19 @@ def earliest_finish(
         modes = state.choices(task, allowed[task])
         if not modes or stop():
             return None
-        state.place(task, min(modes, key=lambda m: state.finish(task, m) + bias[task][m]))
+        state.place(task, _soonest(state, task, modes, bias[task]))
     return state.modes
+
+
+def _soonest(state: "_Greedy", task: int, modes: Sequence[int], bias: Sequence[float]) -> int:
+    """Return the mode of the earliest finish plus `bias`: none that cannot be it is looked at."""
+    duration, made = state.instance.duration[task], state.made(task)
+    best = (math.inf, -1)
+    for least, mode in sorted((duration[mode] + bias[mode], mode) for mode in modes):
+        if made + least > best[0]:
+            break
+        best = min(best, (state.finish(task, mode) + bias[mode], mode))
+    return best[1]
 
 
 class _Greedy:
@@ -80,6 +92,14 @@ class _Greedy:
         device = self.instance.device[task][mode]
         places = {self._at[mate] for mate in self.instance.mates[task]} - {-1, device}
         return not places and mode in self.instance.options[task]
+
+    def made(self, task: int) -> int:
+        """Return when all that the task reads is made, in ns."""
+        values = self.instance.problem.values
+        ends = (
+            self._end[values[v].src] for v in self.instance.inputs[task] if not values[v].carried
+        )
+        return max(ends, default=0)
 
     def finish(self, task: int, mode: int) -> int:
         """Return when the task would end in this mode, in ns.

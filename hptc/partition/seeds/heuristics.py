@@ -114,7 +114,7 @@ def decoded(
 def _greedy_choices(
     instance: Instance, allowed: Sequence[Sequence[int]], stop: Callable[[], bool]
 ) -> Iterator[tuple[list[int], list[int]]]:
-    """Yield (modes, order) of HEFT by mean times, of PEFT and of both, and of HEFT by best times.
+    """Yield (modes, order) of PEFT, of HEFT by mean times, of both, and of HEFT by best times.
 
     Last comes HEFT as it was published: its links carry any number of transfers at a time.
     """
@@ -125,8 +125,8 @@ def _greedy_choices(
     table = path_tails(instance, allowed)
     average = [sum(table[t][m] for m in row) / len(row) for t, row in enumerate(allowed)]
     ranked: list[tuple[list[float], Table]] = [
-        (rank, flat),
         (average, table),
+        (rank, flat),
         (rank, table),
         (upward_ranks(instance, best, lambda *_: 0.0), flat),
     ]
@@ -138,9 +138,10 @@ def _greedy_choices(
         modes = earliest_finish(instance, allowed, order, bias, stop=stop)
         if modes is not None:
             yield modes, order
-    modes = earliest_finish(instance, allowed, tries[0][0], flat, is_plain=True, stop=stop)
+    order = tries[1][0]
+    modes = earliest_finish(instance, allowed, order, flat, is_plain=True, stop=stop)
     if modes is not None:
-        yield modes, tries[0][0]
+        yield modes, order
 
 
 def _heft_rank(instance: Instance, allowed: Sequence[Sequence[int]]) -> list[float]:
