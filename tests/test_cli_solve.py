@@ -99,7 +99,8 @@ def test_answers_beyond_exact_floats_pass_their_check(
     link = problem()["links"][0] | {"bw_bytes_per_ns": speed}
     tasks = [task("a", cost, None), task("b", None, 2)]
     found = solved(write(tmp_path, problem(tasks=tasks, links=[link])))
-    assert found["makespan_ns"] == found["lower_bound_ns"] > cost
+    assert cost < found["lower_bound_ns"] <= found["makespan_ns"]
+    assert found["makespan_ns"] - found["lower_bound_ns"] < 10  # beyond 2^60 ns a path is rounded
 
 
 def test_names_with_brackets_are_not_markup(tmp_path: Path) -> None:
