@@ -22,7 +22,7 @@ LOADS_TASKS = 2_000
 """From so many tasks on, the loads alone come before the whole: that takes half the time."""
 MOST_MODES = 500_000
 """Modes of all tasks beyond which no program is made: it would take some GiB."""
-MINOR_PATH = 0.5
+NEGLIGIBLE_PATH = 0.5
 """Share of the loads' bound up to which the longest path changes little of it."""
 LONGEST_S = 30.0
 """Longest solve of one relaxation in s: it cannot be cancelled when the search ends early."""
@@ -130,7 +130,7 @@ class Relaxing:
                 self._frontiers.learn(self._query, optimum.bound, end_ns)
         elif optimum is not None:
             search.raise_bound(0, optimum.bound)
-            if self._detail is Detail.LOADS and self._paths_ns < MINOR_PATH * optimum.bound:
+            if self._detail is Detail.LOADS and self._paths_ns < NEGLIGIBLE_PATH * optimum.bound:
                 self._waiting = []
             search.proven.is_relaxed = not self._waiting
         self._raise_bound()

@@ -21,7 +21,7 @@ TURN = 8.0
 """Tasks in a turn over the root of all tasks: a turn goes that far beyond the usual width."""
 SHARE = 0.4
 """Share of the time left for all rounds."""
-MINOR_PATH = 0.5
+PATH_SHARE = 0.5
 """Share of the best schedule up to which the longest path leaves the say to the loads."""
 SLACK = 1.05
 """What the first round finds may be so much longer than what is known: the next are better."""
@@ -39,7 +39,7 @@ def plant_paced(search: Incumbent, paths_ns: int, beside: Callable[[], None]) ->
     """
     instance, parts = search.instance, search.clock.limits.parts
     is_wanted = parts.levels and search.objective.is_makespan and not instance.is_dense
-    if not is_wanted or paths_ns > MINOR_PATH * search.value:
+    if not is_wanted or paths_ns > PATH_SHARE * search.value:
         return
     clock = search.clock.part(max(SHARE * search.clock.left_s, LEAST_S))
     known, longest_ns = search.schedule, SLACK * search.value
