@@ -1,6 +1,5 @@
 """One window of a schedule: some tasks are freed, CP-SAT searches, what surrounds them is kept."""
 
-import math
 from fractions import Fraction
 
 from hptc.partition.goal import Measure
@@ -67,8 +66,8 @@ class Window:
         done, search = self._running.wait(), self._search
         if not done.found:
             return done, None
-        before = search.schedule.makespan if search.objective.is_makespan else math.inf
-        is_gain = done.solver.objective_value < before
+        makespan_ns = done.solver.value(self._model.makespan)
+        is_gain = not search.objective.is_makespan or makespan_ns < search.schedule.makespan
         return done, Found(self._span, *self._model.read(done.solver), is_gain)
 
 
