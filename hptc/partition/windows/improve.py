@@ -23,6 +23,8 @@ ROUND_PASSES = 6
 """Passes over the problem that a batch takes besides the search: later than that none begins."""
 OFFER_PASSES = 3
 """Those of them that follow the search."""
+WINDOWS_EACH = 2
+"""Windows of a batch for each worker, so that none waits while another's are made."""
 PASS_TASKS = 500
 """A pass over so many tasks is small beside the search of a window."""
 
@@ -53,7 +55,7 @@ def improve(search: Incumbent, until_s: float, beside: Callable[[], int]) -> Non
                 return
             workers = _workers(search, beside())
             known, value = search.schedule, search.value
-            count = max(workers, search.instance.tasks // PASS_TASKS)
+            count = max(WINDOWS_EACH * workers, search.instance.tasks // PASS_TASKS)
             batch = _Batch(search, workers, time_s, end_s)
             batch.run(_apart(firsts, int(size), count), int(size))
             size *= GROWTH ** max(-MOST_STEPS, min(MOST_STEPS, batch.solved))
