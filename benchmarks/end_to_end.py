@@ -22,7 +22,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.model_folder import FolderModel, default_folder, models_of
+from benchmarks.model_folder import FolderModel, models_of
+from benchmarks.reference import reference_dir
 from benchmarks.stamp import write_stamped
 from hptc.cli.output import human_gap
 
@@ -122,7 +123,7 @@ def _errors(check: dict[str, Any]) -> tuple[str, ...]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--models", type=Path, default=default_folder())
+    parser.add_argument("--models", type=Path, default=reference_dir("models"))
     parser.add_argument("--target", default="hybrid")
     parser.add_argument("--time-limit", type=float, default=10.0)
     parser.add_argument("--json", type=Path)

@@ -1,7 +1,6 @@
 """Folders of models laid out like the reference ones: NAME.onnx, NAME.npz, NAME.json."""
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +16,6 @@ class FolderModel:
     path: Path
     loss: str
     data: Path | None
-
-
-def default_folder() -> Path | None:
-    """Return the folder of reference models, where `HPTC_REFERENCE_DIR` names one."""
-    reference = os.environ.get("HPTC_REFERENCE_DIR")
-    return Path(reference) / "models" if reference else None
 
 
 def models_of(folder: Path) -> Iterator[FolderModel]:

@@ -19,7 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.end_to_end import find_models
-from benchmarks.model_folder import FolderModel, default_folder
+from benchmarks.model_folder import FolderModel
+from benchmarks.reference import reference_dir
 from benchmarks.stamp import write_stamped
 from benchmarks.steps import step_problem
 from cost_models.load import load_target
@@ -151,7 +152,7 @@ def show(console: Console, name: str, result: Mapping[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--models", type=Path, default=default_folder())
+    parser.add_argument("--models", type=Path, default=reference_dir("models"))
     parser.add_argument("--only", default="wind,bert_tiny", help="names of models")
     parser.add_argument("--target", default="hybrid")
     parser.add_argument("--phases", default="low,full")

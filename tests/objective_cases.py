@@ -9,6 +9,9 @@ from hptc.partition.goal import Measure, Objective
 from hptc.partition.problem import Mode, Problem
 from tests.partition_cases import brute_steps
 
+NEAR = 1e-6
+"""Relative tolerance of what is no whole number."""
+
 
 @st.composite
 def objectives(draw: st.DrawFn) -> Objective:

@@ -8,8 +8,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from hptc.partition.limits import Limits
 from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Task, Value
 
+QUICK = Limits(time_s=10.0, workers=1)
+"""Enough for any of these problems."""
 Events = list[dict[str, Any]]
 """Tasks, then transfers."""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.memory import peak_gib
 from benchmarks.partitioner.cases import Case, folder_cases, generated_cases
 from benchmarks.partitioner.generators import DEVICES, layered, training
 from benchmarks.partitioner.peers import (
@@ -18,7 +19,7 @@ from benchmarks.partitioner.peers import (
     best,
     peers,
 )
-from benchmarks.partitioner.solves import Solved, in_child, peak_gib, solved
+from benchmarks.partitioner.solves import Solved, in_child, solved
 from benchmarks.partitioner.verdicts import row, summary
 from benchmarks.partitioner.write import problem_json
 from hptc.partition.files.read import read_problem

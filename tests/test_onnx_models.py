@@ -1,7 +1,6 @@
 """The nine reference models: outputs, loss, gradients and the set of trained names."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,9 @@ import torch
 from torch.nn import functional
 
 from hptc.frontend.onnx import ImportedModel
+from tests.reference import reference_dir
 from tests.small_onnx import load_onnx
 
-FOLDER = os.environ.get("HPTC_REFERENCE_DIR")
-pytestmark = pytest.mark.skipif(not FOLDER, reason="HPTC_REFERENCE_DIR names no folder")
 MODELS = [
     "bert",
     "gpt2",
@@ -31,7 +29,7 @@ MODELS = [
 
 @pytest.fixture(scope="module", params=MODELS)
 def case(request: pytest.FixtureRequest) -> tuple[Path, ImportedModel]:
-    path = Path(FOLDER or "") / "models" / f"{request.param}_tiny.onnx"
+    path = reference_dir("models") / f"{request.param}_tiny.onnx"
     return path, load_onnx(path)
 
 

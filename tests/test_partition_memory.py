@@ -41,9 +41,7 @@ from hptc.partition.windows.splice import splice
 from hptc.partition.windows.surroundings import Surroundings
 from hptc.partition.windows.window import Window
 from tests.memory_cases import shortest_within, tight_problems
-from tests.partition_cases import brute_steps, layers
-
-QUICK = Limits(time_s=10.0, workers=1)
+from tests.partition_cases import QUICK, brute_steps, layers
 
 
 @settings(max_examples=60)

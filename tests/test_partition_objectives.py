@@ -20,11 +20,8 @@ from hptc.partition.limits import Limits
 from hptc.partition.prepare import prepare
 from hptc.partition.problem import Device, Mode, Problem, Status, Task
 from hptc.partition.solve import solve
-from tests.objective_cases import least, objectives, without_need_of_the_gpu
-from tests.partition_cases import brute_front, chain_of_blocks, problems
-
-QUICK = Limits(time_s=10.0, workers=1)
-NEAR = 1e-6
+from tests.objective_cases import NEAR, least, objectives, without_need_of_the_gpu
+from tests.partition_cases import QUICK, brute_front, chain_of_blocks, problems
 
 
 @settings(max_examples=60)

@@ -21,10 +21,8 @@ from hptc.partition.prepare import prepare
 from hptc.partition.problem import Device, Link, Mode, Problem, Task, Value
 from hptc.partition.restrict import restrict
 from hptc.partition.solve import solve
-from tests.objective_cases import least, objectives, without_need_of_the_gpu
+from tests.objective_cases import NEAR, least, objectives, without_need_of_the_gpu
 from tests.partition_cases import brute_steps, chain_of_blocks, problems
-
-NEAR = 1e-6
 
 
 def answer(instance: Instance, asked: Question) -> Answer:

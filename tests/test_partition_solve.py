@@ -23,9 +23,8 @@ from hptc.partition.restrict import restrict
 from hptc.partition.search import Incumbent
 from hptc.partition.seeds.heuristics import seeds
 from hptc.partition.solve import solve
-from tests.partition_cases import brute_force, chain_of_blocks, problems
+from tests.partition_cases import QUICK, brute_force, chain_of_blocks, problems
 
-QUICK = Limits(time_s=10.0, workers=1)
 MEASURES = (Objective.LATENCY, Objective.ENERGY, Objective.EDP)
 
 

@@ -21,9 +21,7 @@ from hptc.partition.problem import (
     Value,
 )
 from hptc.partition.solve import solve
-from tests.partition_cases import layers
-
-QUICK = Limits(time_s=10.0, workers=1)
+from tests.partition_cases import QUICK, layers
 
 
 def _tasks(*lengths: int) -> tuple[Task, ...]:

@@ -9,7 +9,6 @@ figure misses its limit.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -29,10 +28,11 @@ from benchmarks.cost_models import (
     scalesim,
 )
 from benchmarks.cost_models.score import EXACT, Limit, Score
+from benchmarks.reference import ENVIRONMENT_DIR, reference_dir
 from benchmarks.stamp import write_stamped
 
-ENVIRONMENT_DIR = "HPTC_REFERENCE_DIR"
-BESIDE = Path(__file__).parents[2] / ".." / "shared" / "reference"
+BESIDE = Path(__file__).parents[2] / ".." / "shared" / "reference" / "cost_models"
+"""Where the tables lie on the project's machines."""
 PARTS: tuple[tuple[tuple[str, ...], Callable[[Path], list[Score]]], ...] = (
     (scalesim.TABLES, scalesim.scores),
     (gpu_gemm.TABLES, gpu_gemm.scores),
@@ -105,8 +105,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of the tables (default: the reference)")
     parser.add_argument("--json", type=Path, help="where to write the scores")
     options = parser.parse_args()
-    reference = Path(os.environ.get(ENVIRONMENT_DIR) or BESIDE)
-    data = options.data or reference / "cost_models"
+    data = options.data or reference_dir("cost_models") or BESIDE
     if not data.is_dir():
         parser.error(f"{data} is no folder: give --data, or set {ENVIRONMENT_DIR}")
     lines, lacking = all_scores(data)

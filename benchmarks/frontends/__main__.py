@@ -20,7 +20,7 @@ from benchmarks.frontends.macs import work_tables
 from benchmarks.frontends.swe import measure
 from benchmarks.frontends.tables import print_capture, print_rows, print_work
 from benchmarks.frontends.torch_models import torch_cases
-from benchmarks.model_folder import default_folder
+from benchmarks.reference import reference_dir
 from benchmarks.stamp import PACKAGES, write_stamped
 
 Json = dict[str, object]
@@ -75,7 +75,7 @@ def measure_work(console: Console, options: argparse.Namespace) -> tuple[Json, b
 
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.frontends", description=__doc__)
-    parser.add_argument("--models", type=Path, default=default_folder())
+    parser.add_argument("--models", type=Path, default=reference_dir("models"))
     parser.add_argument("--forms", default=",".join(FORMS), help="among " + ", ".join(FORMS))
     parser.add_argument("--only", action="append", help="a model's name; may be repeated")
     parser.add_argument(

@@ -4,13 +4,13 @@ Run as a module it captures the model in both training phases and prints one JSO
 """
 
 import json
-import resource
 import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
 
 from benchmarks.applications.models import HEADS, SWE, build
+from benchmarks.memory import peak_gib
 from hptc.frontend.adapter_options import parse_adapter
 from hptc.frontend.capture import Selection, capture
 from hptc.frontend.recipe import Recipe
@@ -19,7 +19,6 @@ from hptc.ir.graph import Phase
 
 LIMIT_S = 60.0
 LIMIT_GIB = 6.0
-_KIB_PER_GIB = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ def _capture() -> CaptureCost:
         parameters=sum(parameter.numel() for parameter in case.model.parameters()),
         ops={phase.value: len(graph.ops) for phase, graph in found.graphs.items()},
         seconds=time.monotonic() - started,
-        peak_gib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB_PER_GIB,
+        peak_gib=peak_gib(),
     )
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.model_folder import default_folder
 from benchmarks.partitioner.ablations import ablations
 from benchmarks.partitioner.cases import (
     FAST_LINKS,
@@ -42,6 +41,7 @@ from benchmarks.partitioner.tables import (
 )
 from benchmarks.partitioner.verdicts import Row, row, summary
 from benchmarks.partitioner.write import problem_json
+from benchmarks.reference import reference_dir
 from benchmarks.stamp import PACKAGES, write_stamped
 from hptc.ir.graph import Phase
 from hptc.partition.limits import Limits
@@ -136,7 +136,7 @@ def parse_options() -> argparse.Namespace:
         help="slowness of their links: 1,0.1",
     )
     add("--steps", action="store_true", help="the project's own step graphs too")
-    add("--models", type=Path, default=default_folder(), help="folder of their ONNX models")
+    add("--models", type=Path, default=reference_dir("models"), help="folder of their ONNX models")
     add("--phase", default=Phase.LOW.value, choices=[phase.value for phase in Phase])
     add("--only", default="", metavar="REGEX", help="problems whose names hold it")
     add("--time-limit", type=float, help="in s for each (default: as promised for its size)")

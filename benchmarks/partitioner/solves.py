@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from benchmarks.memory import peak_gib
 from hptc.partition.check import check
 from hptc.partition.goal import Objective
 from hptc.partition.limits import Limits
@@ -16,7 +16,6 @@ from hptc.partition.solve import solve
 
 SHARE = 0.95
 """Of the time allowed, what the solver gets; the rest is for the judge and a busy machine."""
-_KIB_PER_GIB = 2**20
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
 
@@ -56,13 +55,3 @@ def solved(problem: Problem, limits: Limits, objective: Objective = Objective.LA
         wall_s=time.monotonic() - started,
         peak_gib=peak_gib(),
     )
-
-
-def peak_gib() -> float:
-    """Return the largest resident set of this process since it began to run its own program.
-
-    Linux alone tells; its `ru_maxrss` would count the parent too, as it was at the start.
-    """
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    kib = next(line.split()[1] for line in lines if line.startswith("VmHWM:"))
-    return int(kib) / _KIB_PER_GIB
