@@ -35,59 +35,33 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
-    """How an application is trained, as its authors do; always on the mean squared error."""
-
-    optimizer: str
-    learning_rate: float
-    low_learning_rate: float
-    """In the phase `low`, always by AdamW."""
-    weight_decay: float
-    epochs: int
-    window: int
-    """Steps between two tests of the switch rule."""
-    decay_every: int | None = None
-    """Epochs after which the rate falls, in `full`."""
-    decay: float = 1.0
-    """Factor by which it falls then."""
-
-
-@dataclass(frozen=True, slots=True)
 class Application:
     """One application at the size of the paper, and small."""
 
     name: str
     paper: Size
     small: Size
-    training: Training
-    batch: int = 1
 
-
-_AGED = Training("adamw", 1e-4, 1e-4, 1e-4, 24, 365, decay_every=3, decay=0.6)
 
 SWE = Application(
     "swe",
     Size(323, 19, 512, 12, 16, 4, (256, 256, 128, 16), (1292,)),
     Size(24, 19, 64, 2, 4, 4, (32, 32, 16, 8), (96,)),
-    _AGED,
 )
 WEATHER = Application(
     "weather",
     Size(29, 13, 512, 12, 16, 4, (256, 256, 128, 64), (928,)),
     Size(8, 13, 64, 2, 4, 4, (32, 32, 16, 8), (32,)),
-    Training("adamw", 1e-4, 1e-4, 1e-4, 22, 8000, decay_every=3, decay=0.6),
 )
 COVID = Application(
     "covid",
     Size(50, 19, 512, 12, 8, 4, (256, 64), (512, 256)),
     Size(10, 19, 64, 2, 2, 4, (32, 8), (64, 32)),
-    Training("adam", 1e-5, 1e-5, 0.0, 20, 720),
 )
 WIND = Application(
     "wind",
     Size(57, 12, 512, 12, 8, 2, (128, 64), (512, 128)),
     Size(12, 12, 64, 2, 2, 2, (16, 8), (64, 16)),
-    Training("adam", 1e-6, 1e-4, 0.0, 24, 480),
 )
 APPLICATIONS = (SWE, COVID, WIND, WEATHER)
 
@@ -195,6 +169,6 @@ def build(application: Application, size: Size, seed: int = 0) -> Case:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = StationModel(size).eval()
-        x = torch.randn(application.batch, size.stations, size.features)
-        target = torch.randn(application.batch, size.stations)
+        x = torch.randn(1, size.stations, size.features)
+        target = torch.randn(1, size.stations)
     return Case(model, (x,), target)
