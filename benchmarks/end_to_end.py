@@ -26,6 +26,7 @@ from benchmarks.model_folder import FolderModel, models_of
 from benchmarks.reference import reference_dir
 from benchmarks.stamp import write_stamped
 from hptc.cli.output import human_gap
+from hptc.cli.run import check_cells
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "wind.onnx"
 
@@ -84,15 +85,15 @@ def print_results(console: Console, results: list[Result]) -> None:
     for column in ("latency ns", "bound ns", "gap", "energy nJ", "all-GPU ns", "compile s"):
         placed.add_column(column, justify="right")
     checked = Table(title="verified", box=box.SIMPLE_HEAD)
-    for column in ("model", "phase", "loss", "gradients", "updates", "outputs", "names", "ok"):
+    for column in ("model", "phase", "loss", "gradients", "updates", "outputs", "names", "result"):
         checked.add_column(column)
     for result in results:
         for phase, figures in result.report.get("phases", {}).items():
             placed.add_row(result.name, phase, *_placement(figures), f"{result.compile_s:.1f}")
         for phase, check in result.checks.get("phases", {}).items():
-            checked.add_row(result.name, phase, *_errors(check))
+            checked.add_row(result.name, phase, *check_cells(check))
         if result.error:
-            console.print(f"[red]{result.name}: {result.error}")
+            console.print(f"{result.name}: {result.error}", style="red", markup=False)
     console.print(placed)
     console.print(checked)
 
@@ -113,12 +114,6 @@ def _placement(figures: dict[str, Any]) -> tuple[str, ...]:
         f"{figures['energy_nj']:,.0f}",
         f"{gpu['latency_ns']:,}" if gpu else "-",
     )
-
-
-def _errors(check: dict[str, Any]) -> tuple[str, ...]:
-    keys = ("loss_abs_err", "grad_max_rel_err", "update_max_rel_err", "output_max_abs_err")
-    errors = ("-" if check[key] is None else f"{check[key]:.1e}" for key in keys)
-    return (*errors, "match" if check["trained_names_match"] else "DIFFER", str(check["ok"]))
 
 
 def main() -> int:

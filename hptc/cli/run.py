@@ -48,10 +48,16 @@ def run_bundle(
             name: program.run(name, inputs, steps=steps, seed=seed, numerics=numerics)
             for name in phases
         }
-        print_json({"phases": _run_object(runs)}) if as_json else _print_run(runs)
+        if as_json:
+            print_json({"phases": _run_object(runs)})
+        else:
+            _print_run(runs)
         return
     found = program.verify(phase, inputs, seed=seed)
-    print_json(found) if as_json else _print_checks(found)
+    if as_json:
+        print_json(found)
+    else:
+        _print_checks(found)
     if not found["ok"]:
         raise typer.Exit(1)
 
@@ -82,9 +88,14 @@ def _print_checks(found: Mapping[str, Any]) -> None:
     table = new_table(
         f"against {oracles}", "phase", "loss", "gradients", "updates", "outputs", "names", "result"
     )
-    keys = ("loss_abs_err", "grad_max_rel_err", "update_max_rel_err", "output_max_abs_err")
     for name, figures in found["phases"].items():
-        errors = ["-" if figures[key] is None else f"{figures[key]:.1e}" for key in keys]
-        names = "match" if figures["trained_names_match"] else "DIFFER"
-        table.add_row(name, *errors, names, "ok" if figures["ok"] else "FAILED")
+        table.add_row(name, *check_cells(figures))
     print_table(table)
+
+
+def check_cells(figures: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what the check of a phase found: four errors, whether names match, the verdict."""
+    keys = ("loss_abs_err", "grad_max_rel_err", "update_max_rel_err", "output_max_abs_err")
+    errors = ("-" if figures[key] is None else f"{figures[key]:.1e}" for key in keys)
+    names = "match" if figures["trained_names_match"] else "DIFFER"
+    return (*errors, names, "ok" if figures["ok"] else "FAILED")
