@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from hptc.errors import UsageError
+from hptc.errors import InfeasibleError, TimeLimitError, UsageError
 from hptc.ir.axes import Flow, RowFlow, row_flows
 from hptc.ir.graph import Graph
 from hptc.partition.goal import Objective
@@ -100,7 +101,9 @@ class Tiler:
         tried = Tried(search.tried, tuple(sorted(counts)), proven.lower_bound_ns)
         found = [Placed(self.whole, whole)]
         if choice is not None and self._is_worth(choice, whole, pace):
-            found.append(self._cut(rows, flow, choice))
+            # Where chunks do not fit the memory or the limits in time, the whole phase does.
+            with suppress(InfeasibleError, TimeLimitError):
+                found.append(self._cut(rows, flow, choice))
         best = min(found, key=lambda placed: placed.solution.value)
         solution = best.solution
         if self._left_s > 0 and not self.clock.is_over():

@@ -6,21 +6,21 @@ which the search improves. Reruns that are not needed after all are left out.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Protocol
 
 from hptc.errors import InfeasibleError, TimeLimitError
 from hptc.partition.check import energy_pj
-from hptc.partition.decode import Schedule, by_start, decode_by_rank, legal_order, to_assignment
+from hptc.partition.decode import Schedule, legal_order, to_assignment
 from hptc.partition.fronts.frontiers import Proven
 from hptc.partition.goal import Objective
 from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock, Progress
-from hptc.partition.memory.decode import decode_within, frugal_order
+from hptc.partition.memory.decode import decode_within
 from hptc.partition.memory.held import is_overfull
-from hptc.partition.memory.rerun_plan import lightened
+from hptc.partition.memory.rerun_guides import plan_reruns
+from hptc.partition.memory.rerun_tape import Tape
 from hptc.partition.memory.reruns import expanded, without
 from hptc.partition.memory.seed import crowded
 from hptc.partition.outcome import checked
@@ -28,15 +28,12 @@ from hptc.partition.prepare import prepare
 from hptc.partition.problem import Assignment, Problem, Rerun, Solution
 from hptc.partition.replay import from_assignment
 from hptc.partition.sat.feasible import find_modes
-from hptc.partition.search import Incumbent
-from hptc.partition.seeds.heuristics import local_choices
+from hptc.partition.search import PASS_S, Incumbent
 
 FREE_SHARE = 0.3
 """Share of the time left for the problem without memory."""
 PLAIN_SHARE = 0.3
 """Share of the time left for answers without reruns."""
-PLAN_SHARE = 0.4
-"""Share of the time left in which sets of reruns are made."""
 PRUNE_SHARE = 0.3
 """Share of the time left in which reruns are left out one by one."""
 
@@ -162,11 +159,11 @@ class _Search:
         find_modes(self._instance, self._clock)
         try:
             self._improve(self._instance, (), None, PLAIN_SHARE)
-            plans = self._part(PLAN_SHARE)
-            for modes, order in self._guides():
-                if plans.is_over():
-                    break
-                self._lighten(modes, order, plans)
+            known = [self._free.schedule]
+            if self._best is not None and not self._best.reruns:
+                known.append(self._best.schedule)
+            must = self._best is None
+            plan_reruns(self._instance, known, self._take, self._clock, must=must)
             if self._best is not None:
                 self._prune(self._best, self._part(PRUNE_SHARE))
                 self._improve(self._best.instance, self._best.reruns, self._best.schedule, 1.0)
@@ -177,28 +174,22 @@ class _Search:
     def _part(self, share: float) -> Clock:
         return self._clock.part(share * self._clock.left_s)
 
-    def _guides(self) -> Iterator[tuple[list[int], list[int]]]:
-        """Yield modes and orders: those of good schedules, and orders that end values early."""
-        known = [self._free.schedule]
-        if self._best is not None and not self._best.reruns:
-            known.append(self._best.schedule)
-        instance = self._instance
-        local = (decode_by_rank(instance, m) for m in local_choices(instance) if instance.admits(m))
-        for schedule in chain(known, local):
-            modes = instance.settled(schedule.modes)
-            if instance.admits(modes):
-                yield modes, by_start(instance, schedule)
-                yield modes, frugal_order(instance, modes)
-                yield modes, list(instance.order)
+    def _take(self, tape: Tape) -> float:
+        """Offer a sequence with reruns, and return its value."""
+        reruns = tape.reruns()
+        instance = self._again(reruns)
+        schedule = decode_within(instance, tape.modes, tape.sequence())
+        if not isinstance(schedule, Schedule):
+            return math.inf
+        found = self._measured(instance, reruns, schedule)
+        self.offer(found)
+        return found.value
 
-    def _lighten(self, modes: Sequence[int], order: Sequence[int], clock: Clock) -> None:
-        tape = lightened(self._instance, modes, order, clock)
-        if tape is None:
-            return
-        instance = prepare(expanded(self._instance.problem, tape.reruns()))
-        found = decode_within(instance, tape.modes, tape.sequence())
-        if isinstance(found, Schedule):
-            self.offer(self._measured(instance, tape.reruns(), found))
+    def _again(self, reruns: tuple[Rerun, ...]) -> Instance:
+        """Return the problem with reruns, and count the work of that."""
+        instance = prepare(expanded(self._instance.problem, reruns))
+        self._clock.work.add(PASS_S * instance.items)
+        return instance
 
     def _improve(
         self, instance: Instance, reruns: tuple[Rerun, ...], known: Schedule | None, share: float
@@ -220,7 +211,7 @@ class _Search:
         while index and not clock.is_over():
             index -= 1
             reruns = without(self._instance.problem, found.reruns, index)
-            instance = prepare(expanded(self._instance.problem, reruns))
+            instance = self._again(reruns)
             gone = self._instance.tasks + index
             modes = [mode for run, mode in enumerate(found.schedule.modes) if run != gone]
             starts = [start for run, start in enumerate(found.schedule.start) if run != gone]

@@ -9,6 +9,7 @@ too. Of all such plans that one goes first that frees most bytes for longest, fo
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from random import Random
 
 from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock
@@ -35,7 +36,11 @@ class _Plan:
 
 
 def lightened(
-    instance: Instance, modes: Sequence[int], order: Sequence[int], clock: Clock
+    instance: Instance,
+    modes: Sequence[int],
+    order: Sequence[int],
+    clock: Clock,
+    random: Random | None = None,
 ) -> Tape | None:
     """Return a sequence with reruns that fits the memories one task after another.
 
@@ -44,19 +49,21 @@ def lightened(
         modes: Of its tasks.
         order: Of its tasks, topological.
         clock: When to give up.
+        random: Changes how good plans look; None: as good as they are.
 
     Returns:
         None where no reruns that are tried help.
     """
     tape = Tape(instance, modes, order)
-    furthest, left = 0, STALLED
+    furthest, left = -1, STALLED
     while (overflow := tape.overflow()) is not None:
-        if overflow.position > furthest:
-            furthest, left = overflow.position, STALLED
+        done = tape.tasks_before(overflow.position)
+        if done > furthest:
+            furthest, left = done, STALLED
         plans = list(_plans(tape, overflow))
         if not left or not plans or clock.is_over():
             return None
-        best = max(plans, key=lambda plan: plan.score)
+        best = max(plans, key=lambda plan: plan.score * (1 + random.random() if random else 1))
         tape.rerun(best.runs, best.takers, best.before)
         clock.work.add(RERUN_S * len(instance.problem.values))
         left -= 1

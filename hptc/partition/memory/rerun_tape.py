@@ -81,6 +81,10 @@ class Tape:
         """Return the run at a position."""
         return self._run_at[position]
 
+    def tasks_before(self, position: int) -> int:
+        """Return how many tasks have had their first run before a position."""
+        return sum(there < position for there in self.position[: self.instance.tasks])
+
     def copy(self, run: int, v: int, device: int) -> Copy | None:
         """Return when a value of a run lies on a device of limited memory, if it does."""
         return self._copies[run, v].get(device)
