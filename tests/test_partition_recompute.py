@@ -17,8 +17,10 @@ from hptc.partition.files.answer import check_answer
 from hptc.partition.files.problem import solution_json
 from hptc.partition.files.read import read_problem
 from hptc.partition.goal import Objective
-from hptc.partition.limits import Limits
+from hptc.partition.limits import Clock, Limits
+from hptc.partition.memory.rerun_plan import lightened
 from hptc.partition.memory.reruns import expanded, without
+from hptc.partition.prepare import prepare
 from hptc.partition.problem import (
     Assignment,
     Device,
@@ -172,6 +174,14 @@ def test_reruns_that_serve_reruns_are_left_out_one_by_one() -> None:
     assert [value.readers for value in values] == [(1, 3), (), (3,), (5,), (2,)]
     assert without(problem, both, 0) == (Rerun(1, (2,)),)
     assert without(problem, both, 1) == (Rerun(0, ()),)
+
+
+def test_plans_that_lead_nowhere_come_to_an_end() -> None:
+    """Whichever of "b" and "c" runs last, "a" and both results lie there: too much, each time."""
+    tasks = tuple(Task(name, (Mode(0, 1),), recompute=True) for name in "abcde")
+    values = (Value(0, (1, 2, 4), 3), Value(1, (3,), 6), Value(2, (3, 4), 2), Value(3, (4,), 1))
+    instance = prepare(Problem((Device("x", memory_bytes=9),), (), tasks, values))
+    assert lightened(instance, [0] * 5, instance.order, Clock(QUICK)) is None
 
 
 def test_answers_with_reruns_survive_their_files(tmp_path: Path) -> None:
