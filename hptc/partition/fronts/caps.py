@@ -10,7 +10,6 @@ from hptc.partition.goal import Objective
 class _Cap:
     latency_ns: float
     energy_bound_pj: float
-    is_optimal: bool
 
 
 class Caps:
@@ -25,14 +24,9 @@ class Caps:
         """Of all caps; infinite where there was none."""
         return [cap.latency_ns for cap in self._tried]
 
-    @property
-    def are_optimal(self) -> bool:
-        """Whether the least energy under every one of them is known."""
-        return all(cap.is_optimal for cap in self._tried)
-
-    def note(self, latency_ns: float, energy_bound_pj: float, *, is_optimal: bool) -> None:
+    def note(self, latency_ns: float, energy_bound_pj: float) -> None:
         """Take what a search under a cap proved."""
-        self._tried.append(_Cap(latency_ns, energy_bound_pj, is_optimal))
+        self._tried.append(_Cap(latency_ns, energy_bound_pj))
 
     def bound_pj(self, latency_ns: int) -> float:
         """Return the best bound on the energy of schedules that take no longer."""

@@ -109,8 +109,12 @@ class Frontiers:
 
     def promising(self, earliest_ns: int, below: float) -> list[frozenset[int]]:
         """Return the sets that may hold a lesser value than `below`, the most promising first."""
-        known = [(c.value, f.powered) for c, f in self._corners(earliest_ns) if c.value < below]
-        return [powered for _, powered in sorted(known, key=lambda pair: pair[0])]
+        return [frontier.powered for _, frontier in self.below(earliest_ns, below)]
+
+    def below(self, earliest_ns: int, value: float) -> list[tuple[Corner, Frontier]]:
+        """Return what may hold a lesser value, each with its least corner, the least first."""
+        known = [pair for pair in self._corners(earliest_ns) if pair[0].value < value]
+        return sorted(known, key=lambda pair: pair[0].value)
 
     def worst(self, earliest_ns: int) -> tuple[Corner, Frontier] | None:
         """Return the least corner of all sets; None if all is beyond the limits."""

@@ -2,7 +2,8 @@
 
 Its ends are the fastest schedule and the most frugal one; between them energy is minimised under
 caps on the latency, where most of the front is still unknown. What any of these searches comes
-across counts. What time is left goes to the points whose bounds are weakest.
+across counts. Small problems are asked what still lies between the points; what time is left goes
+to the points whose bounds are weakest.
 """
 
 import bisect
@@ -16,6 +17,7 @@ from hptc.errors import InfeasibleError, TimeLimitError
 from hptc.partition.check import check, energy_pj
 from hptc.partition.fronts.archive import Archive
 from hptc.partition.fronts.caps import Caps
+from hptc.partition.fronts.closing import Closing, may_close
 from hptc.partition.fronts.front import Front, Point, check_points, thinned
 from hptc.partition.fronts.frontiers import Frontiers, Proven, nothing_proven
 from hptc.partition.goal import Measure, Objective
@@ -29,8 +31,10 @@ from hptc.partition.solve import solve
 
 LEAST_S = 0.05
 """Least time of a search in s."""
-FILL_SHARE = 0.5
-"""Share of the time left for points between the ends."""
+FILL_SHARE, SMALL_FILL_SHARE = 0.5, 0.25
+"""Share of the time left for points between the ends; the latter where questions find them too."""
+CLOSE_SHARE = 0.8
+"""Share of the time left for those questions."""
 SPARE = 4
 """How many schedules are kept for each point that is asked for."""
 REST_SHARE = 0.02
@@ -64,7 +68,8 @@ def pareto(
     search = _Search(problem, within, points, Clock(limits, stop))
     search.find_ends(start)
     search.search_sets()
-    search.fill(FILL_SHARE * search.clock.left_s)
+    search.fill()
+    search.close()
     search.tighten()
     return search.result()
 
@@ -80,7 +85,11 @@ class _Search:
         self._narrow = replace(clock.limits.parts, cuts=False, repeats=False, segments=False)
         """What serves beside a start, and what the first searches proved."""
         self._archive = Archive(within, SPARE * most)
-        self._proven = replace(nothing_proven(prepare(problem)), is_shared=True)
+        instance = prepare(problem)
+        self._proven = replace(nothing_proven(instance), is_shared=True)
+        self._closing: Closing | None = None
+        if clock.limits.parts.proofs and may_close(instance):
+            self._closing = Closing(instance, within, most, self._archive, self._proven)
         self._caps = Caps(self._proven)
         self._latency_bound_ns = 0
         self._barren: set[int] = set()
@@ -121,20 +130,27 @@ class _Search:
             self._proven.take(devices, known)
 
     def _next_cap(self) -> int | None:
-        """Return a cap in ns amid the largest unknown part that is not barren, None without any."""
+        """Return a cap in ns amid the largest unknown part that is not barren, None without any.
+
+        What begins far behind the best schedule known before it is asked about as a whole.
+        """
         known = [part for part in self._unknown() if part[2] not in self._barren]
         _, first, end = max(known, default=(0.0, 0, 0))
-        return (first + end - 1) // 2 if end else None
+        if not end:
+            return None
+        is_far = first - self._best_within(first).latency_ns >= end - first
+        return end - 1 if is_far else (first + end - 1) // 2
 
-    def _unknown(self) -> Iterator[tuple[float, int, int]]:
+    def _unknown(self, *, past_caps: bool = True) -> Iterator[tuple[float, int, int]]:
         """Yield the parts of which nothing is known: size, first latency, and that of their end.
 
-        Between neighbouring points and caps these begin where the bound on the energy leaves room
-        for a better schedule.
+        Between neighbouring points (and caps, with `past_caps`) these begin where the bound on the
+        energy leaves room for a better schedule.
         """
         found = thinned(self._archive.points, self._most)
         marks = {point.latency_ns for point in found}
-        marks |= {int(cap_ns) for cap_ns in self._caps.latencies_ns if cap_ns < math.inf}
+        if past_caps:
+            marks |= {int(cap_ns) for cap_ns in self._caps.latencies_ns if cap_ns < math.inf}
         for start, end in pairwise(sorted(marks)):
             known_pj = min((p.energy_pj for p in found if p.latency_ns <= start), default=0.0)
             room = known_pj * (1 - TOLERANCE)
@@ -147,9 +163,10 @@ class _Search:
             )
             yield saving_pj * (end - first), first, end
 
-    def fill(self, time_s: float) -> None:
-        """Search for `time_s` s under half as many caps as points: more comes up meanwhile."""
-        until_s = self.clock.elapsed_s + time_s
+    def fill(self) -> None:
+        """Search under half as many caps as points: more comes up meanwhile."""
+        share = FILL_SHARE if self._closing is None else SMALL_FILL_SHARE
+        until_s = self.clock.elapsed_s + share * self.clock.left_s
         tries = -(-self._most // 2)
         while tries and self.has_time and (left_s := until_s - self.clock.elapsed_s) > 0:
             cap_ns = self._next_cap()
@@ -164,6 +181,13 @@ class _Search:
     def _best_within(self, cap_ns: int) -> Point:
         """Return the most frugal schedule known that keeps a cap which some keep."""
         return [point for point in self._archive.points if point.latency_ns <= cap_ns][-1]
+
+    def close(self) -> None:
+        """Ask about small problems what lies between the points."""
+        if self._closing is not None:
+            with suppress(KeyboardInterrupt):
+                self._closing.run(self.clock.part(CLOSE_SHARE * self.clock.left_s))
+            self._latency_bound_ns = max(self._latency_bound_ns, self._proven.bound_ns)
 
     def tighten(self) -> None:
         """Raise the bound where it is weakest, for half of the time left at a time."""
@@ -188,7 +212,8 @@ class _Search:
     def result(self) -> Front:
         """Return the front; complete where no part is unknown and every cap is proven."""
         points = self.front()
-        is_complete = not any(self._unknown()) and self._caps.are_optimal
+        is_complete = not any(self._unknown(past_caps=False))
+        is_complete &= all(point.gap <= TOLERANCE for point in points)
         is_complete &= points[0].latency_ns <= self._latency_bound_ns
         is_complete &= len(points) == len(self._archive.points)
         for point in points:
@@ -202,9 +227,8 @@ class _Search:
         goal = replace(self._within, measure=Measure.ENERGY, latency_limit_ns=cap)
         found = self._solve(goal, shares, start, parts=parts)
         self._note(found.assignment)
-        is_optimal = found.status is Status.OPTIMAL
-        self._caps.note(cap_ns, found.lower_bound, is_optimal=is_optimal)
-        return is_optimal
+        self._caps.note(cap_ns, found.lower_bound)
+        return found.status is Status.OPTIMAL
 
     def _note(self, assignment: Assignment) -> None:
         self._archive.note(assignment, energy_pj(self._problem, assignment))

@@ -4,14 +4,11 @@ import math
 from collections import defaultdict
 from dataclasses import replace
 
-from hptc.partition.fronts.frontier import Support
-from hptc.partition.fronts.frontiers import Frontiers, Proven
-from hptc.partition.fronts.question import Answer, Asking, Question, question
+from hptc.partition.fronts.frontiers import Frontiers
+from hptc.partition.fronts.question import MOST_TASKS, Answer, Asking, Question, question
 from hptc.partition.objective import latest_end
 from hptc.partition.search import Incumbent
 
-MOST_TASKS = 400
-"""CP-SAT is not asked about larger problems."""
 FIRST_S, FIRST_MAKESPAN_SHARE = 2.0, 0.05
 """Limit in s of the first question about a set of devices; where only the makespan counts, of the
 time of the search: those are answered soon or not at all."""
@@ -135,9 +132,5 @@ class Proofs:
         if self._frontiers is None:
             search.raise_bound(answer.bound)
             return
-        if asked.price is None:
-            search.proven.take(asked.devices, Proven((), answer.bound))
-        else:
-            known = Support(asked.price, answer.bound, asked.until_ns)
-            search.proven.support(asked.devices, known)
+        answer.teach(search.proven, asked)
         search.raise_bound(self._frontiers.bound(search.bound_ns))

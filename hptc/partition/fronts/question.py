@@ -11,7 +11,8 @@ from fractions import Fraction
 
 from hptc.errors import InfeasibleError
 from hptc.partition.decode import Schedule
-from hptc.partition.fronts.frontier import Frontier
+from hptc.partition.fronts.frontier import Frontier, Support
+from hptc.partition.fronts.frontiers import Proven
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock
@@ -22,6 +23,9 @@ from hptc.partition.restrict import restrict, widened
 from hptc.partition.sat.cpsat import Running
 from hptc.partition.sat.exact import read_whole, whole_model
 from hptc.partition.sat.model import ScheduleModel
+
+MOST_TASKS = 400
+"""CP-SAT is not asked about larger problems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,13 @@ class Answer:
     """On what the question is about, `below` at most."""
     is_final: bool
     """Whether more time would say no more."""
+
+    def teach(self, proven: Proven, asked: Question) -> None:
+        """Add what it says of the devices that were asked."""
+        if asked.price is None:
+            proven.take(asked.devices, Proven((), self.bound))
+        else:
+            proven.support(asked.devices, Support(asked.price, self.bound, asked.until_ns))
 
 
 def question(
@@ -83,6 +94,7 @@ class Asking:
         clock: Of the whole search.
         time_s: Limit in s.
         climbs: Whether CP-SAT raises the bound step by step: now this, now the other way is faster.
+        workers: Threads.
     """
 
     def __init__(
@@ -93,6 +105,7 @@ class Asking:
         time_s: float,
         *,
         climbs: bool = False,
+        workers: int = 1,
     ) -> None:
         self.asked = asked
         self._instance = instance
@@ -106,7 +119,12 @@ class Asking:
         if asked.price is None or headroom(part, asked.price / ENERGY_SCALE) >= 1:
             self._built = _model(part, asked)
             self._running = Running(
-                self._built.model, clock, time_s, is_linear=climbs, climbs=climbs
+                self._built.model,
+                clock,
+                time_s,
+                workers=workers,
+                is_linear=climbs,
+                climbs=climbs,
             )
 
     @property
