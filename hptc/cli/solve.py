@@ -26,7 +26,11 @@ from hptc.cli.period import refuse_beside_period, solve_steady
 if TYPE_CHECKING:
     from hptc.partition.files.problem import FileProblem
     from hptc.partition.goal import Objective as Goal
-    from hptc.partition.problem import Solution
+    from hptc.partition.limits import Limits
+    from hptc.partition.problem import Problem, Solution
+
+ENDS_SHARE = 0.03
+"""Share of the time limit for what no clock sees: the interpreter's start and end."""
 
 
 @guarded
@@ -58,15 +62,11 @@ def solve_problem(
 ) -> None:
     """Place and order the tasks of a bare graph as the objective says, with a proven bound."""
     started = context.obj or time.monotonic()
-    from hptc.cli.watch import SolverWatch
-    from hptc.partition.files.figures import front_json, step_json
     from hptc.partition.files.problem import solution_json
     from hptc.partition.files.read import read_problem
     from hptc.partition.fronts.front import check_points
-    from hptc.partition.fronts.pareto import pareto as find_front
     from hptc.partition.goal import Measure, parse_objective
     from hptc.partition.limits import Clock, Limits
-    from hptc.partition.solve import solve
 
     goal = parse_objective(
         objective,
@@ -87,22 +87,7 @@ def solve_problem(
         refuse_beside_period({"--pareto": pareto is not None, "--explain": explain})
         solve_steady(problem.name, read, rest, as_json=as_json)
         return
-    share = rest if points is None else rest.within(rest.span_s / 2)
-    with SolverWatch(f"solving {problem.name}", limits) as watch:
-        solution = solve(
-            read.problem,
-            objective=goal,
-            limits=share,
-            progress=lambda seen: watch.show(problem.name, seen),
-            stop=watch.is_stopped,
-        )
-        figures: dict[str, Any] = step_json(read.problem, solution)
-        if points is not None:
-            start, stop = solution.assignment, watch.is_stopped
-            front = find_front(
-                read.problem, points, within=goal, limits=share, start=start, stop=stop
-            )
-            figures["pareto"] = front_json(read.problem, front)
+    solution, figures = _solved(problem.name, read.problem, goal, rest, points)
     if work_limit is not None:
         figures["wall_s"] = None
     if explain:
@@ -113,8 +98,34 @@ def solve_problem(
     _print(problem.name, solution, figures)
 
 
-ENDS_SHARE = 0.03
-"""Share of the time limit for what no clock sees: the interpreter's start and end."""
+def _solved(
+    name: str, problem: "Problem", goal: "Goal", limits: "Limits", points: int | None
+) -> tuple["Solution", dict[str, Any]]:
+    """Solve a problem, and find its front of so many points (None: no front) in half of the time.
+
+    Returns:
+        The answer, and its figures and those of the front as JSON values.
+    """
+    from hptc.cli.watch import SolverWatch
+    from hptc.partition.files.figures import front_json, step_json
+    from hptc.partition.fronts.pareto import pareto
+    from hptc.partition.solve import solve
+
+    share = limits if points is None else limits.within(limits.span_s / 2)
+    with SolverWatch(f"solving {name}", limits) as watch:
+        solution = solve(
+            problem,
+            objective=goal,
+            limits=share,
+            progress=lambda seen: watch.show(name, seen),
+            stop=watch.is_stopped,
+        )
+        figures: dict[str, Any] = step_json(problem, solution)
+        if points is not None:
+            start, stop = solution.assignment, watch.is_stopped
+            front = pareto(problem, points, within=goal, limits=share, start=start, stop=stop)
+            figures["pareto"] = front_json(problem, front)
+    return solution, figures
 
 
 def _print(name: str, solution: "Solution", figures: Mapping[str, Any]) -> None:
