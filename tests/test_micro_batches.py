@@ -10,7 +10,7 @@ from cost_models.larger_batch import enlarged
 from cost_models.load import load_target
 from cost_models.price import price_device
 from cost_models.work import count_work
-from hptc.errors import UsageError
+from hptc.errors import InfeasibleError, UsageError
 from hptc.frontend.optimizers import parse_optimizer
 from hptc.frontend.recipe import Recipe
 from hptc.ir.graph import Graph, Phase, Role, ValueKind
@@ -22,6 +22,8 @@ from hptc.partition.check import check
 from hptc.partition.goal import Objective
 from hptc.partition.limits import Clock, Limits
 from hptc.partition.period.check import check_periodic
+from hptc.partition.period.solve import solve_period
+from hptc.partition.problem import Device, Mode, Problem, Task, Value
 from hptc.partition.solve import solve
 from hptc.schedule.priced import Priced
 from passes import PIPELINE, accumulate, run_passes
@@ -114,6 +116,20 @@ def compiled(**options: Any) -> Any:
     return hptc.compile(
         AttentionLayer(WIDTH), (x,), work_limit=4, phases=("low", "infer"), **options
     ).report()["phases"]
+
+
+def test_parameters_lie_where_micro_batches_read_them() -> None:
+    tasks = tuple(Task(name, (Mode(0, 1),)) for name in ("forward", "backward", "update"))
+    values = (Value(0, (1,), 5), Value(1, (2,), 1), Value(2, (0, 1), 6, carried=True))
+
+    def within(memory: int) -> Problem:
+        whole = Problem((Device("x", memory_bytes=memory),), (), tasks, values)
+        return MicroBatched(whole, (0, 1), (2,)).batch
+
+    limits = Limits(time_s=10.0, workers=1)
+    assert solve_period(within(11), limits=limits).periodic.period_ns == 2
+    with pytest.raises(InfeasibleError, match="memory"):
+        solve_period(within(10), limits=limits)
 
 
 @pytest.mark.parametrize("objective", ["latency", "period"])

@@ -7,7 +7,10 @@ from hptc.partition.problem import Problem, Resident, Value
 
 
 def part(problem: Problem, tasks: Sequence[int]) -> Problem:
-    """Return the problem of some tasks, in their order, with the values between them."""
+    """Return the problem of some tasks, in their order, with the values between them.
+
+    What other tasks carry to them stays as it is meanwhile, wherever it is read.
+    """
     number = {task: index for index, task in enumerate(tasks)}
 
     def readers(of: Value | Resident) -> tuple[int, ...]:
@@ -18,7 +21,14 @@ def part(problem: Problem, tasks: Sequence[int]) -> Problem:
         for value in problem.values
         if value.src in number
     )
-    residents = (replace(each, readers=readers(each)) for each in problem.residents)
+    residents = (
+        *(Resident(readers(each), each.bytes) for each in problem.residents),
+        *(
+            Resident(readers(value), value.bytes)
+            for value in problem.values
+            if value.carried and value.src not in number
+        ),
+    )
     together = (tuple(number[t] for t in group if t in number) for group in problem.together)
     return replace(
         problem,
