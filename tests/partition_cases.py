@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -85,6 +86,22 @@ def _groups(draw: st.DrawFn, tasks: Sequence[Task]) -> tuple[tuple[int, ...], ..
     if len(able) < 2 or draw(st.integers(0, 2)):
         return ()
     return (tuple(draw(st.lists(st.sampled_from(able), min_size=2, unique=True))),)
+
+
+def stretched(problem: Problem, factor: int) -> Problem:
+    """Return the problem with all times and sizes so many times as long."""
+    return replace(
+        problem,
+        links=tuple(replace(link, latency_ns=factor * link.latency_ns) for link in problem.links),
+        values=tuple(replace(value, bytes=factor * value.bytes) for value in problem.values),
+        tasks=tuple(
+            replace(
+                task,
+                modes=tuple(replace(m, duration_ns=factor * m.duration_ns) for m in task.modes),
+            )
+            for task in problem.tasks
+        ),
+    )
 
 
 def brute_force(problem: Problem) -> tuple[float, float]:

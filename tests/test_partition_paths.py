@@ -1,6 +1,5 @@
 """Paths bound every schedule, however long times are and however many pairs of devices."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -10,25 +9,9 @@ from hptc.partition.bounds import paths
 from hptc.partition.bounds.paths import path_bound, path_heads, path_tails
 from hptc.partition.prepare import prepare
 from hptc.partition.problem import Device, Link, Mode, Problem, Task, Value
-from tests.partition_cases import brute_force, problems
+from tests.partition_cases import brute_force, problems, stretched
 
 LONG = 10**17
-
-
-def stretched(problem: Problem, factor: int) -> Problem:
-    """Return the problem with all times and sizes so many times as long."""
-    return replace(
-        problem,
-        links=tuple(replace(link, latency_ns=factor * link.latency_ns) for link in problem.links),
-        values=tuple(replace(value, bytes=factor * value.bytes) for value in problem.values),
-        tasks=tuple(
-            replace(
-                task,
-                modes=tuple(replace(m, duration_ns=factor * m.duration_ns) for m in task.modes),
-            )
-            for task in problem.tasks
-        ),
-    )
 
 
 @settings(max_examples=60)

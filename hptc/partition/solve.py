@@ -7,6 +7,7 @@ from dataclasses import replace
 from hptc.partition.bounds.loads import work_bound
 from hptc.partition.bounds.paths import path_bound
 from hptc.partition.bounds.pool import pool_bound
+from hptc.partition.bounds.priced import plant_priced
 from hptc.partition.bounds.rounding import Relaxing
 from hptc.partition.bounds.segments import SegmentBound, segment_bound
 from hptc.partition.check import check
@@ -150,6 +151,7 @@ def _climb(search: Incumbent) -> None:
         _prove(search, prove_pool)
         return
     is_whole = instance.tasks <= EXACT_TASKS
+    plant_priced(search, paths_ns)
     relaxed = Relaxing(search, paths_ns)
     if not is_whole:
         plant_repeats(search, beside=lambda: relaxed.is_running)

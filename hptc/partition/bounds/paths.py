@@ -62,6 +62,23 @@ def path_tails(
     ]
 
 
+def reads(instance: Instance) -> Times:
+    """Return (value, source, reader) for all that tasks read of others, row by row."""
+    values = instance.problem.values
+    rows = enumerate(instance.inputs)
+    found = [(v, values[v].src, t) for t, row in rows for v in row if values[v].src != t]
+    return np.array(found, dtype=np.int64).reshape(-1, 3)
+
+
+def levels(instance: Instance) -> Times:
+    """Return how many tasks in a row come before each task, at most."""
+    level = [0] * instance.tasks
+    for task in instance.order:
+        for _, reader in instance.successors[task]:
+            level[reader] = max(level[reader], level[task] + 1)
+    return np.array(level, dtype=np.int64)
+
+
 class _Paths:
     """What has to come before and after each task on each device, in 2^shift ns."""
 
@@ -72,9 +89,7 @@ class _Paths:
         self.least = self._least(allowed or [range(len(row)) for row in instance.device])
         """Time of each task on each device."""
         values = instance.problem.values
-        found = [(v, values[v].src, t) for t, row in enumerate(instance.inputs) for v in row]
-        edges = np.array(found, dtype=np.int64).reshape(-1, 3)
-        self._edges = edges[edges[:, 1] != edges[:, 2]]
+        self._edges = reads(instance)
         self._size = np.array([value.bytes for value in values], dtype=np.float64)
         self._matrix = SendMatrix(instance.problem)
         self._is_carried = np.array([value.carried for value in values], dtype=bool)
@@ -107,11 +122,7 @@ class _Paths:
 
     @cached_property
     def _level(self) -> Times:
-        level = [0] * self._instance.tasks
-        for task in self._instance.order:
-            for _, reader in self._instance.successors[task]:
-                level[reader] = max(level[reader], level[task] + 1)
-        return np.array(level, dtype=np.int64)
+        return levels(self._instance)
 
     def _wait(
         self, value: Times, first: Times, then: Times, turn: Times, *, is_backward: bool = False

@@ -33,7 +33,6 @@ class Detail(Enum):
     """How much of the problem a relaxation holds: the less, the sooner it is solved."""
 
     DEVICES = "the loads of devices"
-    LOADS = "the loads of devices and links"
     PATHS = "the loads, and who waits for whom"
 
 
@@ -47,9 +46,8 @@ def relaxation(instance: Instance, horizon: int, detail: Detail = Detail.PATHS) 
             last = {built.makespan: 1, built.start[task]: -1}
             work = zip(lits, instance.duration[task], strict=True)
             built.rows.add(last | {lit: -length for lit, length in work}, 0, is_time=True)
-    if detail is not Detail.DEVICES:
         everything = [0] * instance.tasks
-        _add_links(instance, built, [built.makespan], everything, waits=detail is Detail.PATHS)
+        _add_links(instance, built, [built.makespan], everything, waits=True)
     add_room(instance, built)
     return built
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from hptc.partition.bounds.loads import Relaxation
 from hptc.partition.bounds.lp import Solving, work_s
+from hptc.partition.bounds.priced import FEWEST_TASKS
 from hptc.partition.bounds.relax import Detail, relaxation
 from hptc.partition.decode import Schedule, by_start, legal_order
 from hptc.partition.fronts.frontiers import Frontiers, Query
@@ -18,8 +19,6 @@ FLOOR = 0.02
 POLL_S = 0.02
 WORK_SHARE = 0.5
 """Where work is limited, the share of what was done that relaxations may have beyond their time."""
-LOADS_TASKS = 2_000
-"""From so many tasks on, the loads alone come before the whole: that takes half the time."""
 MOST_MODES = 500_000
 """Modes of all tasks beyond which no program is made: it would take some GiB."""
 NEGLIGIBLE_PATH = 0.5
@@ -38,9 +37,7 @@ class Relaxing:
 
     def __init__(self, search: Incumbent, paths_ns: int) -> None:
         self._search = search
-        self._paths_ns = paths_ns
-        """Bound from paths."""
-        self._waiting = [] if search.proven.is_relaxed else _details(search.instance)
+        self._waiting = [] if search.proven.is_relaxed else _details(search, paths_ns)
         """For the makespan."""
         self._detail = Detail.PATHS
         """Of the one at hand."""
@@ -130,31 +127,26 @@ class Relaxing:
                 self._frontiers.learn(self._query, optimum.bound, end_ns)
         elif optimum is not None:
             search.raise_bound(0, optimum.bound)
-            if self._detail is Detail.LOADS and self._paths_ns < NEGLIGIBLE_PATH * optimum.bound:
-                self._waiting = []
             search.proven.is_relaxed = not self._waiting
         self._raise_bound()
         self._start_next()
 
     def _schedules(self, values: Sequence[float]) -> Iterator[Schedule]:
-        instance = self._search.instance
         if self._detail is Detail.PATHS:
-            yield from rounded(instance, self._relaxed, values)
-        elif self._detail is Detail.LOADS:
-            yield from nearest(instance, self._relaxed, values, self._search.schedule)
+            yield from rounded(self._search.instance, self._relaxed, values)
 
     def _raise_bound(self) -> None:
         if self._frontiers is not None:
             self._search.raise_bound(self._frontiers.bound(self._search.bound_ns))
 
 
-def _details(instance: Instance) -> list[Detail]:
+def _details(search: Incumbent, paths_ns: int) -> list[Detail]:
+    """Return what is worth solving, given what paths prove and what prices have proven."""
+    instance = search.instance
     if sum(map(len, instance.device)) > MOST_MODES:
         return []
-    if instance.is_dense:
-        return [Detail.DEVICES]
-    loads = [Detail.LOADS] if instance.tasks >= LOADS_TASKS else []
-    return [Detail.DEVICES, *loads, Detail.PATHS]
+    is_level = instance.tasks >= FEWEST_TASKS and paths_ns < NEGLIGIBLE_PATH * search.bound_ns
+    return [Detail.DEVICES] if is_level or instance.is_dense else [Detail.DEVICES, Detail.PATHS]
 
 
 def _detail_of(query: Query) -> Detail:
