@@ -137,9 +137,7 @@ def test_what_holds_for_more_devices_holds_for_fewer() -> None:
     part = known.part(frozenset({1, 2}))
     assert {f.powered for f in part.frontiers} == {frozenset({1}), frozenset({1, 2})}
     known.take(frozenset({1, 2}), Proven(part.frontiers, 40, is_relaxed=True))
-    assert known.part(frozenset({1, 2})) == Proven(
-        part.frontiers, 40, is_relaxed=True, is_shared=True
-    )
+    assert known.part(frozenset({1, 2})) == Proven(part.frontiers, 40, is_relaxed=True)
     assert known.bound_ns == 0
     known.take(everywhere, Proven(known.frontiers, 30))
     assert known.bound_ns == 30

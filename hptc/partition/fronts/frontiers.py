@@ -32,8 +32,6 @@ class Proven:
     bound_ns: int = 0
     is_relaxed: bool = False
     """Whether the relaxation of the makespan is part of that bound."""
-    is_shared: bool = False
-    """Whether bounds on the makespan serve for more than the makespan."""
 
     def part(self, devices: frozenset[int]) -> "Proven":
         """Return what is known of the problem on some of its devices.
@@ -47,7 +45,6 @@ class Proven:
             inside,
             max(self.bound_ns, earliest_ns),
             is_relaxed=any(f.is_relaxed for f in own),
-            is_shared=True,
         )
 
     def take(self, devices: frozenset[int], part: "Proven") -> None:

@@ -6,12 +6,10 @@ across counts. Small problems are asked what still lies between the points; what
 to the points whose bounds are weakest.
 """
 
-import bisect
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from itertools import pairwise
 
 from hptc.errors import InfeasibleError, TimeLimitError
 from hptc.partition.check import check, energy_pj
@@ -20,6 +18,7 @@ from hptc.partition.fronts.caps import Caps
 from hptc.partition.fronts.closing import Closing, may_close
 from hptc.partition.fronts.front import Front, Point, check_points, thinned
 from hptc.partition.fronts.frontiers import Frontiers, Proven, nothing_proven
+from hptc.partition.fronts.unknown import unknown_parts
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.limits import Clock, Limits, Parts
 from hptc.partition.memory.reruns import expanded
@@ -86,7 +85,7 @@ class _Search:
         """What serves beside a start, and what the first searches proved."""
         self._archive = Archive(within, SPARE * most)
         instance = prepare(problem)
-        self._proven = replace(nothing_proven(instance), is_shared=True)
+        self._proven = nothing_proven(instance)
         self._closing: Closing | None = None
         if clock.limits.parts.proofs and may_close(instance):
             self._closing = Closing(instance, within, most, self._archive, self._proven)
@@ -134,34 +133,13 @@ class _Search:
 
         What begins far behind the best schedule known before it is asked about as a whole.
         """
-        known = [part for part in self._unknown() if part[2] not in self._barren]
+        found = thinned(self._archive.points, self._most)
+        known = [p for p in unknown_parts(found, self._caps) if p[2] not in self._barren]
         _, first, end = max(known, default=(0.0, 0, 0))
         if not end:
             return None
         is_far = first - self._best_within(first).latency_ns >= end - first
         return end - 1 if is_far else (first + end - 1) // 2
-
-    def _unknown(self, *, past_caps: bool = True) -> Iterator[tuple[float, int, int]]:
-        """Yield the parts of which nothing is known: size, first latency, and that of their end.
-
-        Between neighbouring points (and caps, with `past_caps`) these begin where the bound on the
-        energy leaves room for a better schedule.
-        """
-        found = thinned(self._archive.points, self._most)
-        marks = {point.latency_ns for point in found}
-        if past_caps:
-            marks |= {int(cap_ns) for cap_ns in self._caps.latencies_ns if cap_ns < math.inf}
-        for start, end in pairwise(sorted(marks)):
-            known_pj = min((p.energy_pj for p in found if p.latency_ns <= start), default=0.0)
-            room = known_pj * (1 - TOLERANCE)
-            saving_pj = room - self._caps.bound_pj(end - 1)
-            if end - start <= 1 or saving_pj <= 0:
-                continue
-            later = range(start + 1, end - 1)
-            first = (
-                start + 1 + bisect.bisect_right(later, -room, key=lambda t: -self._caps.bound_pj(t))
-            )
-            yield saving_pj * (end - first), first, end
 
     def fill(self) -> None:
         """Search under half as many caps as points: more comes up meanwhile."""
@@ -212,7 +190,7 @@ class _Search:
     def result(self) -> Front:
         """Return the front; complete where no part is unknown and every cap is proven."""
         points = self.front()
-        is_complete = not any(self._unknown(past_caps=False))
+        is_complete = not any(unknown_parts(points, self._caps, past_caps=False))
         is_complete &= all(point.gap <= TOLERANCE for point in points)
         is_complete &= points[0].latency_ns <= self._latency_bound_ns
         is_complete &= len(points) == len(self._archive.points)
@@ -223,6 +201,7 @@ class _Search:
     def _try(
         self, cap_ns: float, shares: float, start: Assignment, parts: Parts | None = None
     ) -> bool:
+        """Minimise the energy under a cap in ns; return whether that is proven to be the least."""
         cap = None if math.isinf(cap_ns) else int(cap_ns)
         goal = replace(self._within, measure=Measure.ENERGY, latency_limit_ns=cap)
         found = self._solve(goal, shares, start, parts=parts)
