@@ -9,17 +9,21 @@ from torch import Tensor, nn
 
 import hptc
 from cost_models.load import load_target
-from hptc.errors import UsageError
+from hptc.errors import InfeasibleError, UsageError
 from hptc.ir.axes import Rows
 from hptc.ir.graph import Phase
 from hptc.options import make_options
 from hptc.partition import problem as pb
 from hptc.partition.check import check
+from hptc.partition.goal import Objective
+from hptc.partition.limits import Clock, Limits
 from hptc.partition.rows.problem import cut
 from hptc.partition.seeds.warm import assign
+from hptc.partition.solve import solve
 from hptc.program import Program
 from hptc.schedule.model import Instruction, InstructionKind
 from hptc.schedule.priced import Priced
+from hptc.tiling import Tiler
 from hptc.tiling.rowed import RowTasks
 from passes import PIPELINE, run_passes, tile
 from tests.evaluate import captured
@@ -105,6 +109,23 @@ def test_rows_stream_where_that_pays() -> None:
     assert after["latency_ns"] >= after["tried"]["lower_bound_ns"]
     assert sum(after["tiling"]["ops_by_chunks"].values()) == after["tiling"]["ops"]
     assert tiled.verify()["ok"]
+
+
+def test_a_phase_stays_whole_where_its_chunks_do_not_fit() -> None:
+    source = captured(Stages(), (torch.randn(1, 64, 64),), Phase.INFER).result.graphs[Phase.INFER]
+    target = load_target("hybrid-stack", (*SLOW_ARRAYS, "devices.reram.max_copies=1"))
+    whole = Priced.of(run_passes(source, PIPELINE), target, 1)
+    refused = []
+
+    def solver(problem: pb.Problem, limits: Limits, start: pb.Assignment | None) -> pb.Solution:
+        if len(problem.tasks) > len(whole.tasks):
+            refused.append(len(problem.tasks))
+            raise InfeasibleError("memory", expected="room", found="none")
+        return solve(problem, limits=limits, start=start)
+
+    clock = Clock(Limits(time_s=60.0, work_s=4.0))
+    assert Tiler(whole, 1, Objective.LATENCY, solver, clock).best().tiling is None
+    assert refused
 
 
 @pytest.mark.parametrize("phase", [Phase.LOW, Phase.INFER])
