@@ -26,8 +26,8 @@ ROUNDS, SHARE = 100, 0.1
 """Most rounds, and the share of the time left that they have."""
 ENOUGH = 0.0003
 """Relative distance of the bound from the loads of a choice below which prices are good enough."""
-LINK_PRICE = 0.15
-"""Of a link at first, where that of a row of tasks is 1."""
+LINKS_PRICE = 0.3
+"""Of all links together at first, where that of all rows of tasks is 1."""
 STEP, SLOWER, MOST = 1.0, 30, 0.5
 """Of logarithms of prices, per relative load beyond the bound (at most `MOST`); half after so many
 rounds."""
@@ -65,9 +65,10 @@ class Prices:
     def __init__(self, instance: Instance) -> None:
         self._field = Field(instance)
         links = np.zeros(instance.devices**2)
-        links[list(instance.link_of)] = LINK_PRICE
+        links[list(instance.link_of)] = LINKS_PRICE / max(1, len(instance.link_of))
+        rows = np.full(len(instance.units), 1.0 / sum(instance.units))
         self._units = np.concatenate([np.array(instance.units), np.ones(len(links))])
-        self._prices = np.concatenate([np.ones(len(instance.units)), links])
+        self._prices = np.concatenate([rows, links])
         self.rounds = 0
         self.bound_ns = 0
         self.choice: Numbers | None = None
