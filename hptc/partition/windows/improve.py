@@ -15,7 +15,7 @@ SMALLEST, FIRST_SIZE, LARGEST = 8, 10, 80
 """Sizes of windows, in tasks."""
 GROWTH, MOST_STEPS = 1.07, 4
 """Factor by which the size changes for a window, and how many such steps at most at once."""
-FIRST_S, LONGEST_S = 0.05, 2.0
+FIRST_S, LONGEST_S = 0.1, 2.0
 """Limits in s of the search of one window, as it should take on an idle machine."""
 PROGRESS = 0.005
 """Relative gain of a sweep below which its windows had too little time."""
