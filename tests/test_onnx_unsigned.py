@@ -41,6 +41,21 @@ def test_every_pair(op: str, expected: Callable[..., Any], dtype: type[np.unsign
     np.testing.assert_array_equal(found, expected(a, b), strict=True)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.uint64])
+@pytest.mark.parametrize(
+    ("direction", "shift"), [("LEFT", np.left_shift), ("RIGHT", np.right_shift)]
+)
+def test_every_shift(
+    direction: str, shift: Callable[..., Any], dtype: type[np.unsignedinteger]
+) -> None:
+    counts = np.arange(8 * dtype(0).itemsize, dtype=dtype)
+    a, b = np.repeat(VALUES.astype(dtype), len(counts)), np.tile(counts, len(VALUES))
+    rule = find_rule("", "BitShift", 20)
+    assert rule is not None
+    found = rule.run(torch.from_numpy(a), torch.from_numpy(b), direction=direction).numpy()
+    np.testing.assert_array_equal(found, shift(a, b), strict=True)
+
+
 def test_quotient_by_a_number() -> None:
     rule = find_rule("", "Div", 20)
     assert rule is not None

@@ -121,8 +121,11 @@ def _shrink(x: Tensor, *, bias: float = 0.0, lambd: float = 0.5) -> Tensor:
 
 
 def _bit_shift(x: Tensor, by: Tensor, *, direction: str) -> Tensor:
-    wide = x.long()
-    shifted = wide << by.long() if direction == "LEFT" else wide >> by.long()
+    wide, count = x.long(), by.long()
+    shifted = wide << count if direction == "LEFT" else wide >> count
+    if direction == "RIGHT" and x.dtype == torch.uint64:  # whose highest bit is no sign to spread
+        half = (wide >> 1) & torch.iinfo(torch.int64).max
+        shifted = torch.where(count > 0, half >> torch.clamp(count - 1, min=0), wide)
     return shifted.to(x.dtype)
 
 
