@@ -29,27 +29,28 @@ def proven(problem: Problem) -> int:
     return prices.bound_ns
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(problems())
 def test_no_schedule_is_shorter(problem: Problem) -> None:
     assert proven(problem) <= brute_force(problem)[0]
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(problems(has_matrices=True))
 def test_no_schedule_is_shorter_where_matrices_are_read(problem: Problem) -> None:
     assert proven(problem) <= brute_force(problem)[0]
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(problems())
 def test_nor_where_times_are_counted_in_coarser_units(problem: Problem) -> None:
     long = stretched(problem, 10**17)
-    assert Field(prepare(long)).shift > 0 or not brute_force(long)[0]
-    assert proven(long) <= brute_force(long)[0]
+    time_ns = brute_force(long)[0]
+    assert Field(prepare(long)).shift > 0 or not time_ns
+    assert proven(long) <= time_ns
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(problems(), st.integers(0, 2**32 - 1))
 def test_whatever_messages_say_and_prices_are(problem: Problem, seed: int) -> None:
     """Any prices that add up to 2^20 and any messages prove a bound."""
@@ -57,8 +58,12 @@ def test_whatever_messages_say_and_prices_are(problem: Problem, seed: int) -> No
     field = Field(instance)
     units = np.concatenate([np.array(instance.units), np.ones(field.pairs, dtype=np.int64)])
     prices = rng.integers(0, 100, len(units))
+    most = brute_force(problem)[0] * int(prices @ units)
     field.pass_messages(rng.integers(0, 2**PRICE_BITS, len(units)))
-    assert field.bound(prices) <= brute_force(problem)[0] * int(prices @ units)
+    assert field.bound(prices) <= most
+    for told in (1e300, np.nan):
+        field._down[:] = told
+        assert field.bound(prices) <= most
 
 
 def test_close_to_the_linear_program_and_a_start_for_the_search(

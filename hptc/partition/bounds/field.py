@@ -20,6 +20,8 @@ PRICE_BITS = 20
 """All prices together are about 2^20."""
 COST_BITS = 56
 """Where costs could be larger, times are counted in units of a power of two ns, rounded down."""
+SUM_BITS = 59
+"""What the messages to a task, and those from it, may add up to."""
 
 Numbers = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -93,13 +95,18 @@ class Field:
     def bound(self, prices: Numbers) -> int:
         """Return what the messages prove: no choice of modes costs less, in 2^shift ns of price."""
         modes, pairs = self._costs(prices)
-        down, up = (np.floor(told).astype(np.int64) for told in (self._down, self._up))
+        down, up = self._whole(self._down), self._whole(self._up)
         np.add.at(modes, self._reader, down)
         np.add.at(modes, self._source, up)
         given = modes // self._parts
         kept = modes - given * self._after
         pairs += (given[self._reader] - down)[:, None, :] - up[:, :, None]
         return _least(kept, self._is_mode) + _least(pairs, self._is_pair)
+
+    def _whole(self, told: Reals) -> Numbers:
+        """Return messages as integers of which no sum at a task leaves 64 bits."""
+        most = 2.0 ** (SUM_BITS - int(self._parts.max()).bit_length())
+        return np.floor(np.clip(np.nan_to_num(told), -most, most)).astype(np.int64)
 
     def choice(self, prices: Numbers) -> Numbers:
         """Return modes of small cost: task by task, as the messages have it of what comes later."""
