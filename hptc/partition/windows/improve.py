@@ -24,7 +24,9 @@ ROUND_PASSES = 6
 OFFER_PASSES = 3
 """Those of them that follow the search."""
 WINDOWS_EACH = 2
-"""Windows of a batch for each worker, so that none waits while another's are made."""
+"""Windows of a batch for each worker, so that none waits while another's are made.
+
+Where energies count, it is one: what is left up to a limit is offered to every window."""
 PASS_TASKS = 500
 """A pass over so many tasks is small beside the search of a window."""
 
@@ -55,9 +57,8 @@ def improve(search: Incumbent, until_s: float, beside: Callable[[], int]) -> Non
                 return
             workers = _workers(search, beside())
             known, value = search.schedule, search.value
-            count = max(WINDOWS_EACH * workers, search.instance.tasks // PASS_TASKS)
             batch = _Batch(search, workers, time_s, end_s)
-            batch.run(_apart(firsts, int(size), count), int(size))
+            batch.run(_apart(firsts, int(size), _count(search, workers)), int(size))
             size *= GROWTH ** max(-MOST_STEPS, min(MOST_STEPS, batch.solved))
             size = min(max(size, SMALLEST), LARGEST)
             if search.value < value and search.clock.limits.parts.echo:
@@ -70,6 +71,12 @@ def _workers(search: Incumbent, busy: int) -> int:
     """Return how many windows to search at the same time; where work is limited, always as many."""
     count = search.clock.limits.workers
     return count if search.clock.counts_work else max(1, count - busy)
+
+
+def _count(search: Incumbent, workers: int) -> int:
+    """Return how many windows to search from the same schedule."""
+    each = WINDOWS_EACH if search.objective.is_makespan else 1
+    return max(each * workers, search.instance.tasks // PASS_TASKS)
 
 
 def _echo(search: Incumbent, known: Schedule) -> None:
