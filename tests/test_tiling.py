@@ -35,7 +35,7 @@ TOKENS, WIDTH = 9, 8
 def compiled(**options: Any) -> Program:
     torch.manual_seed(0)
     x = torch.randn(1, TOKENS, WIDTH)
-    return hptc.compile(AttentionLayer(WIDTH), (x,), time_limit_s=3, **options)
+    return hptc.compile(AttentionLayer(WIDTH), (x,), work_limit=3.0, **options)
 
 
 def execs(program: Program, phase: Phase) -> list[Instruction]:
