@@ -17,9 +17,12 @@ from hptc.partition.check import check, energy_pj
 from hptc.partition.decode import decode_by_rank, retime, to_assignment
 from hptc.partition.goal import Objective
 from hptc.partition.limits import Clock, Limits, Progress
+from hptc.partition.objective import latest_end
 from hptc.partition.prepare import prepare
 from hptc.partition.problem import Device, Link, Mode, Problem, Status, Task, Value
 from hptc.partition.restrict import restrict
+from hptc.partition.sat.cpsat import run
+from hptc.partition.sat.exact import whole_model
 from hptc.partition.search import Incumbent
 from hptc.partition.seeds.heuristics import seeds
 from hptc.partition.solve import solve
@@ -164,6 +167,23 @@ def test_times_beyond_exact_floats_are_told_apart() -> None:
     assert not search.is_good_enough
     search.raise_bound(length)
     assert search.is_good_enough
+
+
+def test_the_model_proves_no_optimum_that_is_none() -> None:
+    """CP-SAT 9.15.6755 proves 35,182 ns where the intervals of a task share its end."""
+    links = (Link(2, 0, 8.0, 0), Link(0, 2, 12.5, 0), Link(1, 0, 1 / 3, 0))
+    tasks = (
+        Task("a", (Mode(0, 7), Mode(1, 9))),
+        Task("b", (Mode(0, 12), Mode(2, 7))),
+        Task("c", (Mode(0, 35160), Mode(2, 10))),
+        Task("d", (Mode(0, 3),)),
+    )
+    rows = ((0, 2, 133354), (1, 3, 10**7), (2, 3, 0), (1, 2, 3))
+    values = tuple(Value(src, (reader,), size) for src, reader, size in rows)
+    instance = prepare(Problem(tuple(map(Device, "xyz")), links, tasks, values))
+    built = whole_model(instance, latest_end(instance))
+    built.model.minimize(built.makespan)
+    assert run(built.model, Clock(QUICK), 10.0).bound == 10690
 
 
 def _pair(
