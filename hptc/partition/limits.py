@@ -34,6 +34,8 @@ class Parts:
     """What helps one block is tried in all that are alike."""
     rounding: bool = True
     """Seeds from the relaxation; its bound stays."""
+    prices: bool = True
+    """The bound, and a seed, from prices on loads."""
     levels: bool = True
     """Seeds whose loads are level in each stretch of the step."""
     windows: bool = True

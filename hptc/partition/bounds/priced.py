@@ -45,7 +45,8 @@ def plant_priced(search: Incumbent, paths_ns: int) -> None:
     instance = search.instance
     width = max(instance.devices, *map(len, instance.device))
     is_large = instance.items * width**2 > MOST_PAIRS
-    if instance.tasks < FEWEST_TASKS or is_large or search.proven.is_relaxed:
+    is_wanted = search.clock.limits.parts.prices and not search.proven.is_relaxed
+    if not is_wanted or instance.tasks < FEWEST_TASKS or is_large:
         return
     prices = Prices(instance)
     clock = search.clock.part(max(SHARE * search.clock.left_s, LEAST_S))
@@ -53,7 +54,7 @@ def plant_priced(search: Incumbent, paths_ns: int) -> None:
         prices.improve()
         search.raise_bound(0, prices.bound_ns)
         clock.work.add(ROUND_PASSES * search.pass_s)
-    if prices.choice is not None and search.clock.limits.parts.rounding:
+    if prices.choice is not None:
         modes = instance.settled(prices.choice.tolist())
         for schedule in decoded(instance, modes, by_start(instance, search.schedule)):
             search.offer(schedule, "priced")
