@@ -8,7 +8,7 @@ from hptc.errors import UsageError
 
 if TYPE_CHECKING:
     from hptc.partition.files.problem import FileProblem
-    from hptc.partition.limits import Limits
+    from hptc.partition.limits import Clock
 
 
 def refuse_beside_period(options: dict[str, bool]) -> None:
@@ -23,12 +23,13 @@ def refuse_beside_period(options: dict[str, bool]) -> None:
             )
 
 
-def solve_steady(name: str, read: "FileProblem", limits: "Limits", *, as_json: bool) -> None:
+def solve_steady(name: str, read: "FileProblem", clock: "Clock", *, as_json: bool) -> None:
     """Find the steady state of least period of a problem, and print it."""
     from hptc.cli.watch import SolverWatch
     from hptc.partition.files.problem import periodic_solution_json
     from hptc.partition.period.solve import solve_period
 
+    limits = clock.rest  # after the imports
     with SolverWatch(f"solving {name}", limits) as watch:
         solution = solve_period(
             read.problem,

@@ -26,7 +26,7 @@ from hptc.cli.period import refuse_beside_period, solve_steady
 if TYPE_CHECKING:
     from hptc.partition.files.problem import FileProblem
     from hptc.partition.goal import Objective as Goal
-    from hptc.partition.limits import Limits
+    from hptc.partition.limits import Clock
     from hptc.partition.problem import Problem, Solution
 
 ENDS_SHARE = 0.03
@@ -82,12 +82,12 @@ def solve_problem(
         _check(read, check, goal, as_json=as_json)
         return
     writing_s = clock.wall_s - before_s  # no slower than reading
-    rest = clock.sparing(writing_s + ENDS_SHARE * limits.span_s).rest
+    clock = clock.sparing(writing_s + ENDS_SHARE * limits.span_s)
     if goal.measure is Measure.PERIOD:
         refuse_beside_period({"--pareto": pareto is not None, "--explain": explain})
-        solve_steady(problem.name, read, rest, as_json=as_json)
+        solve_steady(problem.name, read, clock, as_json=as_json)
         return
-    solution, figures = _solved(problem.name, read.problem, goal, rest, points)
+    solution, figures = _solved(problem.name, read.problem, goal, clock, points)
     if work_limit is not None:
         figures["wall_s"] = None
     if explain:
@@ -99,7 +99,7 @@ def solve_problem(
 
 
 def _solved(
-    name: str, problem: "Problem", goal: "Goal", limits: "Limits", points: int | None
+    name: str, problem: "Problem", goal: "Goal", clock: "Clock", points: int | None
 ) -> tuple["Solution", dict[str, Any]]:
     """Solve a problem, and find its front of so many points (None: no front) in half of the time.
 
@@ -111,6 +111,7 @@ def _solved(
     from hptc.partition.fronts.pareto import pareto
     from hptc.partition.solve import solve
 
+    limits = clock.rest  # after the imports
     share = limits if points is None else limits.within(limits.span_s / 2)
     with SolverWatch(f"solving {name}", limits) as watch:
         solution = solve(
