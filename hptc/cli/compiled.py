@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hptc.cli.guard import warn
 from hptc.cli.objective import print_front, say_objective
@@ -19,11 +19,13 @@ from hptc.cli.output import (
 )
 from hptc.cli.sensitivity import print_sensitivity
 from hptc.cli.training import print_training
-from hptc.program import Program
+
+if TYPE_CHECKING:
+    from hptc.program import Program
 
 
 def print_program(
-    program: Program, path: Path, emitted: Mapping[str, Path], *, as_json: bool
+    program: "Program", path: Path, emitted: Mapping[str, Path], *, as_json: bool
 ) -> None:
     """Print the report of a program as JSON, or tables and lines.
 
