@@ -9,7 +9,7 @@ from hptc.partition.bounds.paths import path_bound
 from hptc.partition.bounds.pool import pool_bound
 from hptc.partition.bounds.priced import plant_priced
 from hptc.partition.bounds.rounding import Relaxing
-from hptc.partition.bounds.segments import SegmentBound, segment_bound
+from hptc.partition.bounds.segments import SegmentBound
 from hptc.partition.check import check
 from hptc.partition.decode import Schedule
 from hptc.partition.fronts.frontiers import Proven
@@ -23,24 +23,18 @@ from hptc.partition.prepare import prepare
 from hptc.partition.problem import Assignment, Problem, Solution
 from hptc.partition.replay import from_assignment
 from hptc.partition.restrict import search_sets
-from hptc.partition.sat.exact import Proof, prove
 from hptc.partition.sat.pool import is_pool, prove_pool
 from hptc.partition.search import Incumbent, Seen
 from hptc.partition.seeds.paced import plant_paced
 from hptc.partition.seeds.plant import plant, plant_repeats
 from hptc.partition.unreached import unreached
+from hptc.partition.whole import prove_whole, take_turns
 from hptc.partition.windows.improve import improve
 
 LP_SHARE = 0.3
 """Share of the time limit until which the search waits for the relaxation."""
-ALONE_SHARE = 0.6
-"""Share of the time left in which CP-SAT searches the whole problem with one worker."""
 SEGMENTS_SHARE = 0.8
 """Share of the time left in which the bound from segments asks CP-SAT."""
-PROVEN_TASKS = 24
-"""Up to here CP-SAT proves the whole sooner than what segments bound."""
-STUDY_SHARE = 0.15
-"""Share of the time left for the bound from segments before CP-SAT searches the whole."""
 EXACT_TASKS = 80
 """Up to here the whole problem goes to CP-SAT at once."""
 
@@ -148,7 +142,7 @@ def _climb(search: Incumbent) -> None:
         return
     is_small = fits(instance, search.objective, search.schedule.makespan)
     if pooled and is_small:
-        _prove(search, prove_pool)
+        take_turns(search, prove_pool)
         return
     is_whole = instance.tasks <= EXACT_TASKS
     plant_priced(search, paths_ns)
@@ -164,10 +158,7 @@ def _climb(search: Incumbent) -> None:
     if search.is_done:
         return
     if is_whole:
-        if instance.tasks > PROVEN_TASKS and search.clock.limits.parts.segments:
-            bound = segment_bound(instance, search.clock, STUDY_SHARE * search.clock.left_s)
-            search.raise_bound(0, bound)
-        _prove(search, prove)
+        prove_whole(search)
     else:
         _improve(search, relaxed)
 
@@ -204,22 +195,3 @@ def _improve(search: Incumbent, relaxed: Relaxing) -> None:
         proofs.end()
         segments.end()
         collect()
-
-
-def _prove(search: Incumbent, prover: Callable[[Incumbent, float, int], Proof]) -> None:
-    """Let CP-SAT search the whole problem: first alone, then with all workers.
-
-    One worker proves small problems fastest, and gives the same answer each time; several find
-    better answers where the proof is out of reach.
-    """
-    for share, workers in ((ALONE_SHARE, 1), (1.0, search.clock.limits.workers)):
-        if search.is_done:
-            return
-        proof = prover(search, share * search.clock.left_s, workers)
-        if proof.schedule is not None:
-            search.offer(proof.schedule, "exact")
-        search.raise_bound(proof.bound)
-        if proof.is_optimal:
-            search.close()
-        if proof.was_interrupted:
-            raise KeyboardInterrupt
