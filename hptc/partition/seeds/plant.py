@@ -21,6 +21,8 @@ SEED_SHARE = 0.25
 """Share of the time limit after which no further constructive seed is tried."""
 REPEATS_SHARE = 0.2
 """Share of the time left for the problem with few of its repeated blocks."""
+REPEATS_TASKS = 150
+"""Tasks for each s left up to which windows alone come further."""
 REPEATS_PART = 0.5
 """Where it is larger than this part of the whole, it is not worth solving."""
 
@@ -59,7 +61,8 @@ def plant_repeats(search: Incumbent, beside: Callable[[], int]) -> None:
         beside: As `hptc.partition.windows.improve.improve` takes it.
     """
     instance, clock = search.instance, search.clock
-    if not clock.limits.parts.repeats or search.is_late:
+    is_wanted = clock.limits.parts.repeats and instance.tasks > REPEATS_TASKS * clock.left_s
+    if not is_wanted or search.is_late:
         return
     smaller = shrink(instance, search.repeats)
     if len(smaller.position) > REPEATS_PART * instance.tasks:
