@@ -6,9 +6,12 @@ from hypothesis import given, settings
 
 from hptc.partition.check import check
 from hptc.partition.decode import decode_by_rank, to_assignment
-from hptc.partition.limits import Limits
+from hptc.partition.goal import Objective
+from hptc.partition.limits import Clock, Limits
 from hptc.partition.prepare import prepare
 from hptc.partition.problem import Device, Link, Mode, Problem, Task, Value
+from hptc.partition.search import Incumbent
+from hptc.partition.seeds.plant import plant_repeats
 from hptc.partition.seeds.repeats import find_repeats, shrink
 from hptc.partition.solve import solve
 from tests.partition_cases import problems
@@ -52,6 +55,15 @@ def test_the_smaller_problem_is_one_row_of_first_and_last_blocks() -> None:
     spread = [decode_by_rank(instance, row).makespan for row in smaller.spread(modes)]
     whole = solve(blocks(30), limits=Limits(time_s=10.0)).value
     assert whole <= min(spread) <= 1.05 * whole
+
+
+def test_of_so_many_blocks_that_windows_would_not_come_round_few_are_solved_first() -> None:
+    instance = prepare(blocks(120))
+    for work_s, value in ((1.0, 120 * 53), (10.0, 120 * 111)):
+        search = Incumbent(instance, Objective.LATENCY, Clock(Limits(work_s=work_s)), None)
+        search.offer(decode_by_rank(instance, [0] * instance.tasks), "seed")
+        plant_repeats(search, beside=lambda: 0)
+        assert search.value == value
 
 
 @settings(max_examples=80)
