@@ -1,6 +1,7 @@
 """Answers of `hptc solve`: rich ones, and all that is wrong with broken ones."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,15 @@ BROKEN: dict[str, tuple[Callable[[Answer], object], str]] = {
     "ends of another edge": (lambda a: a["transfers"][0].update(src="b"), "known transfer"),
     "unknown end": (lambda a: a["transfers"][0].update(dst="q"), "known transfer"),
     "makespan": (lambda a: a.update(makespan_ns=12), "makespan"),
+    "energy": (lambda a: a.update(energy_nj=0.001), "energy_nj is that of the assignment"),
+    "value": (lambda a: a.update(objective_value=12), "objective_value"),
+    "latency limit": (lambda a: a.update(latency_limit_ns=12), "latency_limit_ns is kept"),
+    "energy limit": (lambda a: a.update(energy_limit_nj=-1), "energy_limit_nj is kept"),
     "bound": (lambda a: a.update(lower_bound_ns=99), "no bound above the makespan"),
+    "objective's bound": (lambda a: a.update(objective_bound=99), "no bound above the objective"),
+    "gap": (lambda a: a.update(gap=0.1), "gap is that of the value from its bound"),
+    "objective's gap": (lambda a: a.update(objective_gap=0.1), "objective_gap"),
+    "not proven": (lambda a: a.update(objective_bound=10, objective_gap=0.3), "meets its bound"),
 }
 
 
@@ -92,7 +101,11 @@ def test_answers_of_the_bare_form_are_checked_too(tmp_path: Path) -> None:
 
 def test_an_answer_without_its_form_is_malformed(tmp_path: Path) -> None:
     path = write(tmp_path, problem())
-    for text in ("[]", "{}", "x", '{"assignment": [3], "transfers": []}'):
+    answer = solved(path)
+    told = {"status": "best", "objective": "fun", "gap": True, "energy_nj": "much"}
+    figures = [json.dumps(answer | {key: figure}) for key, figure in told.items()]
+    figures += [json.dumps(answer | {"energy_nj": figure}) for figure in (math.nan, 10**400)]
+    for text in ("[]", "{}", "x", '{"assignment": [3], "transfers": []}', *figures):
         refused(hptc("solve", path, "--check", write(tmp_path, text, "a.json")), 3, "a.json")
     refused(hptc("solve", path, "--check", tmp_path / "none.json"), 3, "none.json")
 

@@ -35,6 +35,7 @@ def test_a_steady_state_is_found_told_and_checked(graph: Path) -> None:
     for key, value, code, words in (
         ("period_ns", 8, 1, "one task at a time on a"),
         ("period_bound_ns", 10, 1, "no bound above the period"),
+        ("gap", 0.1, 1, "gap is that of the value from its bound"),
         ("period_ns", "soon", 3, "an integer"),
     ):
         answer.write_text(json.dumps(found | {key: value}))

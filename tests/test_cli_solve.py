@@ -42,6 +42,11 @@ MALFORMED: dict[str, tuple[Any, str]] = {
         "matrix 0: crossbars",
     ),
     "unknown matrix": (problem(devices=[RERAM], links=[], tasks=[READS], edges=[]), "'w'"),
+    "matrix elsewhere": (
+        problem(devices=["x", RERAM], tasks=[READS], matrices=[W | {"device": "x"}], edges=[]),
+        "matrix 'w' on its device",
+    ),
+    "name": (problem(tasks=[task("a", 1, 1) | {"name": []}], edges=[]), "task 'a': name"),
     "reader of nothing": (problem(values=[{"src": "a", "readers": ["q"], "bytes": 1}]), "'q'"),
     "carried": (problem(values=[{"src": "a", "readers": [], "bytes": 1, "carried": 1}]), "carried"),
     "nonsense": ("{" * 10_000_000, "JSON"),

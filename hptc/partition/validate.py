@@ -38,8 +38,14 @@ def _check_positions(problem: Problem) -> None:
         for mode in task.modes:
             if mode.device not in devices:
                 raise invalid(f"task {task.name!r}", f"a device below {len(devices)}", mode.device)
-            if mode.matrix is not None and mode.matrix not in matrices:
+            if mode.matrix is None:
+                continue
+            if mode.matrix not in matrices:
                 raise invalid(f"task {task.name!r}", "a known matrix", mode.matrix)
+            matrix = problem.matrices[mode.matrix]
+            if matrix.device != mode.device:
+                wanted = f"to read matrix {matrix.name!r} on its device, {matrix.device}"
+                raise invalid(f"task {task.name!r}", wanted, f"device {mode.device}")
         _check_distinct(problem, task)
     for v, value in enumerate(problem.values):
         _check_tasks(problem, f"value {v}", (value.src, *value.readers))

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hptc.errors import VerifyError
 from hptc.partition.check import check
+from hptc.partition.check_busy import broken
 from hptc.partition.files.json_reader import Reader
 from hptc.partition.files.problem import FileProblem
 from hptc.partition.files.read import read_json
 from hptc.partition.files.runs import Runs
+from hptc.partition.files.told import check_told
 from hptc.partition.memory.reruns import check_reruns
 from hptc.partition.period.check import check_periodic
 from hptc.partition.period.periodic import Periodic
@@ -31,7 +32,7 @@ def check_answer(file_problem: FileProblem, path: Path) -> Assignment:
     """Read an answer to a problem, or a steady state, and prove that it keeps every rule.
 
     Returns:
-        The assignment, whose makespan is the one that the answer tells, if it does.
+        The assignment; what the answer tells of its time, energy and objective is true.
 
     Raises:
         ProblemError: the file does not have the form of an answer.
@@ -49,33 +50,13 @@ def check_answer(file_problem: FileProblem, path: Path) -> Assignment:
         sent = _Sent(reader, file_problem, placed, runs)
         transfers = [sent.read(index, raw) for index, raw in enumerate(rows)]
     found = Assignment(placed.placements, tuple(transfers), placed.reruns)
-    if "period_ns" in top:
-        period_ns, least = (
-            _time(reader, key, top.get(key, 0)) for key in ("period_ns", "period_bound_ns")
-        )
-        check_periodic(file_problem.problem, Periodic(period_ns, found))
-        if least > period_ns:
-            raise _broken("no bound above the period", period_ns, least)
-    else:
+    period_ns = _time(reader, "period_ns", top["period_ns"]) if "period_ns" in top else None
+    if period_ns is None:
         check(file_problem.problem, found)
-    _check_told(reader, top, found)
+    else:
+        check_periodic(file_problem.problem, Periodic(period_ns, found))
+    check_told(reader, top, file_problem.problem, found, period_ns)
     return found
-
-
-def _check_told(reader: Reader, top: dict[str, Any], found: Assignment) -> None:
-    """Check what an answer tells of its makespan, and of the bound on that."""
-    told = top.get("makespan_ns", found.makespan_ns)
-    if told != found.makespan_ns:
-        raise _broken("the makespan is the end of the last task", found.makespan_ns, told)
-    bound = top.get("lower_bound_ns", 0)
-    if not isinstance(bound, int | float):
-        raise reader.malformed("lower_bound_ns", "a number", repr(bound))
-    if not bound <= found.makespan_ns:
-        raise _broken("no bound above the makespan", found.makespan_ns, bound)
-
-
-def _broken(rule: str, expected: object, found: object) -> VerifyError:
-    return VerifyError(f"answer breaks the rule {rule!r}", expected=str(expected), found=str(found))
 
 
 class _Placed:
@@ -96,7 +77,7 @@ class _Placed:
         missing = [name for name in self.position if name not in found]
         if missing:
             task_id = file_problem.task_ids[missing[0][0]]
-            raise _broken("one placement per task", f"task {task_id!r} placed", "no placement")
+            raise broken("one placement per task", f"task {task_id!r} placed", "no placement")
         self.placements = tuple(found[name] for name in self.position)
         self.reruns = tuple(Rerun(task, self._served(i, records[i])) for i, (task, _) in again)
 
@@ -106,7 +87,7 @@ class _Placed:
             name = self._name(i, record)
             if name in found:
                 task_id = self._file.task_ids[name[0]]
-                raise _broken("one placement per task", "each run once", f"task {task_id!r}")
+                raise broken("one placement per task", "each run once", f"task {task_id!r}")
             start, end = (
                 _time(self._reader, f"assignment {i}: {key}", record[key]) for key in TIMES
             )
@@ -119,7 +100,7 @@ class _Placed:
         task_id = self._reader.identifier(f"{where}: task", record["task"])
         number = _time(self._reader, f"{where}: run", record.get("run", 1))
         if task_id not in self._tasks:
-            raise _broken("one placement per task", "tasks of the problem", f"task {task_id!r}")
+            raise broken("one placement per task", "tasks of the problem", f"task {task_id!r}")
         return self._tasks[task_id], number
 
     def _served(self, index: int, record: dict[str, Any]) -> tuple[int, ...]:
@@ -127,7 +108,7 @@ class _Placed:
         labels = self._reader.array(where, record.get("serves", []))
         found = [self.run(where, label) for label in labels]
         if None in found:
-            raise _broken("a rerun serves readers of its task", "runs of the answer", labels)
+            raise broken("a rerun serves readers of its task", "runs of the answer", labels)
         return tuple(run for run in found if run is not None)
 
     def run(self, where: str, label: object) -> int | None:
@@ -154,7 +135,7 @@ def _mode(file_problem: FileProblem, task: int, record: dict[str, Any], length: 
     ]
     if not modes:
         wanted = f"a mode of task {file_problem.task_ids[task]!r}"
-        raise _broken("known mode", wanted, f"device {record['device']!r}")
+        raise broken("known mode", wanted, f"device {record['device']!r}")
     fit = {i: (m.duration_ns != length, m.matrix is not None, i) for i, m in modes}
     return min(fit, key=fit.__getitem__)
 
@@ -204,7 +185,7 @@ class _Sent:
         link = self._links.get(_time(self._reader, f"{where}: link", record["link"]))
         value = None if link is None else self._value(where, record, link, end - start)
         if link is None or value is None:
-            raise _broken("known transfer", "an edge or value, and a link, of the problem", record)
+            raise broken("known transfer", "an edge or value, and a link, of the problem", record)
         return Transfer(value, link, start, end)
 
     def _value(self, where: str, record: dict[str, Any], link: int, length: int) -> int | None:

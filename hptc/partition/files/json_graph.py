@@ -87,7 +87,7 @@ def read_task(reader: Reader, index: int, raw: object, names: Names) -> Task:
     if not isinstance(again, bool):
         raise reader.malformed(f"{where}: recompute", "true or false", repr(again))
     return Task(
-        str(record.get("name", task_id)),
+        str(reader.identifier(f"{where}: name", record.get("name", task_id))),
         tuple(mode for mode in modes if mode.device not in forbidden),
         None if label is None else reader.text(f"{where}: block", label),
         again,
