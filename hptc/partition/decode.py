@@ -36,7 +36,7 @@ def decode(instance: Instance, modes: Sequence[int], order: Sequence[int]) -> Sc
     count, values = instance.devices, instance.problem.values
     rows: list[list[Line]] = [[Line() for _ in range(units)] for units in instance.units]
     wires: dict[int, Line] = {pair: Line() for pair in instance.link_of}
-    at = [instance.device[task][mode] for task, mode in enumerate(modes)]
+    at = instance.places(modes)
     start, end = [0] * len(at), [0] * len(at)
     sends: dict[tuple[int, int], int] = {}
     arrival: dict[tuple[int, int], int] = {}
@@ -73,11 +73,7 @@ def by_start(instance: Instance, schedule: Schedule) -> list[int]:
 def legal_order(instance: Instance, key: Sequence[float], latest_first: bool = False) -> list[int]:
     """Return the tasks by `key` (small first unless `latest_first`), bent to be topological."""
     sign = -1 if latest_first else 1
-    waiting = [0] * instance.tasks
-    for follows in instance.successors:
-        for _, reader in follows:
-            waiting[reader] += 1
-    rank = instance.rank
+    waiting, rank = list(instance.waits), instance.rank
     heap = [(sign * key[t], rank[t], t) for t in range(instance.tasks) if not waiting[t]]
     heapq.heapify(heap)
     order: list[int] = []
@@ -116,7 +112,7 @@ def upward_ranks(
 def decode_by_rank(instance: Instance, modes: Sequence[int]) -> Schedule:
     """Decode with the longest remaining path first, for the times of the chosen modes."""
     count, send = instance.devices, instance.send
-    at = [instance.device[task][mode] for task, mode in enumerate(modes)]
+    at = instance.places(modes)
     work = [float(instance.duration[task][mode]) for task, mode in enumerate(modes)]
     rank = upward_ranks(instance, work, lambda v, a, b: send[v][at[a] * count + at[b]])
     return decode(instance, modes, legal_order(instance, rank, latest_first=True))
@@ -135,7 +131,7 @@ def follow(
 ) -> Schedule:
     """Start everything as early as a sequence, as `sequence` returns it, allows."""
     count, values = instance.devices, instance.problem.values
-    at = [instance.device[task][mode] for task, mode in enumerate(modes)]
+    at = instance.places(modes)
     free_row = [[0] * units for units in instance.units]
     free_wire = dict.fromkeys(instance.link_of, 0)
     start, end = [0] * len(at), [0] * len(at)
@@ -164,7 +160,7 @@ def follow(
 def sequence(instance: Instance, schedule: Schedule) -> list[tuple[int, int, int]]:
     """Return (task, -1, -1) for tasks and (src, value, device) for transfers, in sequence."""
     count, values, rank = instance.devices, instance.problem.values, instance.rank
-    at = [instance.device[task][mode] for task, mode in enumerate(schedule.modes)]
+    at = instance.places(schedule.modes)
     items = [
         (schedule.start[t], schedule.end[t], 2 * rank[t], (t, -1, -1))
         for t in range(instance.tasks)

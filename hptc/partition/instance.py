@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from hptc.partition.graph import TaskGraph
 from hptc.partition.groups import common
 from hptc.partition.memory.lasting import bytes_at_work, lasting_bytes, limited_memories
-from hptc.partition.problem import Problem
 from hptc.partition.tables import Sending, longest_sends
 from hptc.partition.variants import Family, families, water_filled
 
@@ -21,14 +21,13 @@ NO_LINK = -1
 
 
 @dataclass(frozen=True)
-class Instance:
-    """Lookup tables of one problem; positions as in the problem.
+class Instance(TaskGraph):
+    """Lookup tables of one problem, on top of those of its graph; positions as in the problem.
 
     `send[v][a * devices + b]` is the time in ns to send value v from device a to device b: 0 on the
     same device, `NO_LINK` where there is no link.
     """
 
-    problem: Problem
     device: tuple[tuple[int, ...], ...]
     duration: tuple[tuple[int, ...], ...]
     resource: tuple[tuple[int, ...], ...]
@@ -37,36 +36,13 @@ class Instance:
     link_of: dict[int, int]
     """Pair a * devices + b to the position of its link."""
     send: tuple[Sending, ...]
-    inputs: tuple[tuple[int, ...], ...]
-    """Values that each task reads."""
-    outputs: tuple[tuple[int, ...], ...]
     groups: tuple[tuple[int, ...], ...]
     """Disjoint groups of tasks that share a device, several in each."""
-    order: tuple[int, ...]
-    """Tasks in a topological order of the values that are not carried."""
 
-    @property
+    @cached_property
     def devices(self) -> int:
         """Number of devices."""
         return len(self.problem.devices)
-
-    @property
-    def tasks(self) -> int:
-        """Number of tasks."""
-        return len(self.device)
-
-    @cached_property
-    def items(self) -> int:
-        """What a pass over the problem meets: tasks, and values at each of their readers."""
-        return self.tasks + sum(map(len, self.inputs))
-
-    @cached_property
-    def rank(self) -> tuple[int, ...]:
-        """Position of each task in `order`."""
-        rank = [0] * self.tasks
-        for position, task in enumerate(self.order):
-            rank[task] = position
-        return tuple(rank)
 
     @cached_property
     def units(self) -> tuple[int, ...]:
@@ -117,17 +93,6 @@ class Instance:
     def _has_room(self, task: int, mode: int) -> bool:
         memory = self.memories.get(self.device[task][mode])
         return memory is None or not self.duration[task][mode] or self.least_bytes[task] <= memory
-
-    @cached_property
-    def successors(self) -> tuple[tuple[tuple[int, int], ...], ...]:
-        """(value, reader) pairs that wait for each task."""
-        values = self.problem.values
-        return tuple(
-            tuple(
-                (v, reader) for v in made if not values[v].carried for reader in values[v].readers
-            )
-            for made in self.outputs
-        )
 
     @cached_property
     def mode_on(self) -> tuple[dict[int, int], ...]:
@@ -198,6 +163,10 @@ class Instance:
         """Whether so many pairs of modes meet at values that looking at each takes too long."""
         return self.pairs > MOST_PAIRS
 
+    def places(self, modes: Sequence[int]) -> list[int]:
+        """Return the device of each task in given modes."""
+        return [row[mode] for row, mode in zip(self.device, modes, strict=True)]
+
     def crossbars_used(self, modes: Sequence[int], device: int) -> int:
         """Return the crossbars that the matrices used on a device take."""
         rows = {self.resource[task][mode] for task, mode in enumerate(modes)}
@@ -233,7 +202,7 @@ class Instance:
             return False
         if self.is_complete:
             return True
-        at = [self.device[task][mode] for task, mode in enumerate(modes)]
+        at = self.places(modes)
         return all(
             self.send[v][at[value.src] * self.devices + at[reader]] != NO_LINK
             for v, value in enumerate(self.problem.values)
@@ -243,6 +212,5 @@ class Instance:
     def _has_lasting_room(self, modes: Sequence[int]) -> bool:
         if any(mode not in self.options[task] for task, mode in enumerate(modes)):
             return False
-        at = [self.device[task][mode] for task, mode in enumerate(modes)]
-        held = lasting_bytes(self.problem, at)
+        held = lasting_bytes(self.problem, self.places(modes))
         return all(held[device] <= memory for device, memory in self.memories.items())

@@ -15,6 +15,9 @@ FEW_PAIRS = 256
 LONGEST_CYCLE = 8
 """Tasks of a cycle that an error names."""
 
+Positions = NDArray[np.int64]
+Reals = NDArray[np.float64]
+
 
 def link_positions(problem: Problem) -> dict[int, int]:
     """Return the position of each link by its pair of devices, a * devices + b.
@@ -49,9 +52,15 @@ class SendMatrix:
                 self._latency_ns[link.src, link.dst] = link.latency_ns
                 self._bandwidth[link.src, link.dst] = link.bandwidth_bytes_per_ns
 
-    def times_ns(self, sizes: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what `transfer_ns` says, for each size (of at most 2^63) and pair of devices."""
-        found = np.ceil(self._latency_ns + sizes[:, None, None] / self._bandwidth)
+    def times_ns(self, sizes: Reals) -> Reals:
+        """Return what `transfer_ns` says, for each size in bytes and pair of devices."""
+        source, device = np.indices(self._bandwidth.shape, sparse=True)
+        return self.sent_ns(sizes[:, None, None], source, device)
+
+    def sent_ns(self, sizes: Reals, source: Positions, device: Positions) -> Reals:
+        """Return what `transfer_ns` says, for each size in bytes between two devices of its own."""
+        latency_ns, bandwidth = self._latency_ns[source, device], self._bandwidth[source, device]
+        found = np.ceil(latency_ns + sizes / bandwidth)
         return np.asarray(found, dtype=np.float64)
 
 
@@ -87,11 +96,14 @@ def send_times(problem: Problem, link_of: dict[int, int], missing: int) -> tuple
 
     Of few devices all times are there at once.
     """
-    pairs = range(len(problem.devices) ** 2)
-    known: dict[int, Sending] = {}
-    for size in {value.bytes for value in problem.values}:
-        times = SendTimes(problem, link_of, size, missing)
-        known[size] = tuple(times[pair] for pair in pairs) if len(pairs) <= FEW_PAIRS else times
+    known: dict[int, Sending] = {value.bytes: () for value in problem.values}
+    if len(problem.devices) ** 2 > FEW_PAIRS:
+        known = {size: SendTimes(problem, link_of, size, missing) for size in known}
+    else:
+        times_ns = SendMatrix(problem).times_ns(np.array([*known], dtype=np.float64))
+        rows = np.where(np.isinf(times_ns), missing, times_ns)
+        for size, row in zip(known, rows, strict=True):
+            known[size] = tuple(map(int, row.ravel().tolist()))
     return tuple(known[value.bytes] for value in problem.values)
 
 

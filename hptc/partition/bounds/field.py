@@ -12,9 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hptc.partition.bounds.paths import levels, reads
 from hptc.partition.instance import Instance
-from hptc.partition.tables import SendMatrix
+from hptc.partition.tables import Reals, SendMatrix
 
 PRICE_BITS = 20
 """All prices together are about 2^20."""
@@ -24,7 +23,6 @@ SUM_BITS = 59
 """What the messages to a task, and those from it, may add up to."""
 
 Numbers = NDArray[np.int64]
-Reals = NDArray[np.float64]
 
 
 class Field:
@@ -40,15 +38,15 @@ class Field:
         self._is_mode = _padded([[1] * len(row) for row in instance.device]).astype(bool)
         self._work = _padded(instance.duration) >> self.shift
         self._row = _padded(instance.resource)
-        edges = reads(instance)
+        reads = instance.reads
         carried = np.array([value.carried for value in instance.problem.values], dtype=bool)
-        value, self._source, self._reader = edges[~carried[edges[:, 0]]].T
+        value, self._source, self._reader = reads[~carried[reads[:, 0]]].T
         self._add_pairs(instance, value)
         count = instance.tasks
         self._after = np.bincount(self._reader, minlength=count)[:, None]
         self._parts = np.maximum(np.bincount(self._source, minlength=count)[:, None], self._after)
         self._parts = np.maximum(self._parts, 1)
-        level = levels(instance)
+        level = instance.level
         self._forward = _batches(level[self._source])
         self._backward = _batches(-level[self._reader])
         self._by_level = _batches(level)
@@ -62,8 +60,8 @@ class Field:
         first, then = at[self._source][:, :, None], at[self._reader][:, None, :]
         self._pair = first * instance.devices + then
         sizes = np.array([value.bytes for value in instance.problem.values], dtype=np.float64)
-        times = SendMatrix(instance.problem).times_ns(sizes[value])
-        lengths = times[np.arange(len(value))[:, None, None], first, then]
+        matrix = SendMatrix(instance.problem)
+        lengths = matrix.sent_ns(sizes[value][:, None, None], first, then)
         is_pair = self._is_mode[self._source][:, :, None] & self._is_mode[self._reader][:, None, :]
         self._is_pair = is_pair & np.isfinite(lengths)
         units = np.floor(np.ldexp(np.where(self._is_pair, lengths, 0.0), -self.shift))

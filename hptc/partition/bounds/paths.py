@@ -62,23 +62,6 @@ def path_tails(
     ]
 
 
-def reads(instance: Instance) -> Times:
-    """Return (value, source, reader) for all that tasks read of others, row by row."""
-    values = instance.problem.values
-    rows = enumerate(instance.inputs)
-    found = [(v, values[v].src, t) for t, row in rows for v in row if values[v].src != t]
-    return np.array(found, dtype=np.int64).reshape(-1, 3)
-
-
-def levels(instance: Instance) -> Times:
-    """Return how many tasks in a row come before each task, at most."""
-    level = [0] * instance.tasks
-    for task in instance.order:
-        for _, reader in instance.successors[task]:
-            level[reader] = max(level[reader], level[task] + 1)
-    return np.array(level, dtype=np.int64)
-
-
 class _Paths:
     """What has to come before and after each task on each device, in 2^shift ns."""
 
@@ -89,7 +72,6 @@ class _Paths:
         self.least = self._least(allowed or [range(len(row)) for row in instance.device])
         """Time of each task on each device."""
         values = instance.problem.values
-        self._edges = reads(instance)
         self._size = np.array([value.bytes for value in values], dtype=np.float64)
         self._matrix = SendMatrix(instance.problem)
         self._is_carried = np.array([value.carried for value in values], dtype=bool)
@@ -97,14 +79,16 @@ class _Paths:
     @cached_property
     def before(self) -> Times:
         """Time before each task begins."""
-        value, source, reader = self._edges.T
-        return self._wait(value, source, reader, self._level)
+        instance = self._instance
+        value, source, reader = instance.reads.T
+        return self._wait(value, source, reader, instance.level)
 
     @cached_property
     def after(self) -> Times:
         """Time from the end of each task."""
-        value, source, reader = self._edges[~self._is_carried[self._edges[:, 0]]].T
-        return self._wait(value, reader, source, -self._level, is_backward=True)
+        reads = self._instance.reads
+        value, source, reader = reads[~self._is_carried[reads[:, 0]]].T
+        return self._wait(value, reader, source, -self._instance.level, is_backward=True)
 
     def _least(self, allowed: Sequence[Sequence[int]]) -> Times:
         instance = self._instance
@@ -119,10 +103,6 @@ class _Paths:
         tasks, devices, times_ns = np.array(found, dtype=np.int64).T
         np.minimum.at(least, (tasks, devices), times_ns >> self.shift)
         return least
-
-    @cached_property
-    def _level(self) -> Times:
-        return levels(self._instance)
 
     def _wait(
         self, value: Times, first: Times, then: Times, turn: Times, *, is_backward: bool = False

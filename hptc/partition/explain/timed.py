@@ -51,7 +51,7 @@ class Timed:
     def __init__(self, instance: Instance, schedule: Schedule) -> None:
         self.instance, self.schedule, self.makespan = instance, schedule, schedule.makespan
         self.items = sequence(instance, schedule)
-        self.at = [instance.device[task][mode] for task, mode in enumerate(schedule.modes)]
+        self.at = instance.places(schedule.modes)
         self.of_task = [0] * instance.tasks
         """Position of each task in the sequence."""
         self.of_send: dict[tuple[int, int], int] = {}

@@ -62,7 +62,7 @@ def decode_within(
 
     A value is sent when its first reader on a device is placed.
     """
-    at = [instance.device[task][mode] for task, mode in enumerate(modes)]
+    at = instance.places(modes)
     items, sent = [], set[tuple[int, int]]()
     for task in order:
         for v in instance.inputs[task]:
@@ -83,7 +83,7 @@ def follow_within(
     one moment stays free until it is taken.
     """
     count, values = instance.devices, instance.problem.values
-    at = [instance.device[task][mode] for task, mode in enumerate(modes)]
+    at = instance.places(modes)
     crowded = _crowded(instance, at)
     if crowded is not None:
         return crowded
@@ -136,11 +136,8 @@ def _crowded(instance: Instance, at: Sequence[int]) -> Stuck | None:
 def frugal_order(instance: Instance, modes: Sequence[int]) -> list[int]:
     """Return a topological order that ends values early: of what is ready, what frees most."""
     values = instance.problem.values
-    at = [instance.device[task][mode] for task, mode in enumerate(modes)]
-    waiting = [0] * instance.tasks
-    for follows in instance.successors:
-        for _, reader in follows:
-            waiting[reader] += 1
+    at = instance.places(modes)
+    waiting = list(instance.waits)
     readers = [len(set(value.readers)) for value in values]
 
     def growth(task: int) -> int:

@@ -22,7 +22,7 @@ def is_overfull(instance: Instance, schedule: Schedule) -> bool:
     if not instance.memories:
         return False
     spans: dict[int, list[Span]] = defaultdict(list)
-    at = [instance.device[task][mode] for task, mode in enumerate(schedule.modes)]
+    at = instance.places(schedule.modes)
     for device, size in lasting_bytes(instance.problem, at).items():
         spans[device].append((0, max(1, schedule.makespan), size))
     for _, device, span in alive(instance, schedule):
@@ -32,7 +32,7 @@ def is_overfull(instance: Instance, schedule: Schedule) -> bool:
 
 def alive(instance: Instance, schedule: Schedule) -> Iterator[tuple[int, int, Span]]:
     """Yield value, device and span of what lies on a device of limited memory for a time."""
-    at = [instance.device[task][mode] for task, mode in enumerate(schedule.modes)]
+    at = instance.places(schedule.modes)
     sent: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
     for (v, device), begin in schedule.sends.items():
         pair = at[instance.problem.values[v].src] * instance.devices + device

@@ -39,10 +39,7 @@ class _Packer:
         self._instance, self._noise = instance, noise
         self._random = random.Random(seed)
         self.stock = Stock(instance, modes)
-        self._waiting = [0] * instance.tasks
-        for follows in instance.successors:
-            for _, reader in follows:
-                self._waiting[reader] += 1
+        self._waiting = list(instance.waits)
         self._ready = [task for task in reversed(instance.order) if not self._waiting[task]]
 
     def run(self, clock: Clock) -> bool:

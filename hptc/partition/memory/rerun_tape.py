@@ -50,7 +50,7 @@ class Tape:
         """Of each run."""
         self.modes = list(modes)
         """Of each run."""
-        self.at = [instance.device[task][mode] for task, mode in enumerate(modes)]
+        self.at = instance.places(modes)
         """Device of each run."""
         self.takers: list[set[int]] = [set() for _ in self.task_of]
         """Runs that take the results of each run."""

@@ -81,7 +81,9 @@ def check_reruns(problem: Problem, reruns: Sequence[Rerun]) -> None:
         if not 0 <= rerun.task < count or not problem.tasks[rerun.task].recompute:
             raise broken("only tasks to recompute run again", "such a task", rerun.task)
     task_of = [*range(count), *(rerun.task for rerun in reruns)]
-    reads = {(v.src, r) for v in problem.values if not v.carried for r in v.readers}
+    again = {rerun.task for rerun in reruns}
+    values = (v for v in problem.values if v.src in again and not v.carried)
+    reads = {(value.src, reader) for value in values for reader in value.readers}
     served = set()
     for index, rerun in enumerate(reruns):
         name = problem.tasks[rerun.task].name

@@ -24,7 +24,7 @@ class Stock:
     def __init__(self, instance: Instance, modes: Sequence[int]) -> None:
         self.instance = instance
         self.modes = list(modes)
-        self.at = [instance.device[task][mode] for task, mode in enumerate(modes)]
+        self.at = instance.places(modes)
         self.items: list[Item] = []
         self.has_run = [False] * instance.tasks
         lasting = lasting_bytes(instance.problem, self.at)

@@ -22,7 +22,7 @@ def loads(instance: Instance, modes: Sequence[int]) -> dict[Key, tuple[int, int]
 def lengths(instance: Instance, modes: Sequence[int]) -> dict[Key, list[int]]:
     """Return for every row of tasks and every link in use how long each use takes in ns."""
     found: dict[Key, list[int]] = defaultdict(list)
-    at = [instance.device[task][mode] for task, mode in enumerate(modes)]
+    at = instance.places(modes)
     for task, mode in enumerate(modes):
         found[instance.resource[task][mode], False].append(instance.duration[task][mode])
     for v, value in enumerate(instance.problem.values):
@@ -86,7 +86,7 @@ class _Folding:
         self._instance, self._modes, self._period_ns = instance, modes, period_ns
         self._spread, self._lengths = spread, lengths(instance, modes)
         self._circles: dict[Key, Circle] = {}
-        self._at = [instance.device[task][mode] for task, mode in enumerate(modes)]
+        self._at = instance.places(modes)
         self._due: list[float] = [math.inf] * instance.tasks
         """Latest end of each task that its readers in the next step allow."""
         self._is_placed = [False] * instance.tasks

@@ -1,6 +1,5 @@
 """Cycles of values from step to step, and orders of the tasks that know of them."""
 
-import heapq
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -46,23 +45,11 @@ class Recurrences:
 
         In a cycle, readers of carried values come before their sources.
         """
-        instance = self._instance
-        after: list[list[int]] = [[] for _ in range(instance.tasks)]
-        waiting = [0] * instance.tasks
-        for value in instance.problem.values:
+        rank = self._instance.rank
+        graph: nx.DiGraph[int] = nx.DiGraph()
+        graph.add_nodes_from(range(self._instance.tasks))
+        for value in self._instance.problem.values:
             for reader in value.readers:
                 if reader != value.src and not (value.carried and self.has(value.src, reader)):
-                    after[value.src].append(reader)
-                    waiting[reader] += 1
-        rank = instance.rank
-        heap = [(key[t], rank[t], t) for t in range(instance.tasks) if not waiting[t]]
-        heapq.heapify(heap)
-        found = []
-        while heap:
-            task = heapq.heappop(heap)[2]
-            found.append(task)
-            for reader in after[task]:
-                waiting[reader] -= 1
-                if not waiting[reader]:
-                    heapq.heappush(heap, (key[reader], rank[reader], reader))
-        return found
+                    graph.add_edge(value.src, reader)
+        return list(nx.lexicographical_topological_sort(graph, key=lambda t: (key[t], rank[t])))

@@ -97,7 +97,7 @@ class Steady:
     def _path_ns(self, modes: Sequence[int]) -> int:
         """Return the longest path of modes: no step of them is shorter."""
         instance, end = self._instance, [0] * self._instance.tasks
-        at = [instance.device[task][mode] for task, mode in enumerate(modes)]
+        at = instance.places(modes)
         for task in instance.order:
             ready = 0
             for v in instance.inputs[task]:

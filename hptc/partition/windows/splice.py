@@ -65,7 +65,7 @@ class _Splicing:
         self._windows = sorted(windows, key=lambda window: window.span.first)
         instance = around.instance
         self._length = [instance.duration[task][mode] for task, mode in enumerate(modes)]
-        self._at = [instance.device[task][mode] for task, mode in enumerate(modes)]
+        self._at = instance.places(modes)
         latest = [
             begin + self._length[task] for w in self._windows for task, begin in w.starts.items()
         ]

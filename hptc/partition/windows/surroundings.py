@@ -55,7 +55,7 @@ class Surroundings:
         self.position = [0] * instance.tasks
         for position, task in enumerate(self.order):
             self.position[task] = position
-        self.at = [instance.device[task][mode] for task, mode in enumerate(schedule.modes)]
+        self.at = instance.places(schedule.modes)
         self.tails = Tails(instance, schedule, self.at)
         self.users = self.rows_of(range(instance.tasks))
         """How many tasks use each row."""

@@ -98,7 +98,7 @@ def _minimise(search: Incumbent, built: ScheduleModel) -> None:
 def _keep_powered(search: Incumbent, built: ScheduleModel) -> set[int]:
     """Bar the devices that no task uses now; return the others."""
     instance = search.instance
-    powered = {instance.device[task][mode] for task, mode in enumerate(search.schedule.modes)}
+    powered = set(instance.places(search.schedule.modes))
     for task, lits in built.chosen.items():
         for mode, lit in lits.items():
             if instance.device[task][mode] not in powered:
