@@ -1,15 +1,19 @@
-"""Seeds by minimum cuts: modes that minimise total time as if nothing ran at the same time.
+"""Seeds by minimum cuts: devices that minimise total time as if nothing ran at the same time.
 
-Alpha expansion: for one device after the other, a minimum cut decides which tasks move there, at
-the price of their times and of the transfers along the cut. On graphs that are mostly chains with
-slow links this finds which long stretches are worth a move, in milliseconds.
+Alpha expansion (Boykov, Veksler and Zabih, "Fast approximate energy minimization via graph cuts",
+2001): for one device after the other, a minimum cut decides which tasks move there, at the price of
+their times and of the transfers along the cut. On graphs that are mostly chains with slow links
+this finds which long stretches are worth a move, in milliseconds.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
+import numpy as np
+from numpy.typing import NDArray
 from ortools.graph.python import max_flow
 
-from hptc.partition.instance import NO_LINK, Instance
+from hptc.partition.instance import Instance
+from hptc.partition.tables import Reals, SendMatrix
 
 ROUNDS = 3
 """Passes over the devices; the choice rarely changes after the second."""
@@ -20,82 +24,77 @@ RESOLUTION = 10**6
 WEIGHTS = (1.0, 0.5, 0.2)
 """How much of a transfer counts: part of it hides behind work."""
 
+Numbers = NDArray[np.int64]
+
 
 def cut_choices(instance: Instance, stop: Callable[[], bool]) -> Iterator[list[int]]:
     """Yield modes of small total time for several weights of the transfers; `stop` is polled."""
     if instance.is_dense:
         return
     fastest = [
-        min(usual, key=row.__getitem__)
-        for usual, row in zip(instance.usual, instance.duration, strict=True)
+        min(usual, key=times.__getitem__)
+        for usual, times in zip(instance.usual, instance.duration, strict=True)
     ]
+    first = np.array(instance.places(fastest), dtype=np.int64)
+    cutter = _Cutter(instance)
     for weight in WEIGHTS:
-        cutter = _Cutter(instance, weight)
-        modes = fastest
+        at = first
         for _ in range(ROUNDS):
-            before = modes
+            before = at
             for device in range(instance.devices):
                 if stop():
                     return
-                modes = cutter.expand(modes, device)
-            if modes == before:
+                at = cutter.expand(at, device, weight)
+            if np.array_equal(at, before):
                 break
-        yield instance.settled(modes)
+        pairs = zip(instance.mode_on, at.tolist(), strict=True)
+        yield instance.settled([on[device] for on, device in pairs])
 
 
 class _Cutter:
     """Costs of one instance in integers; `barrier` forbids."""
 
-    def __init__(self, instance: Instance, weight: float) -> None:
-        self.instance = instance
+    def __init__(self, instance: Instance) -> None:
         largest = max(*map(max, instance.duration), *instance.longest_sends, 0, 0)
         self._unit = max(1, largest) / RESOLUTION
-        self._work = [[round(n / self._unit) for n in row] for row in instance.duration]
         self._barrier = RESOLUTION * (4 * instance.tasks + 4)
-        self._edges = [
-            (v, value.src, reader, weight / len(value.readers))
-            for v, value in enumerate(instance.problem.values)
-            for reader in value.readers
-            if reader != value.src
-        ]
+        self._work = np.full((instance.tasks, instance.devices), self._barrier)
+        """Of each task on each device."""
+        for task, on in enumerate(instance.mode_on):
+            for device, mode in on.items():
+                self._work[task, device] = round(instance.duration[task][mode] / self._unit)
+        values = instance.problem.values
+        value, self._source, self._reader = instance.reads.T
+        self._bytes = np.array([value.bytes for value in values], dtype=np.float64)[value]
+        self._readers = np.array([len(value.readers) for value in values])[value]
+        self._matrix = SendMatrix(instance.problem)
 
-    def expand(self, modes: Sequence[int], device: int) -> list[int]:
-        """Return the best modes in which each task stays or moves to `device`.
+    def expand(self, at: Numbers, device: int, weight: float) -> Numbers:
+        """Return the best devices of the tasks if each stays where it is or moves to `device`.
 
         With x = 1 for a move, an edge (a, b) that costs E(x_a, x_b), E(1, 1) = 0, splits into
         E00 + (E10 - E00) x_a - E10 x_b + (E01 + E10 - E00) (1 - x_a) x_b. The last factor has to be
         non-negative: E00 is cut down where the triangle inequality does not hold.
         """
-        instance = self.instance
-        at = [instance.device[task][mode] for task, mode in enumerate(modes)]
-        gain = [0] * instance.tasks
-        flow = max_flow.SimpleMaxFlow()
-        for v, a, b, share in self._edges:
-            first, second = (
-                self._send(v, share, device, at[b]),
-                self._send(v, share, at[a], device),
-            )
-            both = min(self._send(v, share, at[a], at[b]), first + second)
-            gain[a] += both - first
-            gain[b] += first
-            if first + second > both:
-                flow.add_arc_with_capacity(a, b, first + second - both)
-        source, sink = instance.tasks, instance.tasks + 1
-        for task, mode in enumerate(modes):
-            target = instance.mode_on[task].get(device)
-            there = self._barrier if target is None else self._work[task][target]
-            gain[task] += self._work[task][mode] - there
-            if gain[task] > 0:
-                flow.add_arc_with_capacity(task, sink, gain[task])
-            elif gain[task] < 0:
-                flow.add_arc_with_capacity(source, task, -gain[task])
+        count, (a, b) = len(at), (self._source, self._reader)
+        moved = np.full(len(a), device)
+        first, second = self._sent(moved, at[b], weight), self._sent(at[a], moved, weight)
+        both = np.minimum(self._sent(at[a], at[b], weight), first + second)
+        gain = self._work[np.arange(count), at] - self._work[:, device]
+        np.add.at(gain, a, both - first)
+        np.add.at(gain, b, first)
+        flow, (source, sink) = max_flow.SimpleMaxFlow(), (count, count + 1)
+        flow.add_arcs_with_capacity(a, b, first + second - both)
+        away, back = np.flatnonzero(gain > 0), np.flatnonzero(gain < 0)
+        flow.add_arcs_with_capacity(away, np.full_like(away, sink), gain[away])
+        flow.add_arcs_with_capacity(np.full_like(back, source), back, -gain[back])
         flow.solve(source, sink)
-        staying = set(flow.get_source_side_min_cut())
-        return [
-            mode if task in staying else instance.mode_on[task].get(device, mode)
-            for task, mode in enumerate(modes)
-        ]
+        moves = np.ones(count + 2, dtype=bool)
+        moves[flow.get_source_side_min_cut()] = False
+        return np.where(moves[:count] & (self._work[:, device] < self._barrier), device, at)
 
-    def _send(self, v: int, share: float, source: int, device: int) -> int:
-        length = self.instance.send[v][source * self.instance.devices + device]
-        return self._barrier if length == NO_LINK else round(length * share / self._unit)
+    def _sent(self, source: Numbers, device: Numbers, weight: float) -> Numbers:
+        """Return the cost of each edge between two devices of its own."""
+        times_ns: Reals = self._matrix.sent_ns(self._bytes, source, device)
+        costs = np.rint(times_ns * (weight / self._readers) / self._unit)
+        return np.where(np.isinf(costs), self._barrier, costs).astype(np.int64)
