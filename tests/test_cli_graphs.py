@@ -1,12 +1,13 @@
 """`hptc solve` of GraphML and DOT."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.command_line import hptc, refused
 from tests.solve_files import solved, write
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # pydot calls what pyparsing deprecates
 
 GRAPHML = """<?xml version="1.0"?>
 <graphml xmlns="http://graphml.graphdrawing.org/xmlns">
@@ -55,16 +56,27 @@ DOT = """digraph {
 """
 
 
-@pytest.mark.filterwarnings("ignore")  # pydot calls what pyparsing deprecates
-def test_dot_is_read_where_pydot_is_installed(tmp_path: Path) -> None:
-    pytest.importorskip("pydot")
-    found = solved(write(tmp_path, DOT, "g.dot"))
+IN_GRAPH = DOT.replace("links=", "graph [links=").replace('}]";', '}]"];')
+
+
+@pytest.mark.parametrize("text", [DOT, IN_GRAPH])
+def test_dot_is_read_through_networkx(tmp_path: Path, text: str) -> None:
+    found = solved(write(tmp_path, text, "g.dot"))
     assert (found["makespan_ns"], found["assignment"][1]["task"]) == (13, "b c")
-    refused(hptc("solve", write(tmp_path, "digraph {", "g.dot")), 3, "DOT")
 
 
-def test_dot_without_pydot_says_what_is_needed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "pydot", None)
-    refused(hptc("solve", write(tmp_path, DOT, "g.dot")), 2, "pip install pydot")
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("", "one graph in DOT"),
+        ("digraph {", "one graph in DOT"),
+        ("digraph {} digraph {}", "one graph in DOT"),
+        ("graph { a -- b }", "directed"),
+        ("digraph {" + "subgraph {" * 900 + "}" * 901, "g.dot"),
+        ("digraph { subgraph cluster { a [cost_x=3] } }", "subgraphs"),
+        ("digraph { a [cost_x=1e15] }", "attributes with values"),
+        ("digraph { a -> a [bytes=3 x]; }", "attributes with values"),
+    ],
+)
+def test_malformed_dot_is_refused(tmp_path: Path, text: str, word: str) -> None:
+    refused(hptc("solve", write(tmp_path, text, "g.dot")), 3, word)

@@ -7,6 +7,7 @@ reads as JSON is taken as that. GraphML keeps defaults of nodes as `node_default
 """
 
 import json
+from collections import ChainMap
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from io import StringIO
@@ -16,7 +17,6 @@ from xml.etree.ElementTree import ParseError
 
 import networkx as nx
 
-from hptc.errors import UsageError
 from hptc.partition.files.json_reader import malformed
 
 COST = "cost_"
@@ -28,7 +28,6 @@ def graph_data(path: Path, text: str) -> dict[str, Any]:
 
     Raises:
         ProblemError: the file is no directed graph in the form that its name tells.
-        UsageError: pydot, which reads DOT, is not installed.
     """
     graph = _graphml(path, text) if path.suffix.lower() == ".graphml" else _dot(path, text)
     if not graph.is_directed():
@@ -53,30 +52,40 @@ def _graphml(path: Path, text: str) -> Any:
 
 
 def _dot(path: Path, text: str) -> Any:
+    import pydot  # which takes 0.1 s
+
     try:
         with redirect_stdout(StringIO()):  # where pydot prints what it does not understand
-            return nx.nx_pydot.read_dot(StringIO(text))
-    except ImportError:
-        raise UsageError(
-            str(path),
-            expected="pydot, which reads DOT files",
-            found="no such package",
-            hint="Install it (pip install pydot), or write the graph as GraphML.",
-        ) from None
-    except (TypeError, IndexError, ValueError, nx.NetworkXError):
-        raise malformed(path, "DOT", repr(text.strip()[:40])) from None
+            (graph,) = pydot.graph_from_dot_data(text) or []
+            found = nx.nx_pydot.from_pydot(graph)
+    except (TypeError, IndexError, ValueError, RecursionError, nx.NetworkXError):
+        raise malformed(path, "one graph in DOT", repr(text.strip()[:40])) from None
+    if graph.get_subgraphs():
+        raise malformed(path, "DOT without subgraphs", graph.get_subgraphs()[0].get_name())
+    records = (record for *_, record in (*found.nodes(data=True), *found.edges(data=True)))
+    for key in (key for record in records for key, value in record.items() if value is None):
+        raise malformed(path, "attributes with values (1e15 is two words in DOT)", key)
+    found.graph["graph"] = dict(ChainMap(graph.get_attributes(), *graph.get_graph_defaults()))
+    return found
 
 
 def _task(node: object, attributes: Mapping[str, object]) -> dict[str, Any]:
-    record = {_plain_name(key): _plain(value) for key, value in attributes.items()}
+    record = _plain_record(attributes)
     costs = {key[len(COST) :]: cost for key, cost in record.items() if key.startswith(COST)}
     rest = {key: value for key, value in record.items() if not key.startswith(COST)}
     return {"cost": costs} | rest | {"id": _plain_name(node)}
 
 
 def _edge(src: object, dst: object, attributes: Mapping[str, object]) -> dict[str, Any]:
-    record = {_plain_name(key): _plain(value) for key, value in attributes.items()}
-    return {"bytes": 0} | record | {"src": _plain_name(src), "dst": _plain_name(dst)}
+    return (
+        {"bytes": 0}
+        | _plain_record(attributes)
+        | {"src": _plain_name(src), "dst": _plain_name(dst)}
+    )
+
+
+def _plain_record(attributes: Mapping[str, object]) -> dict[str, Any]:
+    return {_plain_name(key): _plain(value) for key, value in attributes.items()}
 
 
 def _record(raw: object) -> dict[str, Any]:

@@ -29,8 +29,7 @@ def read_problem(path: Path, *, processors: int | None = None) -> FileProblem:
     Raises:
         ProblemError: the file is malformed or contradicts itself.
         InfeasibleError: a task has no device, or a group of tasks none in common.
-        UsageError: `processors` is missing, below 1, or given for another form of file; or what
-            reads DOT is not installed.
+        UsageError: `processors` is missing, below 1, or given for another form of file.
     """
     ending = path.suffix.lower()
     _check_processors(path, ending, processors)
