@@ -1,6 +1,7 @@
 """Bad input on the command line: one paragraph, the exit code of its kind, nothing written."""
 
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,7 @@ def work(tmp_path: Path) -> Path:
 MODELS: dict[str, tuple[Spoil, str]] = {
     "missing": (lambda path: None, "no such file"),
     "folder": (lambda path: path.mkdir(), "a folder"),
+    "pipe": (os.mkfifo, "a pipe or device"),
     "text": (lambda path: path.write_text("no model"), "no complete ONNX model"),
     "empty": (lambda path: path.write_bytes(b""), "an empty file"),
     "truncated": (

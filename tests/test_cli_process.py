@@ -120,3 +120,10 @@ def test_full_disk() -> None:
         )
     assert done.returncode == 1
     assert done.stderr == "hptc: output: No space left on device.\n"
+
+
+def test_closed_stdout() -> None:
+    done = subprocess.run(
+        f"'{SCRIPT}' passes >&-", shell=True, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (1, "hptc: output: stdout is closed.\n")

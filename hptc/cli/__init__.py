@@ -17,7 +17,7 @@ def main() -> None:
     """
     started = time.monotonic()
     if callable(signal.getsignal(signal.SIGINT)):  # else it is ignored
-        signal.signal(signal.SIGINT, _abort)
+        signal.signal(signal.SIGINT, abort)
     from hptc.cli.app import app
 
     try:
@@ -26,13 +26,15 @@ def main() -> None:
         _leave(end.code)
 
 
-def _abort(number: int, frame: FrameType | None) -> None:
-    """End the process on a Ctrl-C before and after a command, when nothing is being written.
+def abort(number: int, frame: FrameType | None) -> None:
+    """End the process on a Ctrl-C when nothing is being written.
 
-    A KeyboardInterrupt during imports may be lost or abort the interpreter.
+    Before and after a command, and during imports, a KeyboardInterrupt may be lost or abort the
+    interpreter.
     """
-    sys.stderr.write(f"hptc: {INTERRUPTED_MESSAGE}\n")
-    sys.stderr.flush()
+    if sys.stderr is not None:
+        sys.stderr.write(f"hptc: {INTERRUPTED_MESSAGE}\n")
+        sys.stderr.flush()
     os._exit(INTERRUPTED)
 
 

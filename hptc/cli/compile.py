@@ -19,6 +19,7 @@ from hptc.cli.objective import (
     parse_energy,
     parse_time,
 )
+from hptc.cli.output import is_terminal
 from hptc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -158,7 +159,8 @@ def _check_outputs(paths: tuple[Path, ...], model: Path, *, force: bool) -> bool
     from hptc.files import check_outputs
 
     taken = next((path for path in paths if path.is_file()), None)
-    if taken is not None and not force and sys.stdin.isatty() and sys.stderr.isatty():
+    asks = is_terminal(sys.stdin) and is_terminal(sys.stderr)
+    if taken is not None and not force and asks:
         force = typer.confirm(f"{taken} exists. Replace the outputs that exist?", err=True)
     check_outputs(paths, inputs=(model,), force=force)
     return force

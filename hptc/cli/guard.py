@@ -1,7 +1,6 @@
 """How a command ends: its exit code, and one paragraph instead of a traceback."""
 
 import functools
-import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from typing import ParamSpec
 
 import typer
 
+from hptc.cli import abort
 from hptc.errors import INTERRUPTED, INTERRUPTED_MESSAGE, HptcError
 from hptc.interrupts import on_interrupt
 
@@ -22,8 +22,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
     """Turn what a command raises into a paragraph on stderr and an exit code.
 
     A Ctrl-C is remembered, since C extensions may turn its KeyboardInterrupt into another error.
-    During an import, when nothing is being written, it ends the process at once: raised inside
-    the initialisation of an extension it may abort the interpreter.
+    During an import it ends the process at once.
     """
 
     @functools.wraps(command)
@@ -33,9 +32,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         def interrupt(number: int, frame: FrameType | None) -> None:
             interrupts.append(number)
             if _is_importing(frame):
-                sys.stderr.write(f"hptc: {INTERRUPTED_MESSAGE}\n")
-                sys.stderr.flush()
-                os._exit(INTERRUPTED)
+                abort(number, frame)
             raise KeyboardInterrupt
 
         with on_interrupt(interrupt):

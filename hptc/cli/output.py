@@ -3,12 +3,13 @@
 A reader that has gone away (`| head -1`) never changes how a command ends.
 """
 
+import errno
 import json
 import math
 import os
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
@@ -28,8 +29,19 @@ _WIDE = 1000
 """Columns where stdout is no terminal, so that no cell wraps."""
 
 
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether someone sits at a standard stream, None where that is closed."""
+    return stream is not None and stream.isatty()
+
+
 def say(text: str) -> None:
-    """Print a line, or a whole object; a Ctrl-C meanwhile does not leave half of it."""
+    """Print a line, or a whole object; a Ctrl-C meanwhile does not leave half of it.
+
+    Raises:
+        OSError: There is no room for it, or stdout is closed.
+    """
+    if sys.stdout is None:  # as `>&-` has it; echo would drop the text
+        raise OSError(errno.EBADF, "stdout is closed")
     try:
         with interrupts_held():
             typer.echo(text)
@@ -46,7 +58,7 @@ def print_table(table: "Table") -> None:
     """Print a table; what names hold in brackets or between colons is text like any other."""
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else _WIDE, markup=False, emoji=False)
+    console = Console(width=None if is_terminal(sys.stdout) else _WIDE, markup=False, emoji=False)
     with console.capture() as captured:
         console.print(table)
     say(captured.get().rstrip())

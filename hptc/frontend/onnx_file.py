@@ -53,7 +53,8 @@ def read_model(path: Path) -> StoredModel:
     if not path.exists():
         raise ModelError(where, expected="an ONNX file", found="no such file", hint=hint)
     if not path.is_file():
-        raise ModelError(where, expected="an ONNX file", found="a folder", hint=hint)
+        found = "a folder" if path.is_dir() else "a pipe or device"
+        raise ModelError(where, expected="an ONNX file", found=found, hint=hint)
     try:
         content = path.read_bytes()
     except OSError as error:
