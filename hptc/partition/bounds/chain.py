@@ -53,6 +53,24 @@ def waists(instance: Instance, chain: Sequence[int]) -> list[int]:
     ]
 
 
+def neighbours(instance: Instance, chain: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Return for each task the last of a path's tasks before it, and the first after it.
+
+    The path's tasks count from 1; 0 and one more than there are stand for begin and end. Not every
+    step of the path has to be among them.
+    """
+    step = {task: position for position, task in enumerate(chain, 1)}
+    after, before = [0] * instance.tasks, [len(chain) + 1] * instance.tasks
+    for task in instance.order:
+        own = step.get(task, after[task])
+        for _, reader in instance.successors[task]:
+            after[reader] = max(after[reader], own)
+    for task in reversed(instance.order):
+        for _, reader in instance.successors[task]:
+            before[task] = min(before[task], step.get(reader, before[reader]))
+    return after, before
+
+
 def between(instance: Instance, first: int, last: int) -> list[int]:
     """Return the tasks on any path from `first` to `last`, both included, in topological order."""
     low, high = instance.rank[first], instance.rank[last]

@@ -7,7 +7,7 @@ all machines at best. Along a longest path, with everything before and after it,
 
 import numpy as np
 
-from hptc.partition.bounds.chain import longest_chain
+from hptc.partition.bounds.chain import longest_chain, neighbours
 from hptc.partition.instance import Instance
 
 MOST_NS = 1 << 62
@@ -21,7 +21,7 @@ def pool_bound(instance: Instance) -> int:
     if not total or total > MOST_NS:
         return -(-total // instance.devices)
     chain = longest_chain(instance)
-    after, before = _neighbours(instance, chain)
+    after, before = neighbours(instance, chain)
     released: list[list[int]] = [[] for _ in range(len(chain) + 2)]
     for task, step in enumerate(before):
         released[step].append(task)
@@ -35,20 +35,3 @@ def pool_bound(instance: Instance) -> int:
         waits = -(-between[:step] // instance.devices)
         end[step] = int((end[:step] + waits).max()) + lengths[step]
     return int(end[-1])
-
-
-def _neighbours(instance: Instance, chain: list[int]) -> tuple[list[int], list[int]]:
-    """Return for each task the last step of a path before it, and the first after it.
-
-    Steps count from 1; 0 and one more than there are stand for begin and end.
-    """
-    step = {task: position for position, task in enumerate(chain, 1)}
-    after, before = [0] * instance.tasks, [len(chain) + 1] * instance.tasks
-    for task in instance.order:
-        own = step.get(task, after[task])
-        for _, reader in instance.successors[task]:
-            after[reader] = max(after[reader], own)
-    for task in reversed(instance.order):
-        for _, reader in instance.successors[task]:
-            before[task] = min(before[task], step.get(reader, before[reader]))
-    return after, before

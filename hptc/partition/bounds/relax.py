@@ -9,6 +9,8 @@ makespan T. Rows:
 - every device, matrix and link is busy no longer than T, several units no longer than T each;
 - the tasks of a group take each device to the same share;
 - a reader starts after its source's time and their transfer; every task ends by T;
+- what leads to a task of a longest path is done before it, what follows after it
+  (`bounds.sides`);
 - held matrices keep the capacity;
 - what lies on a device keeps its memory, throughout and over time (`bounds.room`).
 
@@ -22,6 +24,7 @@ from enum import Enum
 from hptc.partition.bounds.loads import Relaxation, add_loads, loads
 from hptc.partition.bounds.lp import Rows
 from hptc.partition.bounds.room import add_room
+from hptc.partition.bounds.sides import add_sides
 from hptc.partition.instance import NO_LINK, Instance
 
 PIECE = 100
@@ -34,6 +37,7 @@ class Detail(Enum):
 
     DEVICES = "the loads of devices"
     PATHS = "the loads, and who waits for whom"
+    SIDES = "that, and the loads before and after each task of a longest path"
 
 
 def relaxation(instance: Instance, horizon: int, detail: Detail = Detail.PATHS) -> Relaxation:
@@ -41,13 +45,15 @@ def relaxation(instance: Instance, horizon: int, detail: Detail = Detail.PATHS) 
     built = loads(instance, horizon)
     if detail is Detail.DEVICES:
         built.rows.pieces = max(1, instance.tasks // PIECE)
-    if detail is Detail.PATHS:
+    if detail is not Detail.DEVICES:
         for task, lits in enumerate(built.chosen):
             last = {built.makespan: 1, built.start[task]: -1}
             work = zip(lits, instance.duration[task], strict=True)
             built.rows.add(last | {lit: -length for lit, length in work}, 0, is_time=True)
         everything = [0] * instance.tasks
         _add_links(instance, built, [built.makespan], everything, waits=True)
+    if detail is Detail.SIDES:
+        add_sides(instance, built)
     add_room(instance, built)
     return built
 

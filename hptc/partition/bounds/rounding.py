@@ -132,7 +132,7 @@ class Relaxing:
         self._start_next()
 
     def _schedules(self, values: Sequence[float]) -> Iterator[Schedule]:
-        if self._detail is Detail.PATHS:
+        if self._detail is not Detail.DEVICES:
             yield from rounded(self._search.instance, self._relaxed, values)
 
     def _raise_bound(self) -> None:
@@ -146,7 +146,7 @@ def _details(search: Incumbent, paths_ns: int) -> list[Detail]:
     if sum(map(len, instance.device)) > MOST_MODES:
         return []
     is_level = instance.tasks >= FEWEST_TASKS and paths_ns < NEGLIGIBLE_PATH * search.bound_ns
-    return [Detail.DEVICES] if is_level or instance.is_dense else [Detail.DEVICES, Detail.PATHS]
+    return [Detail.DEVICES] if is_level or instance.is_dense else list(Detail)
 
 
 def _detail_of(query: Query) -> Detail:
