@@ -5,7 +5,7 @@ gap that holds it. A value is sent to a device once. Nothing here knows an objec
 """
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hptc.partition.instance import Instance
@@ -138,14 +138,7 @@ def follow(
     sends: dict[tuple[int, int], int] = {}
     for task, v, device in items:
         if v < 0:
-            mode, ready = modes[task], 0
-            for u in instance.inputs[task]:
-                source = values[u].src
-                if at[source] != at[task]:
-                    sent = instance.send[u][at[source] * count + at[task]]
-                    ready = max(ready, sends[u, at[task]] + sent)
-                elif not values[u].carried:
-                    ready = max(ready, end[source])
+            mode, ready = modes[task], inputs_ready(instance, task, at, end, sends)
             row, length = instance.resource[task][mode], instance.duration[task][mode]
             start[task] = take(free_row[row], ready, length)
             end[task] = start[task] + length
@@ -155,6 +148,34 @@ def follow(
             sends[v, device] = ready
             free_wire[pair] = ready + instance.send[v][pair]
     return Schedule(modes, tuple(start), tuple(end), sends)
+
+
+def inputs_ready(
+    instance: Instance,
+    task: int,
+    at: Sequence[int],
+    end: Sequence[int],
+    sends: Mapping[tuple[int, int], int],
+) -> int:
+    """Return when all inputs of a task are on its device, in ns.
+
+    Args:
+        instance: The tasks.
+        task: Whose inputs are all made and sent.
+        at: Device of each task.
+        end: Of each task, in ns.
+        sends: (value, device) to the start of its transfer in ns.
+    """
+    count, ready = instance.devices, 0
+    for v in instance.inputs[task]:
+        value = instance.problem.values[v]
+        source = at[value.src]
+        if source != at[task]:
+            sent = instance.send[v][source * count + at[task]]
+            ready = max(ready, sends[v, at[task]] + sent)
+        elif not value.carried:
+            ready = max(ready, end[value.src])
+    return ready
 
 
 def sequence(instance: Instance, schedule: Schedule) -> list[tuple[int, int, int]]:

@@ -22,6 +22,11 @@ PASS_S = 1e-5
 Seen = Callable[[Assignment, float], None]
 
 
+def pass_s(instance: Instance) -> float:
+    """Return about how long a pass over a problem takes in s."""
+    return PASS_S * (1 + instance.items)
+
+
 class Incumbent:
     """Keeps the best of what the solvers offer, by the measure of the objective.
 
@@ -156,7 +161,7 @@ class Incumbent:
     @property
     def pass_s(self) -> float:
         """About how long a pass over the problem takes in s."""
-        return PASS_S * (1 + self.instance.items)
+        return pass_s(self.instance)
 
     def charge(self) -> None:
         """Count the work of a pass over the problem, as a schedule or a window takes it."""

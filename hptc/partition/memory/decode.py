@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hptc.partition.decode import Schedule, by_start, sequence
+from hptc.partition.decode import Schedule, by_start, inputs_ready, sequence
 from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock
 from hptc.partition.memory.held import is_overfull
@@ -103,13 +103,7 @@ def follow_within(
             wires[pair] = begin + instance.send[v][pair]
             room.use(at[task], v, wires[pair])
             continue
-        device, mode, ready = at[task], modes[task], 0
-        for u in instance.inputs[task]:
-            src = values[u].src
-            made = 0 if values[u].carried else end[src]
-            if at[src] != device:
-                made = sends[u, device] + instance.send[u][at[src] * count + device]
-            ready = max(ready, made)
+        device, mode, ready = at[task], modes[task], inputs_ready(instance, task, at, end, sends)
         row, length = rows[instance.resource[task][mode]], instance.duration[task][mode]
         size = sum(values[u].bytes for u in instance.outputs[task] if not values[u].carried)
         idle = row[0] if length or len(row) == 1 else 0

@@ -28,7 +28,7 @@ from hptc.partition.prepare import prepare
 from hptc.partition.problem import Assignment, Problem, Rerun, Solution
 from hptc.partition.replay import from_assignment
 from hptc.partition.sat.feasible import find_modes
-from hptc.partition.search import PASS_S, Incumbent
+from hptc.partition.search import Incumbent, pass_s
 
 FREE_SHARE = 0.3
 """Share of the time left for the problem without memory."""
@@ -188,7 +188,7 @@ class _Search:
     def _again(self, reruns: tuple[Rerun, ...]) -> Instance:
         """Return the problem with reruns, and count the work of that."""
         instance = prepare(expanded(self._instance.problem, reruns))
-        self._clock.work.add(PASS_S * instance.items)
+        self._clock.work.add(pass_s(instance))
         return instance
 
     def _improve(

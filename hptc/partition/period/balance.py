@@ -21,10 +21,12 @@ def balanced(instance: Instance, modes: Sequence[int], is_over: Callable[[], boo
     board = _Board(instance, modes)
     movers = [*instance.groups, *((t,) for t in range(instance.tasks) if t not in instance.mates)]
     moved = True
-    while moved and not is_over():
+    while moved:
         board.rescale()
         moved = False
         for mover in movers:
+            if is_over():
+                return board.modes
             moved |= board.improve(mover)
     return board.modes
 
@@ -35,7 +37,7 @@ class _Board:
     def __init__(self, instance: Instance, modes: Sequence[int]) -> None:
         self._instance = instance
         self.modes = list(modes)
-        self._at = [instance.device[t][mode] for t, mode in enumerate(modes)]
+        self._at = instance.places(modes)
         self._load: dict[Key, int] = defaultdict(int)
         self._load |= {key: load for key, (_, load) in loads(instance, modes).items()}
         self._readers = [

@@ -10,7 +10,7 @@ from hptc.partition.period.check import memory_bytes
 from hptc.partition.period.fold import fold, least_period
 from hptc.partition.period.periodic import Periodic
 from hptc.partition.period.recurrence import Recurrences
-from hptc.partition.search import PASS_S
+from hptc.partition.search import pass_s
 
 SPREADS = (1 << 20, 64, 16, 8, 4, 2, 1)
 """Shares of gaps that are tried: with many of them steps are short, with few everything fits."""
@@ -46,7 +46,7 @@ class Steady:
         instance = self._instance
         order = self._recurrences.order(decode_by_rank(instance, modes).start)
         for spread in SPREADS:
-            self._clock.work.add(PASS_S * (1 + instance.items))
+            self._clock.work.add(pass_s(instance))
             found = fold(instance, modes, order, period_ns, spread)
             if found is not None and self.keeps_memory(found):
                 return found

@@ -10,6 +10,9 @@ from hptc.partition.timeline import Line, book, seek
 
 Table = Sequence[Sequence[float]]
 
+POLLED = 64
+"""Tasks from one question whether to stop to the next: asking takes as long as placing some."""
+
 
 def earliest_finish(
     instance: Instance,
@@ -28,9 +31,9 @@ def earliest_finish(
     `stop` says so.
     """
     state = _Greedy(instance, is_plain)
-    for task in order:
+    for position, task in enumerate(order):
         modes = state.choices(task, allowed[task])
-        if not modes or stop():
+        if not modes or (position % POLLED == 0 and stop()):
             return None
         state.place(task, _soonest(state, task, modes, bias[task]))
     return state.modes
@@ -106,43 +109,29 @@ class _Greedy:
 
         Carried values that placed readers would have to fetch count in full.
         """
-        instance, device, ready = self.instance, self.instance.device[task][mode], 0
-        values, count, extra = instance.problem.values, instance.devices, 0
-        for v in instance.inputs[task]:
-            source = self._at[values[v].src]
-            made = 0 if values[v].carried else self._end[values[v].src]
-            if source not in (-1, device):
-                known = self._arrival.get((v, device))
-                if known is None:
-                    pair = source * count + device
-                    length = instance.send[v][pair]
-                    known = self._sent(pair, made, length) + length
-                made = known
-            ready = max(ready, made)
+        instance, device, extra = self.instance, self.instance.device[task][mode], 0
+        values, count = instance.problem.values, instance.devices
         for v in instance.outputs[task]:
             if values[v].carried and not self._is_plain:
                 places = {self._at[reader] for reader in values[v].readers} - {-1}
                 extra += sum(instance.send[v][device * count + place] for place in places)
         length = instance.duration[task][mode]
         row = self._rows[instance.resource[task][mode]]
-        return seek(row, ready, length) + length + extra
+        return seek(row, self._ready(task, device), length) + length + extra
 
     def place(self, task: int, mode: int) -> None:
         """Book the task and the transfers it waits for."""
-        instance, device, ready = self.instance, self.instance.device[task][mode], 0
+        instance, device = self.instance, self.instance.device[task][mode]
         values = instance.problem.values
         for v in instance.inputs[task]:
             source = self._at[values[v].src]
-            made = 0 if values[v].carried else self._end[values[v].src]
-            if source not in (-1, device):
-                if (v, device) not in self._arrival:
-                    pair = source * instance.devices + device
-                    length = instance.send[v][pair]
-                    self._arrival[v, device] = self._sent(pair, made, length) + length
-                    if not self._is_plain:
-                        self._wires[pair].book(made, length)
-                made = self._arrival[v, device]
-            ready = max(ready, made)
+            if source not in (-1, device) and (v, device) not in self._arrival:
+                made = 0 if values[v].carried else self._end[values[v].src]
+                pair = source * instance.devices + device
+                length = instance.send[v][pair]
+                begin = made if self._is_plain else self._wires[pair].book(made, length)
+                self._arrival[v, device] = begin + length
+        ready = self._ready(task, device)
         if device in self._left:
             self._left[device] -= self._new_crossbars(task, mode)
         if self._ledger is not None:
@@ -153,9 +142,22 @@ class _Greedy:
         self._end[task] = book(self._rows[row], ready, length) + length
         self.modes[task], self._at[task] = mode, device
 
-    def _sent(self, pair: int, made: int, length: int) -> int:
-        """Return when a transfer could start, in ns."""
-        return made if self._is_plain else self._wires[pair].find(made, length)
+    def _ready(self, task: int, device: int) -> int:
+        """Return when all inputs would be on a device, each as if it were sent alone, in ns."""
+        instance, values, ready = self.instance, self.instance.problem.values, 0
+        for v in instance.inputs[task]:
+            source = self._at[values[v].src]
+            there = 0 if values[v].carried else self._end[values[v].src]
+            if source not in (-1, device):
+                known = self._arrival.get((v, device))
+                if known is None:
+                    pair = source * instance.devices + device
+                    length = instance.send[v][pair]
+                    begin = there if self._is_plain else self._wires[pair].find(there, length)
+                    known = begin + length
+                there = known
+            ready = max(ready, there)
+        return ready
 
     def _new_crossbars(self, task: int, mode: int) -> int:
         place = self.instance.resources[self.instance.resource[task][mode]]
