@@ -11,7 +11,7 @@ from hptc.errors import InfeasibleError
 from hptc.partition import problem as pb
 from hptc.partition.goal import Objective
 from hptc.partition.limits import Clock, Limits
-from hptc.partition.rows.bound import eased, tiling_bound
+from hptc.partition.rows.bound import tiling_bound
 from hptc.partition.rows.problem import RowProblem, cut
 from hptc.partition.rows.search import RowSearch
 from tests.partition_cases import brute_force, problems
@@ -87,17 +87,32 @@ def bound_ns(problem: RowProblem) -> int:
 
 def test_chunks_follow_one_another() -> None:
     problem = streamed((30, 60, 30))
-    assert [brute_force(cut(problem, dict.fromkeys(range(3), n)).problem)[0] for n in (1, 3)] == [
-        120,
-        80,
-    ]
+    whole, halves = (dict.fromkeys(range(3), count) for count in (1, 2))
+    assert brute_force(cut(problem, whole).problem)[0] == 30 + 60 + 30
+    assert brute_force(cut(problem, halves).problem)[0] == 10 + 60 + 20
     assert bound_ns(problem) == 10 + 60 + 10
 
 
-def test_a_wait_parts_stages() -> None:
+def test_a_reader_of_all_rows_starts_after_the_last_chunk() -> None:
     problem = streamed((30, 60, 30, 30), frozenset({2}))
-    assert eased(problem).stages == ((0, 1), (2, 3))
     assert bound_ns(problem) == (10 + 60) + (30 + 10)
+
+
+def test_chunks_cost_more_than_the_whole() -> None:
+    problem = streamed((30, 60, 30))
+    dear = {size: (pb.Mode(1, 25 * size),) for size in (1, 2)}
+    costly = replace(problem, modes={**problem.modes, 1: dear})
+    assert 80 < bound_ns(costly) <= 10 + 75 + 10
+    assert bound_ns(replace(costly, modes={1: dear})) == 30 + 60 + 30
+
+
+def test_chunks_of_a_task_run_side_by_side() -> None:
+    device = pb.Device("d", count=3)
+    task = pb.Task("t", (pb.Mode(0, 30),))
+    modes = {0: {1: (pb.Mode(0, 12),)}}
+    assert (
+        bound_ns(RowProblem(pb.Problem((device,), (), (task,), ()), ROWS, modes, frozenset())) == 12
+    )
 
 
 def test_values_are_sent_in_parts() -> None:

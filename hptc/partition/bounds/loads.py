@@ -83,11 +83,10 @@ def add_loads(
     span: int,
     tasks: Iterable[int],
     units: Sequence[int] | None = None,
-    around_ns: int = 0,
 ) -> None:
     """Every unit of a row is busy with some tasks no longer than the time that is variable `span`.
 
-    `units` is as in `loads`; none of the tasks runs in `around_ns` of the span.
+    `units` is as in `loads`.
     """
     busy: dict[int, dict[int, int]] = defaultdict(dict)
     for task in tasks:
@@ -95,7 +94,7 @@ def add_loads(
             busy[instance.resource[task][mode]][lit] = -instance.duration[task][mode]
     for row, load in busy.items():
         count = (units or instance.units)[row]
-        built.rows.add({span: count} | load, count * around_ns, is_time=True)
+        built.rows.add({span: count} | load, 0, is_time=True)
 
 
 def _add_groups(instance: Instance, built: Relaxation) -> None:
