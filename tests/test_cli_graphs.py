@@ -41,6 +41,8 @@ def test_graphml_is_read_through_networkx(tmp_path: Path) -> None:
         (GRAPHML.replace(">3<", ">-3<"), "-3"),
         (GRAPHML.replace('"y", "bw', '"z", "bw'), "'z'"),
         (GRAPHML.replace('{"y": 5}', "none"), "'y'"),
+        (GRAPHML.replace('node id="b"', 'node id="a"'), "'a' again"),
+        (GRAPHML.replace("</graphml>", '<graph edgedefault="directed"/></graphml>'), "one graph"),
     ],
 )
 def test_malformed_graphml_is_refused(tmp_path: Path, text: str, word: str) -> None:

@@ -7,13 +7,13 @@ reads as JSON is taken as that. GraphML keeps defaults of nodes as `node_default
 """
 
 import json
-from collections import ChainMap
+from collections import ChainMap, Counter
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import ParseError
+from xml.etree.ElementTree import ParseError, fromstring
 
 import networkx as nx
 
@@ -46,9 +46,17 @@ def graph_data(path: Path, text: str) -> dict[str, Any]:
 
 def _graphml(path: Path, text: str) -> Any:
     try:
-        return nx.parse_graphml(text)
+        found = nx.parse_graphml(text)
     except (ParseError, nx.NetworkXError, ValueError, KeyError, TypeError) as error:
         raise malformed(path, "GraphML", f"{type(error).__name__}: {error}") from None
+    pieces = [(piece.tag.rpartition("}")[2], piece.get("id")) for piece in fromstring(text).iter()]
+    graphs = sum(tag == "graph" for tag, _ in pieces)
+    if graphs != 1:  # networkx reads the first
+        raise malformed(path, "one graph in GraphML", graphs)
+    for name, times in Counter(name for tag, name in pieces if tag == "node").items():
+        if times > 1:  # networkx makes one of them
+            raise malformed(path, "ids of nodes used once", f"{name!r} again")
+    return found
 
 
 def _dot(path: Path, text: str) -> Any:

@@ -42,6 +42,7 @@ def stg_problem(path: Path, text: str, processors: int) -> Problem:
 
 
 def _number(path: Path, row: int, word: str) -> int:
-    if not (word.isascii() and word.isdigit()) or len(word) > len(str(LARGEST)):
-        raise malformed(f"{path}: row {row}", "integers of at least 0", word)
+    is_number = word.isascii() and word.isdigit() and len(word) <= len(str(LARGEST))
+    if not is_number or int(word) > LARGEST:
+        raise malformed(f"{path}: row {row}", f"integers from 0 to {LARGEST:.0e}", word)
     return int(word)
