@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from hptc.partition.limits import Limits
-from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Task, Value
+from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Task, Value, Write
 
 QUICK = Limits(time_s=10.0, workers=1)
 """Enough for any of these problems."""
@@ -36,7 +36,7 @@ def problems(draw: st.DrawFn, most_tasks: int = 4, *, has_matrices: bool = False
         tuple(found),
         tuple(_links(draw, devices)),
         rows,
-        tuple(_values(draw, tasks)),
+        tuple(_values(draw, tasks, devices)),
         matrices if spatial else (),
         _groups(draw, rows),
     )
@@ -66,16 +66,23 @@ def _task(draw: st.DrawFn, index: int, devices: int, spatial: bool) -> Task:
     return Task(f"t{index}", tuple(modes))
 
 
-def _values(draw: st.DrawFn, tasks: int) -> list[Value]:
+def _values(draw: st.DrawFn, tasks: int, devices: int) -> list[Value]:
+    def written() -> tuple[Write, ...]:
+        place = draw(st.sampled_from([None, None, *range(devices)]))
+        if place is None:
+            return ()
+        return (Write(place, draw(st.integers(0, 9)), draw(st.integers(0, 20))),)
+
     found = []
     for src in range(tasks):
         later = list(range(src + 1, tasks))
         readers = draw(st.sets(st.sampled_from(later))) if later else set()
         if readers:
-            found.append(Value(src, tuple(sorted(readers)), draw(st.integers(0, 6))))
+            size = draw(st.integers(0, 6))
+            found.append(Value(src, tuple(sorted(readers)), size, writes=written()))
         if draw(st.integers(0, 3)) == 0:
             reader = draw(st.integers(0, tasks - 1))
-            found.append(Value(src, (reader,), draw(st.integers(0, 6)), carried=True))
+            found.append(Value(src, (reader,), draw(st.integers(0, 6)), True, written()))
     return found
 
 
@@ -93,7 +100,14 @@ def stretched(problem: Problem, factor: int) -> Problem:
     return replace(
         problem,
         links=tuple(replace(link, latency_ns=factor * link.latency_ns) for link in problem.links),
-        values=tuple(replace(value, bytes=factor * value.bytes) for value in problem.values),
+        values=tuple(
+            replace(
+                value,
+                bytes=factor * value.bytes,
+                writes=tuple(replace(w, duration_ns=factor * w.duration_ns) for w in value.writes),
+            )
+            for value in problem.values
+        ),
         tasks=tuple(
             replace(
                 task,
@@ -188,11 +202,13 @@ def _events(problem: Problem, modes: tuple[Mode, ...]) -> Events | None:
                     return None
                 link = links[source, place]
                 length = math.ceil(link.latency_ns + value.bytes / link.bandwidth_bytes_per_ns)
+                written = [write for write in value.writes if write.device == place]
+                sent_pj = value.bytes * link.energy_pj_per_byte
                 events.append(
                     {
                         "row": ("link", source, place),
-                        "length": length,
-                        "energy": value.bytes * link.energy_pj_per_byte,
+                        "length": length + sum(write.duration_ns for write in written),
+                        "energy": sent_pj + sum(write.energy_pj for write in written),
                         "after": before,
                         "task": False,
                         "sent": (v, place),

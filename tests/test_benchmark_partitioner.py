@@ -24,7 +24,7 @@ from benchmarks.partitioner.verdicts import row, summary
 from benchmarks.partitioner.write import problem_json
 from hptc.partition.files.read import read_problem
 from hptc.partition.limits import Limits
-from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Task, Value
+from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Task, Value, Write
 
 SMALL = Problem(
     (Device("gpu", None, 2.5), Device("array", count=2, memory_bytes=64), Device("reram", 8)),
@@ -34,7 +34,7 @@ SMALL = Problem(
         Task("b", (Mode(0, 50), Mode(1, 5), Mode(2, 7, 1, matrix=0))),
         Task("c", (Mode(0, 20), Mode(1, 5))),
     ),
-    (Value(0, (1, 2), 40), Value(2, (0,), 8, carried=True)),
+    (Value(0, (1, 2), 40), Value(2, (0, 1), 8, True, (Write(2, 6, 9), Write(1, 1)))),
     (Matrix("w", 2, 4),),
     ((0, 2),),
 )

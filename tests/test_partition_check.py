@@ -17,6 +17,7 @@ from hptc.partition.problem import (
     Task,
     Transfer,
     Value,
+    Write,
 )
 
 PROBLEM = Problem(
@@ -39,6 +40,18 @@ GOOD = Assignment(
 def test_a_good_answer_passes_and_has_its_energy() -> None:
     check(PROBLEM, GOOD)
     assert energy_pj(PROBLEM, GOOD) == 10 + 1 + 1 + 4 * 0.5 + 2.0 * 12
+
+
+def test_what_is_written_takes_time_and_energy_once() -> None:
+    written = Write(1, 3, 7), Write(0, 50, 70)
+    values = (replace(PROBLEM.values[0], writes=written), PROBLEM.values[1])
+    problem = replace(PROBLEM, values=values)
+    with pytest.raises(VerifyError, match="transfer duration"):
+        check(problem, GOOD)
+    late = (Placement(0, 2, 5), Placement(1, 11, 13), Placement(0, 11, 15))
+    answer = Assignment(late, (GOOD.transfers[0], Transfer(0, 0, 5, 11)))
+    check(problem, answer)
+    assert energy_pj(problem, answer) == energy_pj(PROBLEM, GOOD) + 7 + 2.0 * 3
 
 
 def _placed(task: int, *placement: int) -> Assignment:

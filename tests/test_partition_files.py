@@ -78,6 +78,7 @@ def _with(key: str, *items: object) -> dict[str, Any]:
 
 
 LINK, TASK = GOOD["links"][1], GOOD["tasks"][0]
+VALUE = {"src": 0, "readers": [1], "bytes": 1}
 BAD = [
     "{not json",
     "[1, 2]",
@@ -97,6 +98,10 @@ BAD = [
     _with("links", LINK | {"latency_ns": 0.5}),
     _with("links", LINK, LINK),
     _with("links", 3),
+    _with("values", VALUE | {"writes": 3}),
+    _with("values", VALUE | {"writes": [{"device": "z", "duration_ns": 1}]}),
+    _with("values", VALUE | {"writes": [{"device": 0, "duration_ns": -1}]}),
+    _with("values", VALUE | {"writes": [{"device": 0}]}),
     _with("tasks", *GOOD["tasks"], TASK),
     _with("tasks", TASK | {"cost": [4]}, *GOOD["tasks"][1:]),
     _with("tasks", TASK | {"cost": [-4, None]}, *GOOD["tasks"][1:]),

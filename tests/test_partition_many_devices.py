@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 
@@ -9,6 +10,7 @@ from hptc.errors import InfeasibleError
 from hptc.partition import instance as instances
 from hptc.partition import tables
 from hptc.partition.bounds.paths import path_bound
+from hptc.partition.instance import NO_LINK
 from hptc.partition.prepare import prepare
 from hptc.partition.problem import Device, Link, Mode, Problem, Task, Value
 from hptc.partition.solve import solve
@@ -25,6 +27,9 @@ def test_times_of_transfers_are_the_same_when_asked_for(problem: Problem) -> Non
         pairs = range(len(problem.devices) ** 2)
         for known, found in zip(at_once.send, asked_for.send, strict=True):
             assert list(known) == [found[pair] for pair in pairs]
+    values = np.arange(len(problem.values))
+    times = tables.SendMatrix(problem).pair_units(values, 0, NO_LINK)
+    assert [row.ravel().tolist() for row in times] == list(map(list, at_once.send))
     longest = [max(0, *row) for row in at_once.send]
     linked = [length if problem.links else 0 for length in longest]
     assert list(at_once.longest_sends) == linked

@@ -182,7 +182,8 @@ def steps_in_a_row(problem: Problem, periodic: Periodic, count: int) -> tuple[Pr
             if source >= 0:
                 number[v] = len(values)
                 readers = tuple(reader + step * tasks for reader in value.readers)
-                values.append(Value(value.src + source * tasks, readers, value.bytes))
+                src = value.src + source * tasks
+                values.append(replace(value, src=src, readers=readers, carried=False))
         for place in periodic.assignment.placements:
             places.append(Placement(place.mode, place.start_ns + shift, place.end_ns + shift))
         for t in periodic.assignment.transfers:

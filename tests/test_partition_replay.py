@@ -11,7 +11,7 @@ from hptc.partition.check import check
 from hptc.partition.harder import is_harder
 from hptc.partition.limits import Limits
 from hptc.partition.prepare import prepare
-from hptc.partition.problem import Device, Matrix, Mode, Problem, Task
+from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Task, Value, Write
 from hptc.partition.replay import replay
 from hptc.partition.solve import solve
 from tests.partition_cases import brute_force, chain_of_blocks, problems
@@ -82,6 +82,21 @@ def test_a_start_is_the_answer_where_time_allows_no_other() -> None:
     good = solve(problem, limits=Limits(work_s=0.3))
     again = solve(problem, start=good.assignment, limits=Limits(time_s=0.01, workers=1))
     assert again.value <= good.value
+
+
+def test_a_value_that_takes_less_to_write_is_not_harder() -> None:
+    devices, link = (Device("gpu"), Device("reram", 4)), Link(0, 1, 1.0, 1)
+    tasks = (Task("a", (Mode(0, 5),)), Task("b", (Mode(1, 5),)))
+    value = Value(0, (1,), 3, writes=(Write(1, 4, 2),))
+    known = Problem(devices, (link,), tasks, (value,))
+    for writes, is_so in (
+        ((Write(1, 4, 2),), True),
+        ((Write(1, 5, 2), Write(0, 1)), True),
+        ((Write(1, 3, 2),), False),
+        ((Write(1, 4, 1),), False),
+        ((), False),
+    ):
+        assert is_harder(replace(known, values=(replace(value, writes=writes),)), known) == is_so
 
 
 @settings(max_examples=80)

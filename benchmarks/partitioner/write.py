@@ -1,6 +1,7 @@
 """Problems in the form that `hptc solve` reads."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from hptc.partition.problem import Problem, Task
@@ -43,6 +44,9 @@ def problem_json(problem: Problem) -> dict[str, Any]:
                 "readers": value.readers,
                 "bytes": value.bytes,
                 "carried": value.carried,
+                "writes": [
+                    asdict(write) | {"device": device[write.device]} for write in value.writes
+                ],
             }
             for value in problem.values
         ],

@@ -80,11 +80,13 @@ class MicroBatched:
                 if readers:
                     values.append(replace(value, src=src, readers=readers))
                 if ends:
-                    values.append(Value(src, tuple(map(pinned, sorted(ends))), value.bytes))
+                    there = tuple(map(pinned, sorted(ends)))
+                    values.append(replace(value, src=src, readers=there, carried=False))
             elif readers:
                 if value.src not in sources:
                     sources[value.src] = pinned(at[value.src])
-                values.append(Value(sources[value.src], readers, value.bytes))
+                src = sources[value.src]
+                values.append(replace(value, src=src, readers=readers, carried=False))
         return replace(
             self.problem, tasks=tuple(tasks), values=tuple(values), together=(), residents=()
         )

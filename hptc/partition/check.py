@@ -60,8 +60,8 @@ def check_limits(problem: Problem, assignment: Assignment, objective: Objective)
 def energy_pj(problem: Problem, assignment: Assignment, time_ns: int | None = None) -> float:
     """Return the energy of one step in pJ.
 
-    Modes, transfers, and the static power of every used device over the makespan, or over
-    `time_ns` where that is given.
+    Modes, transfers, what they write, and the static power of every used device over the makespan,
+    or over `time_ns` where that is given.
     """
     problem = answered(problem, assignment)
     chosen = chosen_modes(problem, assignment)
@@ -70,9 +70,16 @@ def energy_pj(problem: Problem, assignment: Assignment, time_ns: int | None = No
         problem.values[t.value].bytes * problem.links[t.link].energy_pj_per_byte
         for t in assignment.transfers
     )
+    written = sum(
+        write.energy_pj
+        for t in assignment.transfers
+        for write in problem.values[t.value].writes
+        if write.device == problem.links[t.link].dst
+    )
     powered = {mode.device for mode in chosen}
     power = sum(problem.devices[device].static_power_pj_per_ns for device in sorted(powered))
-    return float(dynamic + moved + power * (assignment.makespan_ns if time_ns is None else time_ns))
+    static = power * (assignment.makespan_ns if time_ns is None else time_ns)
+    return float(dynamic + moved + written + static)
 
 
 def _check_tasks(problem: Problem, assignment: Assignment) -> None:
@@ -118,6 +125,7 @@ def _check_transfers(problem: Problem, assignment: Assignment) -> None:
         value, link = problem.values[t.value], problem.links[t.link]
         name = label(problem, t.value)
         took = math.ceil(link.latency_ns + value.bytes / link.bandwidth_bytes_per_ns)
+        took += sum(write.duration_ns for write in value.writes if write.device == link.dst)
         if t.end_ns - t.start_ns != took:
             raise broken("transfer duration", f"{name} to take {took} ns", t.end_ns - t.start_ns)
         if t.start_ns < 0:

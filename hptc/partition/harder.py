@@ -1,6 +1,8 @@
 """Comparing two problems without solving either."""
 
-from hptc.partition.problem import Device, Link, Problem, Task, matrix_name
+from dataclasses import replace
+
+from hptc.partition.problem import Device, Link, Problem, Task, Value, matrix_name
 
 
 def is_harder(problem: Problem, known: Problem) -> bool:
@@ -12,13 +14,14 @@ def is_harder(problem: Problem, known: Problem) -> bool:
     sizes = len(problem.devices), len(problem.links), len(problem.tasks)
     if sizes != (len(known.devices), len(known.links), len(known.tasks)):
         return False
-    if (problem.values, problem.together) != (known.values, known.together):
+    if (problem.residents, problem.together) != (known.residents, known.together):
         return False
-    if problem.residents != known.residents:
+    if len(problem.values) != len(known.values):
         return False
     held = {(matrix.device, matrix.name): matrix.crossbars for matrix in known.matrices}
     return (
         all(map(_is_poorer, problem.devices, known.devices))
+        and all(map(_is_heavier, problem.values, known.values))
         and all(map(_is_slower, problem.links, known.links))
         and all(
             matrix.crossbars >= held.get((matrix.device, matrix.name), 0)
@@ -51,6 +54,16 @@ def _is_slower(link: Link, known: Link) -> bool:
         and link.bandwidth_bytes_per_ns <= known.bandwidth_bytes_per_ns
         and link.latency_ns >= known.latency_ns
         and link.energy_pj_per_byte >= known.energy_pj_per_byte
+    )
+
+
+def _is_heavier(value: Value, known: Value) -> bool:
+    """Whether a value is the same, and takes no less to write anywhere."""
+    pairs = [(write, known.written(write.device)) for write in value.writes]
+    return (
+        replace(value, writes=()) == replace(known, writes=())
+        and {write.device for write in known.writes} <= {write.device for write, _ in pairs}
+        and all(w.duration_ns >= k.duration_ns and w.energy_pj >= k.energy_pj for w, k in pairs)
     )
 
 

@@ -44,9 +44,10 @@ def static_power(instance: Instance, device: int) -> int:
 
 
 def transfer_energy(instance: Instance, v: int, pair: int) -> int:
-    """Return the energy of sending a value over a link in 1/1000 pJ, rounded down."""
-    link = instance.problem.links[instance.link_of[pair]]
-    return int(instance.problem.values[v].bytes * link.energy_pj_per_byte * ENERGY_SCALE)
+    """Return the energy of bringing a value over a link in 1/1000 pJ, rounded down."""
+    link, value = instance.problem.links[instance.link_of[pair]], instance.problem.values[v]
+    sent = int(value.bytes * link.energy_pj_per_byte * ENERGY_SCALE)
+    return sent + value.written(link.dst).energy_pj * ENERGY_SCALE
 
 
 def largest_energy(instance: Instance) -> int:

@@ -87,6 +87,15 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Write:
+    """What it takes to write a value into the crossbars of a device that it is sent to."""
+
+    device: int
+    duration_ns: int
+    energy_pj: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Value:
     """Data made by `src` and needed by `readers`; sent once to each device that needs it.
 
@@ -98,6 +107,14 @@ class Value:
     readers: tuple[int, ...]
     bytes: int
     carried: bool = False
+    writes: tuple[Write, ...] = ()
+    """For devices whose readers find it in crossbars, at most one each: there a transfer ends when
+    it is written, and holds its link until then."""
+
+    def written(self, device: int) -> Write:
+        """Return what writing it on a device takes: nothing where it just lies in memory."""
+        found = (write for write in self.writes if write.device == device)
+        return next(found, Write(device, 0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """Lookup tables of a problem: links by their ends, times of transfers, an order of the tasks."""
 
 import math
+from collections.abc import Iterator
 
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
 from hptc.errors import ProblemError
-from hptc.partition.problem import Link, Problem
+from hptc.partition.problem import Link, Problem, Value, Write
 from hptc.partition.validate import invalid
 
 FEW_PAIRS = 256
@@ -37,14 +38,24 @@ def transfer_ns(link: Link, size: int) -> int:
     return math.ceil(link.latency_ns + size / link.bandwidth_bytes_per_ns)
 
 
+def bringing_ns(link: Link, value: Value) -> int:
+    """Return the time in ns that a link is held to send a value and have it written."""
+    return transfer_ns(link, value.bytes) + value.written(link.dst).duration_ns
+
+
 class SendMatrix:
-    """Times in ns to send sizes between all pairs of devices at once, in floating point.
+    """Times to bring values, by position, between devices at once, in floating point.
 
     0 on the same device, infinite where there is no link.
     """
 
     def __init__(self, problem: Problem) -> None:
         count = len(problem.devices)
+        self._bytes = np.array([value.bytes for value in problem.values], dtype=np.float64)
+        self._write_ns = np.zeros((len(problem.values), count), dtype=np.int64)
+        for v, value in enumerate(problem.values):
+            for write in value.writes:
+                self._write_ns[v, write.device] = write.duration_ns
         self._latency_ns = np.where(np.eye(count, dtype=bool), 0.0, np.inf)
         self._bandwidth = np.full((count, count), np.inf)
         for link in problem.links:
@@ -52,28 +63,59 @@ class SendMatrix:
                 self._latency_ns[link.src, link.dst] = link.latency_ns
                 self._bandwidth[link.src, link.dst] = link.bandwidth_bytes_per_ns
 
-    def times_ns(self, sizes: Reals) -> Reals:
-        """Return what `transfer_ns` says, for each size in bytes and pair of devices."""
-        source, device = np.indices(self._bandwidth.shape, sparse=True)
-        return self.sent_ns(sizes[:, None, None], source, device)
+    def sent_ns(self, values: Positions, source: Positions, device: Positions) -> Reals:
+        """Return what `bringing_ns` says, for each value between two devices of its own."""
+        written = self._written_ns(values, source, device)
+        return self._link_ns(values, source, device) + written
 
-    def sent_ns(self, sizes: Reals, source: Positions, device: Positions) -> Reals:
-        """Return what `transfer_ns` says, for each size in bytes between two devices of its own."""
+    def pairs_ns(self, values: Positions, missing: int) -> Iterator[tuple[int, ...]]:
+        """Yield whole times of each value by pair of devices, `missing` where there is no link."""
+        ends = self._pairs()
+        link_ns = self._link_ns(values[:, None, None], *ends)
+        written_ns = self._written_ns(values[:, None, None], *ends)
+        for sent, written in zip(link_ns, written_ns, strict=True):
+            pairs = zip(sent.ravel().tolist(), written.ravel().tolist(), strict=True)
+            yield tuple(missing if math.isinf(ns) else int(ns) + more for ns, more in pairs)
+
+    def units(
+        self, values: Positions, source: Positions, device: Positions, shift: int, missing: int
+    ) -> Positions:
+        """Return no more than the same times in 2^shift ns, `missing` where there is no link."""
+        sent = np.floor(np.ldexp(self._link_ns(values, source, device), -shift))
+        is_linked = np.isfinite(sent)
+        written = self._written_ns(values, source, device) >> shift
+        return np.where(
+            is_linked, np.where(is_linked, sent, 0.0).astype(np.int64) + written, missing
+        )
+
+    def pair_units(self, values: Positions, shift: int, missing: int) -> Positions:
+        """Return `units` between all pairs of devices."""
+        return self.units(values[:, None, None], *self._pairs(), shift, missing)
+
+    def _pairs(self) -> tuple[Positions, Positions]:
+        source, device = np.indices(self._bandwidth.shape, sparse=True)
+        return source, device
+
+    def _link_ns(self, values: Positions, source: Positions, device: Positions) -> Reals:
         latency_ns, bandwidth = self._latency_ns[source, device], self._bandwidth[source, device]
-        found = np.ceil(latency_ns + sizes / bandwidth)
-        return np.asarray(found, dtype=np.float64)
+        return np.asarray(np.ceil(latency_ns + self._bytes[values] / bandwidth), dtype=np.float64)
+
+    def _written_ns(self, values: Positions, source: Positions, device: Positions) -> Positions:
+        return np.where(source == device, 0, self._write_ns[values, device])
 
 
 class SendTimes(dict[int, int]):
-    """Times in ns to send a size, by pair of devices a * devices + b, found when asked for.
+    """Times in ns to bring a value, by pair of devices a * devices + b, found when asked for.
 
     0 on the same device, `missing` where there is no link.
     """
 
-    def __init__(self, problem: Problem, link_of: dict[int, int], size: int, missing: int) -> None:
+    def __init__(
+        self, problem: Problem, link_of: dict[int, int], value: Value, missing: int
+    ) -> None:
         super().__init__()
         self._problem, self._link_of = problem, link_of
-        self._size, self._no_link = size, missing
+        self._value, self._no_link = value, missing
 
     def __missing__(self, pair: int) -> int:
         """Find the time of one pair."""
@@ -84,27 +126,33 @@ class SendTimes(dict[int, int]):
         elif position is None:
             self[pair] = self._no_link
         else:
-            self[pair] = transfer_ns(self._problem.links[position], self._size)
+            self[pair] = bringing_ns(self._problem.links[position], self._value)
         return self[pair]
 
 
 Sending = SendTimes | tuple[int, ...]
+Sent = tuple[int, tuple[Write, ...]]
+"""What is sent of a value, and what is written."""
 
 
 def send_times(problem: Problem, link_of: dict[int, int], missing: int) -> tuple[Sending, ...]:
-    """Return for each value the time in ns to send it, by pair of devices as in `SendTimes`.
+    """Return for each value the time in ns to bring it, by pair of devices as in `SendTimes`.
 
     Of few devices all times are there at once.
     """
-    known: dict[int, Sending] = {value.bytes: () for value in problem.values}
+    alike: dict[Sent, int] = {}
+    for v, value in enumerate(problem.values):
+        alike.setdefault((value.bytes, value.writes), v)
+    known: dict[Sent, Sending]
     if len(problem.devices) ** 2 > FEW_PAIRS:
-        known = {size: SendTimes(problem, link_of, size, missing) for size in known}
+        known = {
+            sent: SendTimes(problem, link_of, problem.values[v], missing)
+            for sent, v in alike.items()
+        }
     else:
-        times_ns = SendMatrix(problem).times_ns(np.array([*known], dtype=np.float64))
-        rows = np.where(np.isinf(times_ns), missing, times_ns)
-        for size, row in zip(known, rows, strict=True):
-            known[size] = tuple(map(int, row.ravel().tolist()))
-    return tuple(known[value.bytes] for value in problem.values)
+        first = np.array([*alike.values()], dtype=np.int64)
+        known = dict(zip(alike, SendMatrix(problem).pairs_ns(first, missing), strict=True))
+    return tuple(known[value.bytes, value.writes] for value in problem.values)
 
 
 def longest_sends(problem: Problem) -> tuple[int, ...]:
@@ -115,10 +163,13 @@ def longest_sends(problem: Problem) -> tuple[int, ...]:
         if link.bandwidth_bytes_per_ns < min(before, default=math.inf):
             slowest.append(link)
     known = {
-        size: max((transfer_ns(link, size) for link in slowest), default=0)
-        for size in {value.bytes for value in problem.values}
+        alike: max(
+            (bringing_ns(link, value) for link in (problem.links if value.writes else slowest)),
+            default=0,
+        )
+        for alike, value in {(value.bytes, value.writes): value for value in problem.values}.items()
     }
-    return tuple(known[value.bytes] for value in problem.values)
+    return tuple(known[value.bytes, value.writes] for value in problem.values)
 
 
 def topological(problem: Problem) -> tuple[int, ...]:

@@ -49,6 +49,9 @@ def _check_positions(problem: Problem) -> None:
         _check_distinct(problem, task)
     for v, value in enumerate(problem.values):
         _check_tasks(problem, f"value {v}", (value.src, *value.readers))
+        written = [write.device for write in value.writes]
+        if not set(written) <= set(devices) or len(set(written)) < len(written):
+            raise invalid(f"value {v}", "at most one write on a device", written)
     for r, resident in enumerate(problem.residents):
         _check_tasks(problem, f"resident {r}", resident.readers)
     for group in problem.together:
@@ -79,6 +82,8 @@ def _check_data(problem: Problem) -> None:
     for v, value in enumerate(problem.values):
         if value.bytes < 0:
             raise invalid(f"value {v}", "at least 0 bytes", value.bytes)
+        if any(write.duration_ns < 0 or write.energy_pj < 0 for write in value.writes):
+            raise invalid(f"value {v}", "writes of at least 0 ns and pJ", value.writes)
         if value.carried and problem.tasks[value.src].recompute:
             name = problem.tasks[value.src].name
             raise invalid(f"task {name!r}", "no carried value of a task to recompute", f"value {v}")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hptc.partition.instance import Instance
+from hptc.partition.instance import NO_LINK, Instance
 from hptc.partition.tables import Reals, SendMatrix
 
 PRICE_BITS = 20
@@ -59,14 +59,12 @@ class Field:
         at = _padded(instance.device)
         first, then = at[self._source][:, :, None], at[self._reader][:, None, :]
         self._pair = first * instance.devices + then
-        sizes = np.array([value.bytes for value in instance.problem.values], dtype=np.float64)
-        matrix = SendMatrix(instance.problem)
-        lengths = matrix.sent_ns(sizes[value][:, None, None], first, then)
+        matrix, each = SendMatrix(instance.problem), value[:, None, None]
+        lengths = matrix.units(each, first, then, self.shift, NO_LINK)
         is_pair = self._is_mode[self._source][:, :, None] & self._is_mode[self._reader][:, None, :]
-        self._is_pair = is_pair & np.isfinite(lengths)
-        units = np.floor(np.ldexp(np.where(self._is_pair, lengths, 0.0), -self.shift))
-        self._send = units.astype(np.int64)
-        readers = np.bincount(value, minlength=len(sizes))
+        self._is_pair = is_pair & (lengths != NO_LINK)
+        self._send = np.where(self._is_pair, lengths, 0)
+        readers = np.bincount(value, minlength=len(instance.problem.values))
         self._readers = np.maximum(readers, 1)[value][:, None, None]
         """A value is sent once for all of them, so each bears a part."""
 

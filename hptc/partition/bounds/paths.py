@@ -72,7 +72,6 @@ class _Paths:
         self.least = self._least(allowed or [range(len(row)) for row in instance.device])
         """Time of each task on each device."""
         values = instance.problem.values
-        self._size = np.array([value.bytes for value in values], dtype=np.float64)
         self._matrix = SendMatrix(instance.problem)
         self._is_carried = np.array([value.carried for value in values], dtype=bool)
 
@@ -136,5 +135,4 @@ class _Paths:
 
     def _sends(self, value: Times) -> Times:
         """Return the time of each value between all pairs of devices."""
-        units = np.floor(np.ldexp(self._matrix.times_ns(self._size[value]), -self.shift))
-        return np.minimum(units, NEVER).astype(np.int64)
+        return self._matrix.pair_units(value, self.shift, NEVER)

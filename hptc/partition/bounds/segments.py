@@ -19,7 +19,7 @@ from hptc.partition.goal import Objective
 from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock
 from hptc.partition.prepare import prepare
-from hptc.partition.problem import Matrix, Mode, Problem, Task, Value
+from hptc.partition.problem import Matrix, Mode, Problem, Task
 from hptc.partition.sat.exact import prove
 from hptc.partition.search import Incumbent
 from hptc.partition.seeds.heuristics import seeds
@@ -179,7 +179,7 @@ def _part(instance: Instance, tasks: Sequence[int], start: int, end: int) -> Pro
         value = instance.problem.values[v]
         readers = sorted({position[reader] for reader in value.readers if reader in position})
         if readers and not value.carried:
-            values.append(Value(position[value.src], tuple(readers), value.bytes))
+            values.append(replace(value, src=position[value.src], readers=tuple(readers)))
     matrices = tuple(Matrix(str(index), device, 0) for (device, _), index in kept.items())
     whole = instance.problem
     devices = tuple(replace(device, memory_bytes=None) for device in whole.devices)

@@ -206,4 +206,6 @@ class Prices:
     def _sent_pj(self, v: int, source: int, device: int) -> float:
         link = self._instance.link_of[source * self._instance.devices + device]
         problem = self._instance.problem
-        return problem.values[v].bytes * problem.links[link].energy_pj_per_byte
+        value = problem.values[v]
+        sent_pj = value.bytes * problem.links[link].energy_pj_per_byte
+        return sent_pj + value.written(device).energy_pj

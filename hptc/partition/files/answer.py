@@ -23,7 +23,7 @@ from hptc.partition.problem import (
     Transfer,
     matrix_name,
 )
-from hptc.partition.tables import transfer_ns
+from hptc.partition.tables import bringing_ns
 
 TIMES = ("start_ns", "end_ns")
 
@@ -200,6 +200,6 @@ class _Sent:
         if not candidates:
             return None
         over = self._problem.links[link]
-        best = min(candidates, key=lambda v: transfer_ns(over, values[v].bytes) != length)
+        best = min(candidates, key=lambda v: bringing_ns(over, values[v]) != length)
         candidates.remove(best)
         return best

@@ -8,7 +8,17 @@ from hptc.errors import InfeasibleError
 from hptc.partition.files.json_reader import Reader
 from hptc.partition.files.problem import FileProblem
 from hptc.partition.files.runs import Id
-from hptc.partition.problem import Device, Link, Matrix, Mode, Problem, Resident, Task, Value
+from hptc.partition.problem import (
+    Device,
+    Link,
+    Matrix,
+    Mode,
+    Problem,
+    Resident,
+    Task,
+    Value,
+    Write,
+)
 
 Piece = TypeVar("Piece")
 
@@ -129,7 +139,7 @@ def read_edge(reader: Reader, index: int, raw: object, names: Names) -> Value:
 def read_value(reader: Reader, index: int, raw: object, names: Names) -> Value:
     """Return a value that is sent once to each device, however many readers it has there."""
     where = f"value {index}"
-    record = reader.record(where, raw, ("src", "readers", "bytes"), ("carried",))
+    record = reader.record(where, raw, ("src", "readers", "bytes"), ("carried", "writes"))
     carried = record.get("carried", False)
     if not isinstance(carried, bool):
         raise reader.malformed(f"{where}: carried", "true or false", repr(carried))
@@ -138,6 +148,19 @@ def read_value(reader: Reader, index: int, raw: object, names: Names) -> Value:
         read_group(reader, f"{where}: readers", record["readers"], names.tasks),
         reader.whole(f"{where}: bytes", record["bytes"]),
         carried,
+        tuple(
+            _write(reader, f"{where}: write {i}", row, names)
+            for i, row in enumerate(reader.array(f"{where}: writes", record.get("writes", [])))
+        ),
+    )
+
+
+def _write(reader: Reader, where: str, raw: object, names: Names) -> Write:
+    record = reader.record(where, raw, ("device", "duration_ns"), ("energy_pj",))
+    return Write(
+        reader.member(f"{where}: device", record["device"], names.devices),
+        reader.whole(f"{where}: duration_ns", record["duration_ns"]),
+        reader.whole(f"{where}: energy_pj", record.get("energy_pj", 0)),
     )
 
 

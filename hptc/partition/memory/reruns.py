@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from hptc.partition.check_busy import broken
-from hptc.partition.problem import Assignment, Problem, Rerun, Value
+from hptc.partition.problem import Assignment, Problem, Rerun
 
 
 def expanded(problem: Problem, reruns: Sequence[Rerun]) -> Problem:
@@ -35,7 +35,7 @@ def expanded(problem: Problem, reruns: Sequence[Rerun]) -> Problem:
         served = set(reruns[index].readers)
         moved = tuple(reader for reader in readers[v] if reader in served)
         readers[v] = [reader for reader in readers[v] if reader not in served]
-        made.append(Value(count + index, moved, problem.values[v].bytes))
+        made.append(replace(problem.values[v], src=count + index, readers=moved))
     return replace(
         problem,
         tasks=(*problem.tasks, *(problem.tasks[rerun.task] for rerun in reruns)),

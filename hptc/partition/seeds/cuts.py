@@ -65,7 +65,7 @@ class _Cutter:
                 self._work[task, device] = round(instance.duration[task][mode] / self._unit)
         values = instance.problem.values
         value, self._source, self._reader = instance.reads.T
-        self._bytes = np.array([value.bytes for value in values], dtype=np.float64)[value]
+        self._value = value
         self._readers = np.array([len(value.readers) for value in values])[value]
         self._matrix = SendMatrix(instance.problem)
 
@@ -95,6 +95,6 @@ class _Cutter:
 
     def _sent(self, source: Numbers, device: Numbers, weight: float) -> Numbers:
         """Return the cost of each edge between two devices of its own."""
-        times_ns: Reals = self._matrix.sent_ns(self._bytes, source, device)
+        times_ns: Reals = self._matrix.sent_ns(self._value, source, device)
         costs = np.rint(times_ns * (weight / self._readers) / self._unit)
         return np.where(np.isinf(costs), self._barrier, costs).astype(np.int64)

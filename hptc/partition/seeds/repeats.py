@@ -95,18 +95,18 @@ def shrink(instance: Instance, repeats: Repeats) -> Shrunk:
     kept = {t for members in repeats.members for t in (*members[:KEPT], *members[-KEPT:])}
     problem = instance.problem
     position = {task: index for index, task in enumerate(sorted(kept))}
-    readers: dict[tuple[int, int, int], set[int]] = {}
+    readers: dict[tuple[int, Value], set[int]] = {}
     for v, value in enumerate(problem.values):
         is_kept = value.src in kept
         source = value.src if is_kept else repeats.members[repeats.of_task[value.src]][KEPT - 1]
+        carried = is_kept and value.carried
+        made = replace(value, src=position[source], readers=(), carried=carried)
         for reader in value.readers:
             is_early = instance.rank[source] < instance.rank[reader]
-            if reader in kept and (is_early or (is_kept and value.carried)):
-                key = (v if is_kept else -1, source, value.bytes)
-                readers.setdefault(key, set()).add(position[reader])
+            if reader in kept and (is_early or carried):
+                readers.setdefault((v if is_kept else -1, made), set()).add(position[reader])
     values = tuple(
-        Value(position[source], tuple(sorted(found)), size, v >= 0 and problem.values[v].carried)
-        for (v, source, size), found in readers.items()
+        replace(made, readers=tuple(sorted(found))) for (_, made), found in readers.items()
     )
     tasks = tuple(problem.tasks[task] for task in position)
     groups = tuple(

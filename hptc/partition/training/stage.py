@@ -91,4 +91,8 @@ def _timed(problem: Problem) -> Problem:
     )
     devices = tuple(replace(device, static_power_pj_per_ns=0.0) for device in problem.devices)
     links = tuple(replace(link, energy_pj_per_byte=0.0) for link in problem.links)
-    return replace(problem, tasks=tasks, devices=devices, links=links)
+    values = tuple(
+        replace(value, writes=tuple(replace(write, energy_pj=0) for write in value.writes))
+        for value in problem.values
+    )
+    return replace(problem, tasks=tasks, devices=devices, links=links, values=values)
