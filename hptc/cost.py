@@ -44,6 +44,7 @@ class Cost:
     """Price of one task on one device."""
 
     latency_ns: Ns
+    """On crossbars, of the reads: writes are charged by themselves (`CrossbarUse`)."""
     energy_pj: Pj
     """Dynamic energy; static power is charged for the time powered."""
     crossbars: CrossbarUse | None = None

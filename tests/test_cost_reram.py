@@ -56,14 +56,14 @@ def test_only_single_contractions_run() -> None:
     assert [name for name, cost in tasks.items() if cost is None] == ["r", "z", "o"]
 
 
-def test_a_trained_matrix_is_written_every_step() -> None:
+def test_the_price_of_a_trained_matrix_is_that_of_its_reads() -> None:
     device = model(endurance_writes=1e3)
     cost = cost_of(device, "l")
     assert cost.crossbars is not None
     assert cost.crossbars.writes_per_step == 1
     assert cost.crossbars.copies == 1
-    assert cost.latency_ns == 4 * 8 * 100 + cost.crossbars.program_ns
-    assert cost.energy_pj > cost.crossbars.program_pj
+    assert cost.latency_ns == 4 * 8 * 100.0
+    assert 0 < cost.energy_pj < cost.crossbars.program_pj
     assert costs_of(device).write_budget_per_cell == 1e3
 
 

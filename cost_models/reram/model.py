@@ -4,10 +4,8 @@ A device of this kind runs contractions only, and only those with a matrix that 
 the batch; every matrix computes in its own crossbars. Reads of one matrix follow each other: with
 `input_bits` bit-serial phases a long token sequence loses time here unless copies share it, which
 the latency shows ((ceil(vectors / copies) - 1) * interval + latency of one). A trained matrix
-is written once a step; the price of that is on each task that reads it, since which of them run
-here is for the partitioner to say, so several are charged more than they take. Writes are priced
-whatever the endurance: `hptc.schedule.pose` counts them against it, and says so where none is left.
-What one vector takes is in `read`.
+is written once a step, which the price of its reads leaves out: `hptc.schedule.pose` charges it,
+and counts it against the endurance. What one vector takes is in `read`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -129,7 +127,6 @@ class ReramModel:
 
     def _cost(self, read: _Read, copies: int) -> Cost:
         p = self.params
-        writes = 1 if read.trained else 0
         energy_pj = read.vectors * read.each.energy_pj
         reads = -(-read.vectors // copies)
         alone_ns = read.each.latency_ns if reads else 0.0
@@ -143,15 +140,11 @@ class ReramModel:
             cells=copies * cells(read.held, p),
             program_ns=capped_ns(once.time_ns, once.energy_pj, p.write_power_cap_w),
             program_pj=once.energy_pj,
-            writes_per_step=writes,
+            writes_per_step=1 if read.trained else 0,
             reads=reads,
             waiting_ns=Ns(reads_ns - alone_ns),
         )
-        return Cost(
-            Ns(p.dispatch_ns + reads_ns + writes * use.program_ns),
-            Pj(energy_pj + writes * use.program_pj),
-            use,
-        )
+        return Cost(Ns(p.dispatch_ns + reads_ns), Pj(energy_pj), use)
 
 
 def _vectors(group: Sequence[_Read]) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
-from hptc.cost import Cost, CostTable, CrossbarUse, DeviceCosts
+from hptc.cost import CostTable, CrossbarUse, DeviceCosts
 from hptc.errors import VerifyError
 from hptc.ir.graph import Graph
 from hptc.ir.tasks import Task
@@ -12,9 +12,11 @@ from hptc.partition import problem as pb
 from hptc.partition.training.problem import Charge, at_once_ns
 from hptc.schedule.events import Event, frees
 from hptc.schedule.model import Instruction, InstructionKind, Schedule
+from hptc.schedule.moves import moves
 from hptc.schedule.pose import Posed
 from hptc.schedule.residents import Residents, residents_of
 from hptc.schedule.units import dealt_units
+from hptc.schedule.writing import readers_served
 from hptc.units import pj_from_power
 
 
@@ -41,7 +43,7 @@ def build_schedule(
     used = [name for name in posed.devices if name in placed.values()] or [posed.devices[0]]
     residents = residents_of(graph, tasks, placed, used)
     programs = _programs(tasks, costs, placed)
-    events = _execs(tasks, costs, posed, assignment) + _transfers(posed, assignment)
+    events = _execs(tasks, costs, posed, assignment) + moves(tasks, costs, posed, assignment)
     power = sum(d.static_power_pj_per_ns for d in posed.problem.devices if d.name in used)
     latency_ns = assignment.makespan_ns
     return Schedule(
@@ -116,9 +118,12 @@ def _execs(
 ) -> list[Event]:
     events, sources = [], _sources(posed)
     modes, units = posed.chosen(assignment), dealt_units(posed, assignment)
+    served = readers_served(posed.problem.values)
     for index, (task, mode) in enumerate(zip(tasks, modes, strict=True)):
         device, placement = posed.devices[mode.device], assignment.placements[index]
         held = "" if mode.matrix is None else f"/{posed.matrices[mode.matrix][1]}"
+        cost = costs.device(device).tasks[task.name]
+        use = None if cost is None else cost.crossbars
         instruction = Instruction(
             InstructionKind.EXEC,
             device,
@@ -130,7 +135,7 @@ def _execs(
             resource=units.get(index, device + held),
             rows=task.rows,
             accumulate=task.accumulates,
-            cells=_rewritten_cells(costs.device(device).tasks[task.name]),
+            cells=0 if (index, mode.device) in served else _rewritten_cells(use),
         )
         reads = tuple((device, name, sources.get((index, name))) for name in task.inputs)
         makes = tuple((device, name, index) for name in task.outputs)
@@ -147,42 +152,8 @@ def _sources(posed: Posed) -> dict[tuple[int, str], int]:
     }
 
 
-def _rewritten_cells(cost: Cost | None) -> int:
-    use = None if cost is None else cost.crossbars
+def _rewritten_cells(use: CrossbarUse | None) -> int:
     return 0 if use is None else use.writes_per_step * use.cells
-
-
-def _transfers(posed: Posed, assignment: pb.Assignment) -> list[Event]:
-    wires = _wires(posed)
-    events = []
-    for transfer in assignment.transfers:
-        link = posed.problem.links[transfer.link]
-        name = posed.values[transfer.value]
-        source, device = posed.devices[link.src], posed.devices[link.dst]
-        instruction = Instruction(
-            InstructionKind.TRANSFER,
-            device,
-            transfer.start_ns,
-            transfer.end_ns,
-            energy_pj=posed.problem.values[transfer.value].bytes * link.energy_pj_per_byte,
-            value=name,
-            source=source,
-            resource=wires[transfer.link],
-        )
-        src = posed.problem.values[transfer.value].src
-        events.append(Event(instruction, ((source, name, src),), ((device, name, src),)))
-    return events
-
-
-def _wires(posed: Posed) -> list[str]:
-    """Resource of each link; parallel links between two devices are numbered from the second."""
-    seen: dict[str, int] = {}
-    names = []
-    for link in posed.problem.links:
-        ends = f"{posed.devices[link.src]}->{posed.devices[link.dst]}"
-        seen[ends] = seen.get(ends, 0) + 1
-        names.append(ends if seen[ends] == 1 else f"{ends}#{seen[ends]}")
-    return names
 
 
 def _ordered(events: Sequence[Event], frees: Sequence[Instruction]) -> tuple[Instruction, ...]:

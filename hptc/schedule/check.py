@@ -12,7 +12,11 @@ from hptc.schedule.pure import may_run_again
 from hptc.schedule.replay import Replay
 
 _PROLOGUE = {InstructionKind.LOAD, InstructionKind.FOLD, InstructionKind.PROGRAM}
-_STEP = {InstructionKind.EXEC, InstructionKind.TRANSFER, InstructionKind.FREE}
+_STEP = set(InstructionKind) - {
+    InstructionKind.LOAD,
+    InstructionKind.FOLD,
+    InstructionKind.READ_BACK,
+}
 
 
 def check_schedule(graph: Graph, schedule: Schedule) -> None:
@@ -93,6 +97,7 @@ def _check_resource_name(instruction: Instruction) -> None:
     fits = {
         InstructionKind.EXEC: resource == device
         or resource.startswith((f"{device}/", f"{device}#")),
+        InstructionKind.PROGRAM: instruction.reads_matrix,
         InstructionKind.TRANSFER: resource == link or resource.startswith(f"{link}#"),
         InstructionKind.FREE: not resource,
     }

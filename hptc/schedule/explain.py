@@ -153,12 +153,14 @@ def assignment_of(posed: Posed, schedule: Schedule) -> pb.Assignment:
         (posed.devices[link.src], posed.devices[link.dst]): index
         for index, link in enumerate(posed.problem.links)
     }
-    transfers = tuple(
-        pb.Transfer(values[i.value, i.source], links[i.source, i.device], i.start_ns, i.end_ns)
-        for i in schedule.step
-        if i.kind is InstructionKind.TRANSFER
-    )
-    return pb.Assignment(placements, transfers)
+
+    def transfer(sent: Instruction) -> pb.Transfer:
+        v, link = values[sent.value, sent.source], links[sent.source, sent.device]
+        write = posed.problem.values[v].written(posed.problem.links[link].dst)
+        return pb.Transfer(v, link, sent.start_ns, sent.end_ns + write.duration_ns)
+
+    sends = (i for i in schedule.step if i.kind is InstructionKind.TRANSFER)
+    return pb.Assignment(placements, tuple(map(transfer, sends)))
 
 
 def _mode(posed: Posed, task: int, run: Instruction) -> int:

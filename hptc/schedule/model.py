@@ -23,7 +23,7 @@ class InstructionKind(Enum):
     FOLD = "fold"
     """Prologue: evaluate folded operations on a device."""
     PROGRAM = "program"
-    """Prologue: write a matrix into crossbars."""
+    """Prologue, and in the step where a trained matrix has arrived: write it into crossbars."""
     EXEC = "exec"
     """Step: run the operations of a task on a device."""
     TRANSFER = "transfer"

@@ -1,7 +1,6 @@
 """From tasks and their prices to the partitioner's problem in numbers, and the way back."""
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hptc.cost import Cost, CostTable, DeviceCosts
@@ -12,10 +11,9 @@ from hptc.partition import problem as pb
 from hptc.schedule.holding import binding_memories, residents_in_memory
 from hptc.schedule.pure import may_run_again
 from hptc.schedule.wear import lasting_steps
+from hptc.schedule.writing import Reader, readers_served, with_own_write, with_writes
 from hptc.target import Target
-from hptc.units import BITS_PER_BYTE, pj_from_power
-
-_NOISE_DIGITS = 6  # float noise below 1e-6 ns must not cost a whole nanosecond
+from hptc.units import BITS_PER_BYTE, pj_from_power, whole_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,9 @@ def pose(
     memories = binding_memories(graph, target)
     homes = homes_of(graph, tasks)
     unread = _unread(graph, tasks, homes) if memories else ()
-    named = (*_sent(graph, tasks), *_carried(graph, tasks, homes), *unread)
+    sent = (*_sent(graph, tasks), *_carried(graph, tasks, homes), *unread)
+    named = with_writes(graph, tasks, costs, sent)
+    served = readers_served([value for _, value in named])
     carrying = {value.src for _, value in named if value.carried}
     device_index = {device.name: index for index, device in enumerate(costs.devices)}
     problem = pb.Problem(
@@ -81,7 +81,7 @@ def pose(
         links=_links(target, device_index),
         tasks=tuple(
             replace(
-                _task(task, costs, positions, steps),
+                _task(index, task, costs, positions, steps, served),
                 recompute=index not in carrying and may_run_again(graph, task.ops),
             )
             for index, task in enumerate(tasks)
@@ -136,7 +136,7 @@ def _links(target: Target, device_index: Mapping[str, int]) -> tuple[pb.Link, ..
             device_index[link.src],
             device_index[link.dst],
             link.bandwidth_bytes_per_ns,
-            _whole_ns(link.latency_ns),
+            whole_ns(link.latency_ns),
             BITS_PER_BYTE * link.energy_pj_per_bit,
         )
         for link in target.links
@@ -158,7 +158,12 @@ def _matrices(tasks: Sequence[Task], costs: CostTable) -> dict[tuple[str, str], 
 
 
 def _task(
-    task: Task, costs: CostTable, matrices: Mapping[tuple[str, str], int], steps: int
+    position: int,
+    task: Task,
+    costs: CostTable,
+    matrices: Mapping[tuple[str, str], int],
+    steps: int,
+    served: Collection[Reader],
 ) -> pb.Task:
     modes = []
     worn = {}
@@ -168,7 +173,8 @@ def _task(
                 worn[device.name] = cost
                 continue
             matrix = matrices.get((device.name, cost.crossbars.held)) if cost.crossbars else None
-            modes.append(pb.Mode(index, _whole_ns(cost.latency_ns), round(cost.energy_pj), matrix))
+            paid = cost if (position, index) in served else with_own_write(cost)
+            modes.append(pb.Mode(index, whole_ns(paid.latency_ns), round(paid.energy_pj), matrix))
     if not modes:
         raise _no_device(task, costs, list(worn))
     return pb.Task(task.name, tuple(modes))
@@ -236,10 +242,3 @@ def _readers(tasks: Sequence[Task]) -> dict[str, list[int]]:
         for name in task.inputs:
             found.setdefault(name, []).append(index)
     return found
-
-
-def _whole_ns(time_ns: float) -> int:
-    """Round up to integer ns; what takes time at all takes at least 1 ns."""
-    if time_ns <= 0:
-        return 0
-    return max(1, math.ceil(round(time_ns, _NOISE_DIGITS)))

@@ -18,6 +18,8 @@ class Replay:
         self._from_ns: dict[tuple[str, str], int] = {}
         self._used_ns: dict[tuple[str, str], int] = {}
         self._matrices: set[str] = set()
+        self._read_ns: dict[str, int] = {}
+        """When the step first uses each resource."""
         self._kept: set[tuple[str, str]] = set()
 
     def enter(self, instruction: Instruction) -> None:
@@ -48,6 +50,7 @@ class Replay:
         device, value = instruction.device, instruction.value
         if instruction.kind is InstructionKind.EXEC:
             self._check_programmed(instruction)
+            self._read_ns.setdefault(instruction.resource, instruction.start_ns)
             for made in self._evaluate(instruction, at_ns=instruction.start_ns):
                 self._place(device, made, instruction.end_ns)
                 if made in self._graph.kept:
@@ -55,6 +58,9 @@ class Replay:
         elif instruction.kind is InstructionKind.TRANSFER:
             self._use(instruction, instruction.source, value, instruction.start_ns)
             self._place(device, value, instruction.end_ns)
+        elif instruction.kind is InstructionKind.PROGRAM:
+            self._use(instruction, device, value, instruction.start_ns)
+            self._check_unread(instruction)
         else:
             self._free(instruction)
 
@@ -64,6 +70,15 @@ class Replay:
                 instruction.label,
                 expected=f"a PROGRAM of {instruction.resource} in the prologue",
                 found="none",
+            )
+
+    def _check_unread(self, instruction: Instruction) -> None:
+        since = self._read_ns.get(instruction.resource)
+        if since is not None and since < instruction.end_ns:
+            raise VerifyError(
+                instruction.label,
+                expected="no read of the matrix before",
+                found=f"one at {since} ns",
             )
 
     def _evaluate(self, instruction: Instruction, *, at_ns: int) -> list[str]:
