@@ -16,7 +16,7 @@ from hptc.partition.fronts.frontiers import Frontiers, nothing_proven
 from hptc.partition.fronts.pareto import pareto
 from hptc.partition.goal import Measure, Objective, parse_objective
 from hptc.partition.instance import Instance
-from hptc.partition.limits import Limits
+from hptc.partition.limits import Limits, Parts
 from hptc.partition.prepare import prepare
 from hptc.partition.problem import Device, Mode, Problem, Status, Task
 from hptc.partition.solve import solve
@@ -174,9 +174,11 @@ def test_as_many_points_are_found_as_are_asked_for() -> None:
         assert (fast.latency_ns, -fast.energy_pj) < (slow.latency_ns, -slow.energy_pj)
 
 
-def test_points_of_a_larger_front_beat_one_another_in_one_thing_only() -> None:
+@pytest.mark.parametrize("has_questions", [True, False])
+def test_points_of_a_larger_front_beat_one_another_in_one_thing_only(has_questions: bool) -> None:
     problem = without_need_of_the_gpu(chain_of_blocks(10))
-    found = pareto(problem, 4, limits=Limits(work_s=1.0))
+    parts = Parts(proofs=has_questions)
+    found = pareto(problem, 4, limits=Limits(work_s=1.0, parts=parts))
     assert 2 <= len(found.points) <= 4
     for fast, slow in pairwise(found.points):
         assert fast.latency_ns < slow.latency_ns

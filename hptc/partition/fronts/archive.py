@@ -25,6 +25,10 @@ class Archive:
         """What is kept, each with a bound of 0."""
         return tuple(self._points)
 
+    def best_within(self, cap_ns: int) -> Point:
+        """Return the most frugal schedule of those that keep a cap; there is one."""
+        return [point for point in self._points if point.latency_ns <= cap_ns][-1]
+
     def note(self, assignment: Assignment, energy_pj: float) -> None:
         """Take a schedule, and leave out what it beats."""
         latency_ns = assignment.makespan_ns

@@ -2,8 +2,9 @@
 
 Its ends are the fastest schedule and the most frugal one; between them energy is minimised under
 caps on the latency, where most of the front is still unknown. What any of these searches comes
-across counts. Small problems are asked what still lies between the points; what time is left goes
-to the points whose bounds are weakest.
+across counts. What time is left goes to the points whose bounds are weakest: of small problems
+these are raised, and then CP-SAT is asked what still lies between the points; of others the points
+themselves are improved.
 """
 
 import math
@@ -18,7 +19,7 @@ from hptc.partition.fronts.caps import Caps
 from hptc.partition.fronts.closing import Closing, may_close
 from hptc.partition.fronts.front import Front, Point, check_points, thinned
 from hptc.partition.fronts.frontiers import Frontiers, Proven, nothing_proven
-from hptc.partition.fronts.unknown import unknown_parts
+from hptc.partition.fronts.unknown import next_cap, unknown_parts
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.limits import Clock, Limits, Parts
 from hptc.partition.memory.reruns import expanded
@@ -30,10 +31,8 @@ from hptc.partition.solve import solve
 
 LEAST_S = 0.05
 """Least time of a search in s."""
-FILL_SHARE, SMALL_FILL_SHARE = 0.5, 0.25
-"""Share of the time left for points between the ends; the latter where questions find them too."""
-CLOSE_SHARE = 0.8
-"""Share of the time left for those questions."""
+FILL_SHARE = 0.5
+"""Share of the time left for points between the ends."""
 SPARE = 4
 """How many schedules are kept for each point that is asked for."""
 REST_SHARE = 0.02
@@ -68,8 +67,7 @@ def pareto(
     search.find_ends(start)
     search.search_sets()
     search.fill()
-    search.close()
-    search.tighten()
+    search.finish()
     return search.result()
 
 
@@ -100,6 +98,11 @@ class _Search:
         clock = self.clock
         return not clock.is_over() and clock.left_s > REST_SHARE * clock.limits.span_s
 
+    @property
+    def _enough(self) -> float:
+        """Gap of a point that is small enough."""
+        return max(self.clock.limits.gap, TOLERANCE)
+
     def find_ends(self, start: Assignment | None) -> None:
         """Find the fastest schedule, the most frugal one, and the most frugal of the fastest."""
         points = self._most
@@ -128,57 +131,50 @@ class _Search:
                 self._note(self._widened(devices, found.assignment))
             self._proven.take(devices, known)
 
-    def _next_cap(self) -> int | None:
-        """Return a cap in ns amid the largest unknown part that is not barren, None without any.
-
-        What begins far behind the best schedule known before it is asked about as a whole.
-        """
-        found = thinned(self._archive.points, self._most)
-        known = [p for p in unknown_parts(found, self._caps) if p[2] not in self._barren]
-        _, first, end = max(known, default=(0.0, 0, 0))
-        if not end:
-            return None
-        is_far = first - self._best_within(first).latency_ns >= end - first
-        return end - 1 if is_far else (first + end - 1) // 2
-
     def fill(self) -> None:
         """Search under half as many caps as points: more comes up meanwhile."""
-        share = FILL_SHARE if self._closing is None else SMALL_FILL_SHARE
-        until_s = self.clock.elapsed_s + share * self.clock.left_s
+        until_s = self.clock.elapsed_s + FILL_SHARE * self.clock.left_s
         tries = -(-self._most // 2)
         while tries and self.has_time and (left_s := until_s - self.clock.elapsed_s) > 0:
-            cap_ns = self._next_cap()
+            cap_ns = next_cap(self._archive, self._most, self._caps, self._barren)
             if cap_ns is None:
                 return
-            best = self._best_within(cap_ns)
+            best = self._archive.best_within(cap_ns)
             shares = tries * self.clock.left_s / left_s
             tries -= not self._try(cap_ns, shares, best.assignment, self._narrow)
-            if self._best_within(cap_ns) == best:
+            if self._archive.best_within(cap_ns) == best:
                 self._barren.add(cap_ns)
 
-    def _best_within(self, cap_ns: int) -> Point:
-        """Return the most frugal schedule known that keeps a cap which some keep."""
-        return [point for point in self._archive.points if point.latency_ns <= cap_ns][-1]
+    def finish(self) -> None:
+        """Use what time is left: questions where the problem is small enough for them."""
+        if self._closing is None:
+            self._improve()
+            return
+        self._tighten()
+        with suppress(KeyboardInterrupt):
+            self._closing.run(self.clock)
+        self._latency_bound_ns = max(self._latency_bound_ns, self._proven.bound_ns)
 
-    def close(self) -> None:
-        """Ask about small problems what lies between the points."""
-        if self._closing is not None:
-            with suppress(KeyboardInterrupt):
-                self._closing.run(self.clock.part(CLOSE_SHARE * self.clock.left_s))
-            self._latency_bound_ns = max(self._latency_bound_ns, self._proven.bound_ns)
-
-    def tighten(self) -> None:
+    def _tighten(self) -> None:
         """Raise the bound where it is weakest, for half of the time left at a time."""
         parts = replace(self._narrow, windows=False, sets=False)
         stuck: set[int] = set()
         while self.has_time:
             open_points = [p for p in self.front() if p.latency_ns not in stuck]
             point = max(open_points, key=lambda p: p.gap, default=None)
-            if point is None or point.gap <= max(self.clock.limits.gap, TOLERANCE):
+            if point is None or point.gap <= self._enough:
                 return
             self._try(point.latency_ns, 2, point.assignment, parts)
             if self._caps.bound_pj(point.latency_ns) <= point.energy_bound_pj:
                 stuck.add(point.latency_ns)
+
+    def _improve(self) -> None:
+        """Search on from each point, the weakest first: the bounds of large problems stay."""
+        points = [point for point in self.front() if point.gap > self._enough]
+        points.sort(key=lambda point: -point.gap)
+        for done, point in enumerate(points):
+            if self.has_time:
+                self._try(point.latency_ns, len(points) - done, point.assignment, self._narrow)
 
     def front(self) -> tuple[Point, ...]:
         """Return the points, each with the best bound there is."""

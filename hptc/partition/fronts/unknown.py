@@ -2,11 +2,12 @@
 
 import bisect
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 
+from hptc.partition.fronts.archive import Archive
 from hptc.partition.fronts.caps import Caps
-from hptc.partition.fronts.front import Point
+from hptc.partition.fronts.front import Point, thinned
 from hptc.partition.outcome import TOLERANCE
 
 
@@ -30,3 +31,24 @@ def unknown_parts(
         later = range(start + 1, end - 1)
         first = start + 1 + bisect.bisect_right(later, -room, key=lambda t: -caps.bound_pj(t))
         yield saving_pj * (end - first), first, end
+
+
+def next_cap(archive: Archive, most: int, caps: Caps, barren: Collection[int]) -> int | None:
+    """Return a cap in ns amid the largest unknown part, None without any.
+
+    What begins far behind the best schedule known before it is asked about as a whole.
+
+    Args:
+        archive: The schedules known.
+        most: How many points are wanted.
+        caps: What was tried.
+        barren: Ends of parts that are left out.
+    """
+    known = [
+        part for part in unknown_parts(thinned(archive.points, most), caps) if part[2] not in barren
+    ]
+    _, first, end = max(known, default=(0.0, 0, 0))
+    if not end:
+        return None
+    is_far = first - archive.best_within(first).latency_ns >= end - first
+    return end - 1 if is_far else (first + end - 1) // 2
