@@ -127,9 +127,8 @@ class Instance(TaskGraph):
     def capacities(self) -> dict[int, int]:
         """Crossbars of each spatial device whose matrices do not all fit at once."""
         total = dict.fromkeys(range(self.devices), 0)
-        for device, matrix in self.resources:
-            if matrix is not None:
-                total[device] += self.problem.matrices[matrix].crossbars
+        for row, (device, _) in enumerate(self.resources):
+            total[device] += self.crossbars_of(row)
         capacity = {d: device.capacity_crossbars for d, device in enumerate(self.problem.devices)}
         return {d: c for d, c in capacity.items() if c is not None and total[d] > c}
 
@@ -167,12 +166,15 @@ class Instance(TaskGraph):
         """Return the device of each task in given modes."""
         return [row[mode] for row, mode in zip(self.device, modes, strict=True)]
 
+    def crossbars_of(self, row: int) -> int:
+        """Return the crossbars that the matrix of a resource takes; none if it has no matrix."""
+        matrix = self.resources[row][1]
+        return 0 if matrix is None else self.problem.matrices[matrix].crossbars
+
     def crossbars_used(self, modes: Sequence[int], device: int) -> int:
         """Return the crossbars that the matrices used on a device take."""
-        rows = {self.resource[task][mode] for task, mode in enumerate(modes)}
-        used = (self.resources[row] for row in rows)
-        matrices = self.problem.matrices
-        return sum(matrices[m].crossbars for d, m in used if d == device and m is not None)
+        rows = {row[mode] for row, mode in zip(self.resource, modes, strict=True)}
+        return sum(self.crossbars_of(row) for row in rows if self.resources[row][0] == device)
 
     def settled(self, modes: Sequence[int]) -> list[int]:
         """Return options near `modes`; each group shares the device that most of its tasks had."""

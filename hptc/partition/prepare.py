@@ -3,7 +3,7 @@
 from hptc.partition.groups import merged
 from hptc.partition.instance import NO_LINK, Instance
 from hptc.partition.memory.lasting import check_room
-from hptc.partition.problem import Problem
+from hptc.partition.problem import Problem, row_matrix
 from hptc.partition.tables import link_positions, send_times, topological
 from hptc.partition.validate import validate
 
@@ -20,9 +20,7 @@ def prepare(problem: Problem) -> Instance:
     resources: dict[tuple[int, int | None], int] = {}
     rows = tuple(
         tuple(
-            resources.setdefault(
-                (mode.device, _row(problem, mode.device, mode.matrix)), len(resources)
-            )
+            resources.setdefault((mode.device, row_matrix(problem, mode)), len(resources))
             for mode in task.modes
         )
         for task in problem.tasks
@@ -49,7 +47,3 @@ def prepare(problem: Problem) -> Instance:
     )
     check_room(problem, found.options, found.memories)
     return found
-
-
-def _row(problem: Problem, device: int, matrix: int | None) -> int | None:
-    return matrix if problem.devices[device].capacity_crossbars is not None else None

@@ -148,6 +148,12 @@ def matrix_name(problem: Problem, mode: Mode) -> str | None:
     return None if mode.matrix is None else problem.matrices[mode.matrix].name
 
 
+def row_matrix(problem: Problem, mode: Mode) -> int | None:
+    """Return the matrix that a mode reads where it tells rows apart: on a spatial device."""
+    is_spatial = problem.devices[mode.device].capacity_crossbars is not None
+    return mode.matrix if is_spatial else None
+
+
 @dataclass(frozen=True, slots=True)
 class Transfer:
     """One value sent over one link."""

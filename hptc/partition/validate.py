@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 
 from hptc.errors import InfeasibleError, ProblemError
-from hptc.partition.problem import Problem, Task
+from hptc.partition.problem import Problem, Task, row_matrix
 
 
 def validate(problem: Problem) -> None:
@@ -63,9 +63,7 @@ def _check_positions(problem: Problem) -> None:
 
 def _check_distinct(problem: Problem, task: Task) -> None:
     """One mode for each device, and for each matrix of a spatial one."""
-    devices = problem.devices
-    spatial = {d for d in range(len(devices)) if devices[d].capacity_crossbars is not None}
-    named = [(mode.device, mode.matrix if mode.device in spatial else None) for mode in task.modes]
+    named = [(mode.device, row_matrix(problem, mode)) for mode in task.modes]
     if len(set(named)) < len(named):
         wanted = "modes on distinct devices, or that read distinct matrices of a spatial device"
         raise invalid(f"task {task.name!r}", wanted, [device for device, _ in named])

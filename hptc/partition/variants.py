@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import networkx as nx
 
-from hptc.partition.problem import Problem
+from hptc.partition.problem import Problem, row_matrix
 
 Place = tuple[int, int]
 """A task, and a device that can run it."""
@@ -60,9 +60,9 @@ def _choices(problem: Problem) -> dict[Place, dict[int, int]]:
     found: dict[Place, dict[int, int]] = defaultdict(dict)
     for t, task in enumerate(problem.tasks):
         for position, mode in enumerate(task.modes):
-            is_spatial = problem.devices[mode.device].capacity_crossbars is not None
-            if mode.matrix is not None and is_spatial:
-                found[t, mode.device][mode.matrix] = position
+            matrix = row_matrix(problem, mode)
+            if matrix is not None:
+                found[t, mode.device][matrix] = position
     return found
 
 

@@ -6,6 +6,7 @@ exists, so the price is enough; a new search may find a cheaper answer. Of the m
 only what the task alone needs is looked at.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -55,6 +56,15 @@ class Prices:
         self._timed = timed
         self._instance = timed.instance
         self._tasks_at = Counter(timed.at)
+        self._users = Counter(
+            rows[mode]
+            for rows, mode in zip(timed.instance.resource, timed.schedule.modes, strict=True)
+        )
+        """How many tasks use each row."""
+        self._crossbars_on = [
+            timed.instance.crossbars_used(timed.schedule.modes, device)
+            for device in range(timed.instance.devices)
+        ]
 
     def of(self, task: int) -> list[Price]:
         """Return the price of every other mode of a task."""
@@ -82,12 +92,20 @@ class Prices:
         for v, a, b in self._ways(task, device):
             if instance.send[v][a * instance.devices + b] == NO_LINK:
                 return f"no link from {names[a].name} to {names[b].name}"
-        if device in instance.capacities:
-            modes = list(timed.schedule.modes)
-            modes[task] = mode
-            if instance.crossbars_used(modes, device) > instance.capacities[device]:
-                return f"no crossbars left on {names[device].name}"
+        if self._crossbars(task, mode) > instance.capacities.get(device, math.inf):
+            return f"no crossbars left on {names[device].name}"
         return ""
+
+    def _crossbars(self, task: int, mode: int) -> int:
+        """Return the crossbars in use on the device of a mode if a task is in that mode."""
+        instance, device = self._instance, self._instance.device[task][mode]
+        row, own = (instance.resource[task][m] for m in (mode, self._timed.schedule.modes[task]))
+        used = self._crossbars_on[device]
+        if not self._users[row]:
+            used += instance.crossbars_of(row)
+        if self._users[own] == 1 and own != row and instance.resources[own][0] == device:
+            used -= instance.crossbars_of(own)
+        return used
 
     def _ways(self, task: int, device: int) -> Iterator[tuple[int, int, int]]:
         """Yield what a task on a device gets and gives: value, from where, to where."""

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from hptc.partition.decode import Schedule, dealt, sequence
 from hptc.partition.instance import Instance
+from hptc.partition.tails import Tails
 
 Key = tuple[str, int, int]
 """("row", row, unit) or ("wire", source device, device): what carries one item at a time."""
@@ -108,29 +109,8 @@ class Timed:
     @cached_property
     def tails(self) -> list[int]:
         """The longest path from the start of each item to the end of the step, in ns."""
-        found = [0] * len(self.items)
-        behind: dict[Key, int] = {}
-        for position in range(len(self.items) - 1, -1, -1):
-            tail = max((found[reader] for reader in self.readers(position)), default=0)
-            key = self.keys[position]
-            if key is not None:
-                tail = max(tail, behind.get(key, 0))
-            found[position] = tail + self.end(position) - self.start(position)
-            if key is not None:
-                behind[key] = found[position]
-        return found
-
-    def readers(self, position: int) -> Iterator[int]:
-        """Yield the items that need what an item gives in the same step."""
-        task, v, device = self.items[position]
-        values = self.instance.problem.values
-        if v >= 0:
-            yield from (self.of_task[r] for r in values[v].readers if self.at[r] == device)
-            return
-        for made, reader in self.instance.successors[task]:
-            there = self.at[reader]
-            is_here = there == self.at[task]
-            yield self.of_task[reader] if is_here else self.of_send[made, there]
+        found = Tails(self.instance, self.schedule, self.at)
+        return [found.task[t] if v < 0 else found.sent[v, device] for t, v, device in self.items]
 
     def needs(self, position: int) -> Iterator[int]:
         """Yield the items that an item waits for: those that it reads, and the one before it."""

@@ -29,16 +29,11 @@ def add_capacities(
             for mode, lit in lits.items():
                 if instance.device[task][mode] == device:
                     users[instance.resource[task][mode]].append(lit)
-        used = sum(_crossbars(instance, row) for row in taken)
+        used = sum(instance.crossbars_of(row) for row in taken)
         load: list[cp_model.LinearExprT] = []
         for row in users.keys() - taken:
             lies = model.new_bool_var("")
             for lit in users[row]:
                 model.add_implication(lit, lies)
-            load.append(_crossbars(instance, row) * lies)
+            load.append(instance.crossbars_of(row) * lies)
         model.add(sum(load) <= capacity - used)
-
-
-def _crossbars(instance: Instance, row: int) -> int:
-    matrix = instance.resources[row][1]
-    return 0 if matrix is None else instance.problem.matrices[matrix].crossbars

@@ -62,7 +62,8 @@ class _Greedy:
         self._arrival: dict[tuple[int, int], int] = {}
         self._rows: list[list[Line]] = [[Line() for _ in range(n)] for n in instance.units]
         self._wires: list[Line] = [Line() for _ in range(instance.devices**2)]
-        self._matrices: set[tuple[int, int | None]] = set()
+        self._used: set[int] = set()
+        """Rows that placed tasks use."""
         self._left = dict(instance.capacities)
         self._ledger = Ledger(instance) if instance.memories else None
 
@@ -137,7 +138,7 @@ class _Greedy:
         if self._ledger is not None:
             self._ledger.place(task, mode, self._at)
         row = instance.resource[task][mode]
-        self._matrices.add(instance.resources[row])
+        self._used.add(row)
         length = instance.duration[task][mode]
         self._end[task] = book(self._rows[row], ready, length) + length
         self.modes[task], self._at[task] = mode, device
@@ -160,10 +161,8 @@ class _Greedy:
         return ready
 
     def _new_crossbars(self, task: int, mode: int) -> int:
-        place = self.instance.resources[self.instance.resource[task][mode]]
-        if place[1] is None or place in self._matrices:
-            return 0
-        return self.instance.problem.matrices[place[1]].crossbars
+        row = self.instance.resource[task][mode]
+        return 0 if row in self._used else self.instance.crossbars_of(row)
 
     def _pairs(self, task: int, device: int) -> Iterator[tuple[int, int]]:
         values, count = self.instance.problem.values, self.instance.devices

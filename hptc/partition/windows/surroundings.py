@@ -14,7 +14,7 @@ import numpy as np
 
 from hptc.partition.decode import Schedule, by_start
 from hptc.partition.instance import Instance
-from hptc.partition.windows.tails import Tails
+from hptc.partition.tails import Tails
 
 
 @dataclass(frozen=True, slots=True)
