@@ -6,6 +6,7 @@ from heapq import heappop, heappush
 
 from hptc.errors import UsageError
 from hptc.ir.graph import Graph, Op, Role
+from hptc.ir.once import retagged
 from passes.grouping import Groups
 
 _SUFFIX = {
@@ -54,7 +55,7 @@ class FuseChains:
             replace(op, task=names.get(lead)) for op, lead in zip(ordered, leads, strict=True)
         )
         results = (graph.by_name[name] for op in ops for name in op.outputs)
-        return replace(graph, ops=ops, values=(*graph.given, *results))
+        return retagged(graph, values=(*graph.given, *results), ops=ops)
 
 
 def _named(graph: Graph, leads: Iterable[str], titles: Mapping[str, str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from hptc.errors import UsageError
 from hptc.ir.graph import Graph
+from hptc.ir.once import retagged
 from hptc.ir.tags import operand_tag, written
 
 
@@ -29,5 +30,5 @@ class TagOperands:
                     hint="Run the pass tag-residency first.",
                 )
         updates = written(graph)
-        ops = tuple(replace(op, tag=operand_tag(graph, op, residency, updates)) for op in graph.ops)
-        return replace(graph, ops=ops)
+        ops = (replace(op, tag=operand_tag(graph, op, residency, updates)) for op in graph.ops)
+        return retagged(graph, values=graph.values, ops=ops)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from hptc.ir.graph import Graph
+from hptc.ir.once import retagged
 from hptc.ir.tags import residencies
 
 
@@ -15,5 +16,5 @@ class TagResidency:
     def __call__(self, graph: Graph) -> Graph:
         """Return the graph with residencies."""
         found = residencies(graph)
-        values = tuple(replace(value, residency=found[value.name]) for value in graph.values)
-        return replace(graph, values=values)
+        values = (replace(value, residency=found[value.name]) for value in graph.values)
+        return retagged(graph, values=values, ops=graph.ops)

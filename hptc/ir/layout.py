@@ -8,7 +8,7 @@ from types import MappingProxyType
 from hptc.ir.contractions import contraction
 from hptc.ir.families import Family, base_name, family
 from hptc.ir.graph import Graph, Op, Residency, Value
-from hptc.ir.once import once
+from hptc.ir.once import once_for_form
 from hptc.ir.views import Strided, view_outputs
 
 _LEAST_CHUNKS = 2
@@ -54,7 +54,7 @@ class MatrixRead:
     """Identity of the matrix: the root, with the window where only a part of it is read."""
 
 
-@once
+@once_for_form
 def layouts(graph: Graph) -> Mapping[str, Layout]:
     """Return the layout of every value.
 
@@ -101,7 +101,7 @@ def moves_nothing(graph: Graph, op: Op) -> bool:
     return is_alias(graph, op) or is_join(graph, op)
 
 
-@once
+@once_for_form
 def aliases(graph: Graph) -> frozenset[str]:
     """Return the names of all views that move no data (see `is_alias`)."""
     found = layouts(graph)

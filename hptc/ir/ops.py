@@ -1,12 +1,13 @@
 """What an operation does, in numbers: family, GEMM sizes, arithmetic and memory traffic."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from hptc.ir.contractions import contraction, data_inputs
 from hptc.ir.families import Family, base_name, family
 from hptc.ir.graph import Graph, Op
 from hptc.ir.layout import layout_of, moves_nothing
+from hptc.ir.once import once
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,18 @@ class Moved:
 
 def work(graph: Graph, ops: Iterable[Op]) -> Work:
     """Return what operations of a graph do together, counted from shapes."""
-    each = (
-        Work(1, macs(graph, op), flops(graph, op), bytes_read(graph, op) + bytes_written(graph, op))
-        for op in ops
-    )
-    return sum(each, Work())
+    each = _work_of_each(graph)
+    return sum((each[op.name] for op in ops), Work())
+
+
+@once
+def _work_of_each(graph: Graph) -> Mapping[str, Work]:
+    return {
+        op.name: Work(
+            1, macs(graph, op), flops(graph, op), bytes_read(graph, op) + bytes_written(graph, op)
+        )
+        for op in graph.ops
+    }
 
 
 def macs(graph: Graph, op: Op) -> int:
