@@ -1,12 +1,16 @@
 """The imported module: names, folding, branches, functions, example inputs, element types."""
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+import hptc
 from hptc.frontend.onnx import Given, ImportedModel, from_model_proto
+from tests.small_onnx import small_model
 
 HEADER = '<ir_version: 8, opset_import: ["" : 20, "local" : 1]> '
 
@@ -54,6 +58,17 @@ def test_names_that_torch_cannot_hold_are_changed_and_reported() -> None:
     imported = from_model_proto(_chain(["forward.w", "a..b"]), where="m")
     assert {n for n, _ in imported.module.named_parameters()} == {"forward_.w", "a._.b"}
     assert "'forward.w' is called 'forward_.w'" in imported.warnings[0]
+
+
+def test_weights_under_changed_names_are_verified(tmp_path: Path) -> None:
+    """onnxruntime gets what was merged into them, too."""
+    model = small_model()
+    model.graph.initializer[0].name = model.graph.node[0].input[1] = "forward..weight"
+    onnx.save(model, tmp_path / "m.onnx")
+    program = hptc.compile(tmp_path / "m.onnx", target="gpu", phases=("low",), time_limit_s=3)
+    found = program.verify()
+    assert found["ok"], found
+    assert "onnxruntime" in found["reference"]
 
 
 def test_shape_path_is_folded() -> None:

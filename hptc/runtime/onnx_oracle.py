@@ -11,6 +11,7 @@ from torch import Tensor
 
 from hptc.frontend.onnx_file import OnnxFile, StoredModel, stored_model
 from hptc.frontend.onnx_graph import read_graph
+from hptc.frontend.onnx_module import registered_name
 from hptc.frontend.onnx_restore import transposed_weights
 from hptc.runtime.recorded import recorded
 from hptc.schedule.model import Bundle
@@ -52,9 +53,10 @@ def _put_weights(model: StoredModel, weights: Mapping[str, Tensor]) -> dict[str,
     """Replace the weights stored in a model; return those stored outside, which it reads."""
     graph = model.proto.graph
     stored = read_graph(graph, {}, "reference/model.onnx", model.weights).initializers
-    current = {name: weights.get(name, value) for name, value in stored.items()}
+    current = {name: weights.get(registered_name(name), value) for name, value in stored.items()}
     for name, origin in transposed_weights(graph, stored).items():
-        current[name] = weights[origin].t() if origin in weights else current[name]
+        weight = weights.get(registered_name(origin))
+        current[name] = current[name] if weight is None else weight.t()
     for initializer in graph.initializer:
         value = current[initializer.name]
         if value is not stored[initializer.name]:
