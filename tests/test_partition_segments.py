@@ -1,13 +1,17 @@
 """The bound from segments of a long path."""
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 from hypothesis import given, settings
 
-from hptc.partition.bounds.chain import between, longest_chain, waists
+from hptc.partition.bounds.chain import Stretch, between, longest_chain, waists
+from hptc.partition.bounds.lp import solved
 from hptc.partition.bounds.paths import path_bound
+from hptc.partition.bounds.relax import Detail, relaxation
 from hptc.partition.bounds.segments import segment_bound, segments
+from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock, Limits, Parts
 from hptc.partition.prepare import prepare
 from hptc.partition.problem import Device, Link, Mode, Problem, Task, Value
@@ -36,12 +40,24 @@ def blocks(count: int) -> Problem:
     return Problem((Device("a"), Device("b")), links, tuple(tasks), tuple(values))
 
 
+def joined_ns(instance: Instance, stretches: Sequence[Stretch]) -> int:
+    """Return what the relaxation proves with stretches of a path."""
+    relaxed = relaxation(instance, 1000, Detail.SIDES, stretches)
+    relaxed.minimise_makespan()
+    optimum = solved(relaxed.rows, clock())
+    assert optimum is not None
+    return optimum.bound
+
+
 @settings(max_examples=60)
 @given(problems(most_tasks=5))
 def test_the_bound_never_exceeds_the_optimum(problem: Problem) -> None:
     time_ns, _ = brute_force(problem)
     if time_ns < math.inf:
-        assert segment_bound(prepare(problem), clock(), 10.0) <= time_ns
+        instance = prepare(problem)
+        found = segment_bound(instance, clock(), 10.0)
+        assert found.bound_ns <= time_ns
+        assert joined_ns(instance, found.stretches) <= time_ns
 
 
 def test_blocks_in_a_row_are_bounded_exactly_where_paths_and_loads_are_not() -> None:
@@ -49,13 +65,14 @@ def test_blocks_in_a_row_are_bounded_exactly_where_paths_and_loads_are_not() -> 
     instance = prepare(problem)
     exact = solve(problem, limits=Limits(time_s=30.0))
     assert exact.gap == 0
-    bound = segment_bound(instance, clock(), 20.0)
-    assert path_bound(instance) < bound <= exact.value
-    assert bound >= 0.95 * exact.value
+    found = segment_bound(instance, clock(), 20.0)
+    assert path_bound(instance) < found.bound_ns <= exact.value
+    assert found.bound_ns >= 0.95 * exact.value
+    assert joined_ns(instance, ()) < joined_ns(instance, found.stretches) <= exact.value
 
 
 def test_a_bound_of_many_blocks_costs_the_solves_of_one() -> None:
-    one, many = (segment_bound(prepare(blocks(count)), clock(), 20.0) for count in (2, 40))
+    one, many = (segment_bound(prepare(blocks(count)), clock(), 20.0).bound_ns for count in (2, 40))
     assert many > 19 * one
 
 
@@ -70,7 +87,7 @@ def test_problems_that_cpsat_cannot_prove_at_once_are_bounded_by_segments() -> N
 
 def test_without_time_the_paths_remain() -> None:
     instance = prepare(blocks(3))
-    assert path_bound(instance) <= segment_bound(instance, clock(), 0.0) <= 300
+    assert path_bound(instance) <= segment_bound(instance, clock(), 0.0).bound_ns <= 300
 
 
 def test_waists_are_where_the_branches_meet() -> None:
@@ -90,4 +107,4 @@ def test_segments_meet_end_to_end_and_stay_within_the_chain() -> None:
 
 
 def test_a_graph_without_tasks_has_the_bound_zero() -> None:
-    assert segment_bound(prepare(Problem((Device("a"),), (), (), ())), clock(), 1.0) == 0
+    assert segment_bound(prepare(Problem((Device("a"),), (), (), ())), clock(), 1.0).bound_ns == 0

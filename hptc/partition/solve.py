@@ -158,7 +158,7 @@ def _climb(search: Incumbent) -> None:
     if search.is_done:
         return
     if is_whole:
-        prove_whole(search)
+        prove_whole(search, relaxed)
     else:
         _improve(search, relaxed)
 
@@ -172,7 +172,8 @@ def _improve(search: Incumbent, relaxed: Relaxing) -> None:
 
     def collect() -> int:
         relaxed.collect(0.0)
-        search.raise_bound(0, segments.bound_ns)
+        search.raise_bound(0, segments.found.bound_ns)
+        relaxed.join(segments.found.stretches)
         if clock.counts_work or not (relaxed.is_running or segments.is_running):
             proofs.collect()
         return relaxed.is_running + segments.is_running + proofs.is_running

@@ -5,12 +5,25 @@ lies between two waists then fills the time between them. Steps of deep models a
 and their waists are the values that one block hands to the next, forward and backward.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from hptc.partition.instance import NO_LINK, Instance
 
 REACH = 10
 """Steps along the path, to both sides, within which a waist has no task beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Two tasks of a path, and the least time in ns from the end of one to the start of the other.
+
+    The time is by the devices of both; pairs on which they cannot be are left out.
+    """
+
+    first: int
+    last: int
+    least_ns: Mapping[tuple[int, int], int]
 
 
 def longest_chain(instance: Instance) -> list[int]:

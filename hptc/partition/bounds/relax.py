@@ -21,10 +21,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from enum import Enum
 
+from hptc.partition.bounds.chain import Stretch
 from hptc.partition.bounds.loads import Relaxation, add_loads, loads
 from hptc.partition.bounds.lp import Rows
 from hptc.partition.bounds.room import add_room
-from hptc.partition.bounds.sides import add_sides
+from hptc.partition.bounds.sides import add_sides, add_stretches
 from hptc.partition.instance import NO_LINK, Instance
 
 PIECE = 100
@@ -40,8 +41,16 @@ class Detail(Enum):
     SIDES = "that, and the loads before and after each task of a longest path"
 
 
-def relaxation(instance: Instance, horizon: int, detail: Detail = Detail.PATHS) -> Relaxation:
-    """Build the rows for schedules of makespan at most `horizon` ns, without a cost."""
+def relaxation(
+    instance: Instance,
+    horizon: int,
+    detail: Detail = Detail.PATHS,
+    stretches: Sequence[Stretch] = (),
+) -> Relaxation:
+    """Build the rows for schedules of makespan at most `horizon` ns, without a cost.
+
+    With `Detail.SIDES` they may hold what is proven of stretches of the path.
+    """
     built = loads(instance, horizon)
     if detail is Detail.DEVICES:
         built.rows.pieces = max(1, instance.tasks // PIECE)
@@ -54,6 +63,7 @@ def relaxation(instance: Instance, horizon: int, detail: Detail = Detail.PATHS) 
         _add_links(instance, built, [built.makespan], everything, waits=True)
     if detail is Detail.SIDES:
         add_sides(instance, built)
+        add_stretches(instance, built, stretches, horizon)
     add_room(instance, built)
     return built
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from hptc.partition.bounds.chain import Stretch
 from hptc.partition.bounds.loads import Relaxation
 from hptc.partition.bounds.lp import Solving, work_s
 from hptc.partition.bounds.priced import FEWEST_TASKS
@@ -41,12 +42,24 @@ class Relaxing:
         """For the makespan."""
         self._detail = Detail.PATHS
         """Of the one at hand."""
+        self._has_sides = Detail.SIDES in self._waiting
+        self._stretches: Sequence[Stretch] = ()
         self._work_s = 0.0
         self._query: Query | None = None
         self._frontiers: Frontiers | None = None
         if not search.objective.is_makespan:
             self._frontiers = Frontiers(search.objective, search.proven)
         self._start_next()
+
+    def join(self, stretches: Sequence[Stretch]) -> None:
+        """Solve once more with what is proven of stretches of a longest path."""
+        is_new = self._has_sides and bool(stretches) and not self._stretches
+        if is_new and not self._search.is_done:
+            self._stretches = stretches
+            if Detail.SIDES not in self._waiting:
+                self._waiting.append(Detail.SIDES)
+            if self._solving is None:
+                self._start_next()
 
     def collect(self, time_s: float) -> None:
         """Take results that come within `time_s` s: raise the bound, offer the seeds."""
@@ -84,7 +97,7 @@ class Relaxing:
             return
         if self._query is None:
             horizon = longest(search.instance, search.objective, search.schedule.makespan)
-            self._relaxed = relaxation(search.instance, horizon, self._detail)
+            self._relaxed = relaxation(search.instance, horizon, self._detail, self._stretches)
             self._relaxed.minimise_makespan()
         else:
             self._relaxed = priced(search.instance, self._query)

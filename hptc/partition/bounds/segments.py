@@ -7,13 +7,12 @@ Everything else (other tasks, their load, values from outside) is left out, whic
 Repeated blocks are solved once.
 """
 
-import math
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from hptc.partition.bounds.chain import between, longest_chain, waists
+from hptc.partition.bounds.chain import Stretch, between, longest_chain, waists
 from hptc.partition.bounds.paths import path_bound, path_heads, path_tails
 from hptc.partition.goal import Objective
 from hptc.partition.instance import Instance
@@ -32,12 +31,22 @@ LONGEST_S = 5.0
 """Limit in s for one segment; the bound that CP-SAT has by then holds."""
 
 
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """What segments prove."""
+
+    bound_ns: int = 0
+    """On the makespan."""
+    stretches: tuple[Stretch, ...] = ()
+    """Their ends."""
+
+
 class SegmentBound:
     """`segment_bound` computed in a thread beside the search; before it where work is limited."""
 
     def __init__(self, instance: Instance, clock: Clock, time_s: float) -> None:
         self._ended = threading.Event()
-        self._found: list[int] = []
+        self._found: list[Segments] = []
         self._thread: threading.Thread | None = None
         if clock.counts_work:
             self._found.append(segment_bound(instance, clock, time_s))
@@ -49,9 +58,9 @@ class SegmentBound:
         self._thread.start()
 
     @property
-    def bound_ns(self) -> int:
+    def found(self) -> Segments:
         """The bound, 0 until it is there."""
-        return self._found[0] if self._found else 0
+        return self._found[0] if self._found else Segments()
 
     @property
     def is_running(self) -> bool:
@@ -69,31 +78,36 @@ class SegmentBound:
         self.wait()
 
 
-def segment_bound(instance: Instance, clock: Clock, time_s: float) -> int:
-    """Return a bound on the makespan in ns; weaker where `time_s` s do not suffice."""
+def segment_bound(instance: Instance, clock: Clock, time_s: float) -> Segments:
+    """Return a bound on the makespan; weaker where `time_s` s do not suffice."""
     chain = [] if instance.is_dense else longest_chain(instance)
     if not chain:
-        return 0
+        return Segments()
     heads, tails = path_heads(instance), path_tails(instance)
     solver = _Segments(instance, clock, clock.elapsed_s + time_s)
     last = chain[0]
-    reached: list[float] = list(heads[last])
+    reached = list(heads[last])
+    stretches = []
     for tasks in segments(instance, chain):
-        last, begun_on = tasks[-1], dict[int, float]()
-        for start, begun in zip(instance.device[tasks[0]], reached, strict=True):
-            begun_on[start] = min(begun, begun_on.get(start, math.inf))
+        first, last, begun_on = tasks[0], tasks[-1], dict[int, int]()
+        for start, begun in zip(instance.device[first], reached, strict=True):
+            begun_on[start] = min(begun, begun_on.get(start, begun))
+        ends = dict.fromkeys(instance.device[last])
+        least = {
+            (start, end): solver.least_ns(tasks, start, end) for start in begun_on for end in ends
+        }
+        stretches.append(Stretch(first, last, least))
+        done = {
+            end: min(begun + least[start, end] for start, begun in begun_on.items()) for end in ends
+        }
+        modes = zip(instance.device[last], instance.duration[last], strict=True)
         reached = [
-            max(
-                heads[last][mode],
-                min(begun + solver.least_ns(tasks, start, end) for start, begun in begun_on.items())
-                + instance.duration[last][mode],
-            )
-            for mode, end in enumerate(instance.device[last])
+            max(heads[last][mode], done[end] + length) for mode, (end, length) in enumerate(modes)
         ]
         if clock.is_over():
             break
-    least = min(map(sum, zip(reached, tails[last], strict=True)))
-    return 0 if least == math.inf else int(least)
+    least_ns = min(map(sum, zip(reached, tails[last], strict=True)))
+    return Segments(least_ns, tuple(stretches))
 
 
 def segments(instance: Instance, chain: Sequence[int]) -> Iterator[list[int]]:
@@ -125,9 +139,9 @@ class _Segments:
         self._instance = instance
         self._clock = clock
         self._until_s = until_s
-        self._known: dict[Problem, float] = {}
+        self._known: dict[Problem, int] = {}
 
-    def least_ns(self, tasks: Sequence[int], start: int, end: int) -> float:
+    def least_ns(self, tasks: Sequence[int], start: int, end: int) -> int:
         """Return a bound on the time from the end of the first task to the start of the last.
 
         Args:
@@ -136,14 +150,14 @@ class _Segments:
             end: device of the last task, which waits for all others.
 
         Returns:
-            A time in ns, infinite where links for these devices are missing.
+            A time in ns.
         """
         problem = _part(self._instance, tasks, start, end)
         if problem not in self._known:
             self._known[problem] = self._bound(prepare(problem))
         return self._known[problem]
 
-    def _bound(self, part: Instance) -> float:
+    def _bound(self, part: Instance) -> int:
         paths = path_bound(part)
         left_s = min(self._until_s - self._clock.elapsed_s, LONGEST_S)
         is_chain = all(len(row) <= 1 for row in (*part.inputs, *part.successors))

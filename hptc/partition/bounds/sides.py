@@ -8,7 +8,7 @@ half of a step while another works through the second.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from hptc.partition.bounds.chain import longest_chain, neighbours
+from hptc.partition.bounds.chain import Stretch, longest_chain, neighbours
 from hptc.partition.bounds.loads import Relaxation
 from hptc.partition.instance import Instance
 
@@ -41,6 +41,31 @@ def add_sides(instance: Instance, built: Relaxation) -> None:
             behind[after[value.src]] += parts
     _nest(instance, built, reversed(steps), behind, [_rest(instance, built, t) for t in points])
     _nest(instance, built, steps, ahead, [{built.start[task]: 1} for task in points])
+
+
+def add_stretches(
+    instance: Instance, built: Relaxation, stretches: Iterable[Stretch], horizon: int
+) -> None:
+    """Keep the tasks of a path as far apart as their devices ask for.
+
+    Args:
+        instance: The problem.
+        built: Gains the rows.
+        stretches: What is proven of pairs of tasks.
+        horizon: The longest makespan in ns.
+    """
+    rows = built.rows
+    for stretch in stretches:
+        both = {pair: rows.variable(1) for pair in stretch.least_ns}
+        for end, task in enumerate((stretch.first, stretch.last)):
+            for device, here in built.placed[task].items():
+                parts = {lit: 1 for pair, lit in both.items() if pair[end] == device}
+                rows.add(parts | {here: -1}, 0, is_equal=True)
+        modes = zip(built.chosen[stretch.first], instance.duration[stretch.first], strict=True)
+        apart = {built.start[stretch.last]: 1, built.start[stretch.first]: -1}
+        apart |= {lit: -length for lit, length in modes}
+        apart |= {both[pair]: -min(time, horizon + 1) for pair, time in stretch.least_ns.items()}
+        rows.add(apart, 0, is_time=True)
 
 
 def _work(instance: Instance, built: Relaxation, task: int) -> Iterator[Part]:
