@@ -9,7 +9,7 @@ from hptc.partition.fronts.question import MOST_TASKS, Answer, Asking, Question,
 from hptc.partition.objective import latest_end
 from hptc.partition.search import Incumbent
 
-FIRST_S, FIRST_MAKESPAN_SHARE = 2.0, 0.05
+FIRST_S, FIRST_MAKESPAN_SHARE = 2.0, 0.1
 """Limit in s of the first question about a set of devices; where only the makespan counts, of the
 time of the search: those are answered soon or not at all."""
 GROWTH = 3
