@@ -158,8 +158,11 @@ def _details(search: Incumbent, paths_ns: int) -> list[Detail]:
     instance = search.instance
     if sum(map(len, instance.device)) > MOST_MODES:
         return []
-    is_level = instance.tasks >= FEWEST_TASKS and paths_ns < NEGLIGIBLE_PATH * search.bound_ns
-    return [Detail.DEVICES] if is_level or instance.is_dense else list(Detail)
+    is_large = instance.tasks >= FEWEST_TASKS
+    if instance.is_dense or (is_large and paths_ns < NEGLIGIBLE_PATH * search.bound_ns):
+        return [Detail.DEVICES]
+    # Of large problems segments prove more, and windows need the time.
+    return [Detail.DEVICES, Detail.PATHS] if is_large else list(Detail)
 
 
 def _detail_of(query: Query) -> Detail:
