@@ -1,6 +1,7 @@
 """Phases placed in chunks of rows: executed, verified, and whole where that is better."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -111,21 +112,49 @@ def test_rows_stream_where_that_pays() -> None:
     assert tiled.verify()["ok"]
 
 
-def test_a_phase_stays_whole_where_its_chunks_do_not_fit() -> None:
+Refuses = Callable[[int, int], bool]
+"""Whether so many tasks find no room, given those of the whole phase."""
+
+
+@pytest.fixture(scope="module")
+def stages() -> Priced:
     source = captured(Stages(), (torch.randn(1, 64, 64),), Phase.INFER).result.graphs[Phase.INFER]
     target = load_target("hybrid-stack", (*SLOW_ARRAYS, "devices.reram.max_copies=1"))
-    whole = Priced.of(run_passes(source, PIPELINE), target, 1)
-    refused = []
+    return Priced.of(run_passes(source, PIPELINE), target, 1)
 
+
+def tiler(whole: Priced, refuses: Refuses) -> Tiler:
     def solver(problem: pb.Problem, limits: Limits, start: pb.Assignment | None) -> pb.Solution:
-        if len(problem.tasks) > len(whole.tasks):
-            refused.append(len(problem.tasks))
+        if refuses(len(problem.tasks), len(whole.tasks)):
             raise InfeasibleError("memory", expected="room", found="none")
         return solve(problem, limits=limits, start=start)
 
-    clock = Clock(Limits(time_s=60.0, work_s=4.0))
-    assert Tiler(whole, 1, Objective.LATENCY, solver, clock).best().tiling is None
+    return Tiler(whole, 1, Objective.LATENCY, solver, Clock(Limits(time_s=60.0, work_s=4.0)))
+
+
+def test_a_phase_stays_whole_where_its_chunks_do_not_fit(stages: Priced) -> None:
+    refused = []
+
+    def refuses(tasks: int, whole: int) -> bool:
+        if tasks > whole:
+            refused.append(tasks)
+        return tasks > whole
+
+    assert tiler(stages, refuses).best().tiling is None
     assert refused
+
+
+def test_a_phase_is_cut_where_only_chunks_fit(stages: Priced) -> None:
+    asked = tiler(stages, int.__le__).fixed(4).tiling
+    found = tiler(stages, int.__le__).best().tiling
+    assert asked is not None
+    assert found is not None
+    assert (asked.chunks, found.chunks) == (4, 2)
+
+
+def test_what_fits_in_no_chunks_is_infeasible(stages: Priced) -> None:
+    with pytest.raises(InfeasibleError, match="memory"):
+        tiler(stages, lambda *_: True).best()
 
 
 @pytest.mark.parametrize("phase", [Phase.LOW, Phase.INFER])

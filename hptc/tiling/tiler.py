@@ -75,17 +75,26 @@ class Tiler:
         plan = TileRows(flow.carried, chunks)
         # Cut first: only then is it known what time there is to place it.
         tiled = self._tiled(plan, chunks * len(self.whole.tasks))
-        coarse = self._solve(self.whole, WHOLE_SHARE, None)
-        start = self._start(tiled, self.whole.posed.chosen(coarse.assignment), chunks)
+        start = None
+        with suppress(InfeasibleError, TimeLimitError):  # chunks may fit where the whole does not
+            coarse = self._solve(self.whole, WHOLE_SHARE, None)
+            start = self._start(tiled, self.whole.posed.chosen(coarse.assignment), chunks)
         return Placed(tiled, self._solve(tiled, 1.0, start), self._tiling(flow, plan))
 
     def best(self) -> Placed:
-        """Place the phase whole or in chunks, whichever is better as far as the time shows."""
+        """Place the phase whole or in chunks, whichever is better as far as the time shows.
+
+        Raises:
+            InfeasibleError: It fits neither whole nor in any offered number of chunks.
+        """
         flow = _streaming(self.whole.graph)
         offered = [count for count in COUNTS if flow is not None and count <= flow.extent]
         if flow is None or not offered or not self._may_price(WHOLE_SHARE * self.clock.left_s):
             return Placed(self.whole, self._solve(self.whole, 1.0, None))
-        whole = self._solve(self.whole, WHOLE_SHARE, None)
+        try:
+            whole = self._solve(self.whole, WHOLE_SHARE, None)
+        except InfeasibleError as error:
+            return self._fewest(offered, error)
         rows = RowTasks(self.whole, flow.carried, flow.extent, self.steps)
         began_s, worked_s = self.clock.wall_s, self.clock.work.done_s
         problem = rows.problem(offered, self._may_price_more)
@@ -109,6 +118,13 @@ class Tiler:
         if self._left_s > 0 and not self.clock.is_over():
             solution = self._solve(best.priced, 1.0, solution.assignment)
         return Placed(best.priced, solution, best.tiling, tried)
+
+    def _fewest(self, offered: Sequence[int], error: InfeasibleError) -> Placed:
+        """Place the phase in the fewest chunks that fit, where the whole does not."""
+        for chunks in sorted(offered):
+            with suppress(InfeasibleError):
+                return self.fixed(chunks)
+        raise error
 
     def _is_worth(self, choice: Choice, whole: Solution, pace: float) -> bool:
         """Return whether to cut the phase: there is time, and it may be better than whole.
@@ -165,9 +181,10 @@ class Tiler:
     def _solve(self, priced: Priced, share: float, start: Assignment | None) -> Solution:
         """Solve within a share of what is left, which counts as used up."""
         span_s = max(LEAST_S, share * self._left_s)
-        solution = self.solver(priced.posed.problem, self.clock.limits.within(span_s), start)
-        self.clock.work.add(span_s)
-        return solution
+        try:
+            return self.solver(priced.posed.problem, self.clock.limits.within(span_s), start)
+        finally:
+            self.clock.work.add(span_s)
 
     @property
     def _left_s(self) -> float:
