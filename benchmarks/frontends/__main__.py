@@ -83,7 +83,7 @@ def parse_options() -> argparse.Namespace:
     )
     parser.add_argument("--macs", action="store_true", help="MACs per tag, instead")
     parser.add_argument("--swe", action="store_true", help="capture of the SWE model, instead")
-    parser.add_argument("--output", type=Path, help="JSON file to write")
+    parser.add_argument("--json", type=Path, help="JSON file to write")
     options = parser.parse_args()
     options.forms = options.forms.split(",")
     if unknown := set(options.forms) - set(FORMS):
@@ -98,8 +98,8 @@ def main() -> int:
     console = Console(width=140)
     run = measure_work if options.macs or options.swe else check_models
     found, missed = run(console, options)
-    if options.output:
-        write_stamped(options.output, found, (*PACKAGES, "transformers"))
+    if options.json:
+        write_stamped(options.json, found, (*PACKAGES, "transformers"))
     return 1 if missed else 0
 
 
