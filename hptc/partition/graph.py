@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from hptc.partition.problem import Problem
-from hptc.partition.tables import Positions
+from hptc.partition.tables import Numbers
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,14 @@ class TaskGraph:
         return tuple(found)
 
     @cached_property
-    def reads(self) -> Positions:
+    def reads(self) -> Numbers:
         """(value, source, reader) of all that tasks read of others, row by row."""
         values, rows = self.problem.values, enumerate(self.inputs)
         found = [(v, values[v].src, t) for t, row in rows for v in row if values[v].src != t]
         return np.array(found, dtype=np.int64).reshape(-1, 3)
 
     @cached_property
-    def level(self) -> Positions:
+    def level(self) -> Numbers:
         """How many tasks in a row come before each task, at most."""
         level = [0] * self.tasks
         for task in self.order:

@@ -16,7 +16,7 @@ FEW_PAIRS = 256
 LONGEST_CYCLE = 8
 """Tasks of a cycle that an error names."""
 
-Positions = NDArray[np.int64]
+Numbers = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
 
@@ -63,12 +63,12 @@ class SendMatrix:
                 self._latency_ns[link.src, link.dst] = link.latency_ns
                 self._bandwidth[link.src, link.dst] = link.bandwidth_bytes_per_ns
 
-    def sent_ns(self, values: Positions, source: Positions, device: Positions) -> Reals:
+    def sent_ns(self, values: Numbers, source: Numbers, device: Numbers) -> Reals:
         """Return what `bringing_ns` says, for each value between two devices of its own."""
         written = self._written_ns(values, source, device)
         return self._link_ns(values, source, device) + written
 
-    def pairs_ns(self, values: Positions, missing: int) -> Iterator[tuple[int, ...]]:
+    def pairs_ns(self, values: Numbers, missing: int) -> Iterator[tuple[int, ...]]:
         """Yield whole times of each value by pair of devices, `missing` where there is no link."""
         ends = self._pairs()
         link_ns = self._link_ns(values[:, None, None], *ends)
@@ -78,8 +78,8 @@ class SendMatrix:
             yield tuple(missing if math.isinf(ns) else int(ns) + more for ns, more in pairs)
 
     def units(
-        self, values: Positions, source: Positions, device: Positions, shift: int, missing: int
-    ) -> Positions:
+        self, values: Numbers, source: Numbers, device: Numbers, shift: int, missing: int
+    ) -> Numbers:
         """Return no more than the same times in 2^shift ns, `missing` where there is no link."""
         sent = np.floor(np.ldexp(self._link_ns(values, source, device), -shift))
         is_linked = np.isfinite(sent)
@@ -88,19 +88,19 @@ class SendMatrix:
             is_linked, np.where(is_linked, sent, 0.0).astype(np.int64) + written, missing
         )
 
-    def pair_units(self, values: Positions, shift: int, missing: int) -> Positions:
+    def pair_units(self, values: Numbers, shift: int, missing: int) -> Numbers:
         """Return `units` between all pairs of devices."""
         return self.units(values[:, None, None], *self._pairs(), shift, missing)
 
-    def _pairs(self) -> tuple[Positions, Positions]:
+    def _pairs(self) -> tuple[Numbers, Numbers]:
         source, device = np.indices(self._bandwidth.shape, sparse=True)
         return source, device
 
-    def _link_ns(self, values: Positions, source: Positions, device: Positions) -> Reals:
+    def _link_ns(self, values: Numbers, source: Numbers, device: Numbers) -> Reals:
         latency_ns, bandwidth = self._latency_ns[source, device], self._bandwidth[source, device]
         return np.asarray(np.ceil(latency_ns + self._bytes[values] / bandwidth), dtype=np.float64)
 
-    def _written_ns(self, values: Positions, source: Positions, device: Positions) -> Positions:
+    def _written_ns(self, values: Numbers, source: Numbers, device: Numbers) -> Numbers:
         return np.where(source == device, 0, self._write_ns[values, device])
 
 

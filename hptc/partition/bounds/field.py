@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hptc.partition.instance import NO_LINK, Instance
-from hptc.partition.tables import Reals, SendMatrix
+from hptc.partition.tables import Numbers, Reals, SendMatrix
 
 PRICE_BITS = 20
 """All prices together are about 2^20."""
@@ -21,8 +21,6 @@ COST_BITS = 56
 """Where costs could be larger, times are counted in units of a power of two ns, rounded down."""
 SUM_BITS = 59
 """What the messages to a task, and those from it, may add up to."""
-
-Numbers = NDArray[np.int64]
 
 
 class Field:

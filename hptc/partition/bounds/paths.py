@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hptc.partition.instance import Instance
-from hptc.partition.tables import SendMatrix
+from hptc.partition.tables import Numbers, SendMatrix
 
 NEVER = 1 << 61
 """Time of what cannot be: no mode there, no link. Two of them and a path fit 64 bits."""
@@ -19,8 +18,6 @@ PATH_BITS = 60
 """Longer paths are counted in units of a power of two ns, each part rounded down."""
 AT_ONCE = 1 << 21
 """Pairs of devices, of all values together, that are looked at at once."""
-
-Times = NDArray[np.int64]
 
 
 def path_bound(instance: Instance) -> int:
@@ -76,20 +73,20 @@ class _Paths:
         self._is_carried = np.array([value.carried for value in values], dtype=bool)
 
     @cached_property
-    def before(self) -> Times:
+    def before(self) -> Numbers:
         """Time before each task begins."""
         instance = self._instance
         value, source, reader = instance.reads.T
         return self._wait(value, source, reader, instance.level)
 
     @cached_property
-    def after(self) -> Times:
+    def after(self) -> Numbers:
         """Time from the end of each task."""
         reads = self._instance.reads
         value, source, reader = reads[~self._is_carried[reads[:, 0]]].T
         return self._wait(value, reader, source, -self._instance.level, is_backward=True)
 
-    def _least(self, allowed: Sequence[Sequence[int]]) -> Times:
+    def _least(self, allowed: Sequence[Sequence[int]]) -> Numbers:
         instance = self._instance
         least = np.full((instance.tasks, instance.devices), NEVER, dtype=np.int64)
         found = [
@@ -104,8 +101,14 @@ class _Paths:
         return least
 
     def _wait(
-        self, value: Times, first: Times, then: Times, turn: Times, *, is_backward: bool = False
-    ) -> Times:
+        self,
+        value: Numbers,
+        first: Numbers,
+        then: Numbers,
+        turn: Numbers,
+        *,
+        is_backward: bool = False,
+    ) -> Numbers:
         """Return how long each task waits on each device for the one at the other end of values."""
         wait = np.zeros_like(self.least)
         order = np.lexsort((then, turn[then]))
@@ -123,7 +126,7 @@ class _Paths:
             wait[tasks] = np.maximum(wait[tasks], np.maximum.reduceat(least, starts))
         return wait
 
-    def _parts(self, turns: Times) -> Iterator[slice]:
+    def _parts(self, turns: Numbers) -> Iterator[slice]:
         """Yield ranges of equal turns, none too long."""
         most = max(1, AT_ONCE // self._instance.devices**2)
         ends = [*(np.flatnonzero(np.diff(turns)) + 1).tolist(), len(turns)]
@@ -133,6 +136,6 @@ class _Paths:
                 yield slice(first, min(first + most, end))
             begin = end
 
-    def _sends(self, value: Times) -> Times:
+    def _sends(self, value: Numbers) -> Numbers:
         """Return the time of each value between all pairs of devices."""
         return self._matrix.pair_units(value, self.shift, NEVER)

@@ -11,12 +11,13 @@ import math
 
 import numpy as np
 
-from hptc.partition.bounds.field import PRICE_BITS, Field, Numbers
+from hptc.partition.bounds.field import PRICE_BITS, Field
 from hptc.partition.decode import by_start
 from hptc.partition.instance import Instance
 from hptc.partition.limits import LEAST_S
 from hptc.partition.search import Incumbent
 from hptc.partition.seeds.heuristics import decoded
+from hptc.partition.tables import Numbers
 
 FEWEST_TASKS = 2_000
 """Below, HiGHS solves the relaxation in the time, paths included."""

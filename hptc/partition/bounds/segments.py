@@ -17,6 +17,7 @@ from hptc.partition.bounds.paths import path_bound, path_heads, path_tails
 from hptc.partition.goal import Objective
 from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock
+from hptc.partition.memory.lasting import without_memory
 from hptc.partition.prepare import prepare
 from hptc.partition.problem import Matrix, Mode, Problem, Task
 from hptc.partition.sat.exact import prove
@@ -195,9 +196,8 @@ def _part(instance: Instance, tasks: Sequence[int], start: int, end: int) -> Pro
         if readers and not value.carried:
             values.append(replace(value, src=position[value.src], readers=tuple(readers)))
     matrices = tuple(Matrix(str(index), device, 0) for (device, _), index in kept.items())
-    whole = instance.problem
-    devices = tuple(replace(device, memory_bytes=None) for device in whole.devices)
-    return Problem(devices, whole.links, tuple(parts), tuple(values), matrices)
+    devices = without_memory(instance.problem).devices
+    return Problem(devices, instance.problem.links, tuple(parts), tuple(values), matrices)
 
 
 def _quickest(modes: Sequence[Mode], task: int, kept: dict[tuple[int, int], int]) -> Iterator[Mode]:

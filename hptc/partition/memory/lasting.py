@@ -1,6 +1,7 @@
 """What the memory of devices has to hold, whatever the schedule."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from hptc.errors import InfeasibleError
 from hptc.partition.problem import Problem
@@ -11,6 +12,12 @@ def limited_memories(problem: Problem) -> dict[int, int]:
     total = total_bytes(problem)
     sizes = {d: device.memory_bytes for d, device in enumerate(problem.devices)}
     return {d: size for d, size in sizes.items() if size is not None and size < total}
+
+
+def without_memory(problem: Problem) -> Problem:
+    """Return the problem on devices that hold any number of bytes."""
+    devices = tuple(replace(device, memory_bytes=None) for device in problem.devices)
+    return replace(problem, devices=devices)
 
 
 def total_bytes(problem: Problem) -> int:

@@ -19,13 +19,14 @@ from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock, Progress
 from hptc.partition.memory.decode import decode_within
 from hptc.partition.memory.held import is_overfull
+from hptc.partition.memory.lasting import without_memory
 from hptc.partition.memory.rerun_guides import plan_reruns
 from hptc.partition.memory.rerun_tape import Tape
 from hptc.partition.memory.reruns import expanded, without
 from hptc.partition.memory.seed import crowded
 from hptc.partition.outcome import checked
 from hptc.partition.prepare import prepare
-from hptc.partition.problem import Assignment, Problem, Rerun, Solution
+from hptc.partition.problem import Assignment, Rerun, Solution
 from hptc.partition.replay import from_assignment
 from hptc.partition.sat.feasible import find_modes
 from hptc.partition.search import Incumbent, pass_s
@@ -89,7 +90,7 @@ def solve_with_reruns(  # noqa: PLR0913  (what `solve` was given)
 ) -> Solution:
     """Return the best answer found, with or without reruns; raises as `solve` does."""
     free = solve_part(
-        prepare(_without_memory(instance.problem)),
+        prepare(without_memory(instance.problem)),
         objective,
         clock.part(FREE_SHARE * clock.left_s),
         proven=proven,
@@ -102,11 +103,6 @@ def solve_with_reruns(  # noqa: PLR0913  (what `solve` was given)
     elif not free.was_interrupted:
         search.run()
     return search.solution()
-
-
-def _without_memory(problem: Problem) -> Problem:
-    devices = tuple(replace(device, memory_bytes=None) for device in problem.devices)
-    return replace(problem, devices=devices)
 
 
 class _Search:

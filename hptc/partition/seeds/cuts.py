@@ -9,11 +9,10 @@ this finds which long stretches are worth a move, in milliseconds.
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 from ortools.graph.python import max_flow
 
 from hptc.partition.instance import Instance
-from hptc.partition.tables import Reals, SendMatrix
+from hptc.partition.tables import Numbers, Reals, SendMatrix
 
 ROUNDS = 3
 """Passes over the devices; the choice rarely changes after the second."""
@@ -23,8 +22,6 @@ RESOLUTION = 10**6
 
 WEIGHTS = (1.0, 0.5, 0.2)
 """How much of a transfer counts: part of it hides behind work."""
-
-Numbers = NDArray[np.int64]
 
 
 def cut_choices(instance: Instance, stop: Callable[[], bool]) -> Iterator[list[int]]:

@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from hptc.partition.instance import Instance
+from hptc.partition.memory.lasting import without_memory
 from hptc.partition.problem import Problem, Value
 
 KEPT = 1
@@ -103,7 +104,7 @@ def shrink(instance: Instance, repeats: Repeats) -> Shrunk:
     groups = tuple(
         tuple(position[task] for task in group if task in position) for group in problem.together
     )
-    devices = tuple(replace(device, memory_bytes=None) for device in problem.devices)
+    devices = without_memory(problem).devices
     smaller = Problem(devices, problem.links, tasks, values, problem.matrices, groups)
     return Shrunk(smaller, position, repeats)
 
