@@ -40,7 +40,7 @@ PRICED_S = 1.5e-3
 """About how long it takes to price chunks once, in s for each task of the phase."""
 CUT_S = 8e-4
 """About how long it takes to cut the phase and price it, in s for each chunk of a task."""
-AFTER_SHARE = 0.5
+AFTER_SHARE = 0.4
 """How long a phase takes to schedule and report, of the time it takes to cut and price it."""
 COUNTS = (4, 8, 2, 16)
 """Numbers of chunks that are offered, as far as there is time."""

@@ -1,7 +1,7 @@
 """A bound over all tilings: on every schedule of every way to cut a problem into chunks of rows.
 
 Whatever the chunks, those of a task take at least its rows at the least price of a row; in this way
-devices and matrices share the tasks, in any order (`relax.loads`). That is solved first, and soon.
+devices and matrices share the tasks, in any order (`bounds.loads`). That is solved first, and soon.
 Then tasks also wait for one another, and more chunks are more work, but shorter ones (`waits`).
 """
 
