@@ -161,12 +161,14 @@ def test_questions_raise_the_bound_of_a_step_with_long_values() -> None:
 def there_and_back(layers: int) -> Problem:
     """Return a chain, another back along it that reads what the first made, and a task from both.
 
-    Those tasks alone may run elsewhere. No segment is small, since values of the first chain wait.
+    Those tasks alone may run elsewhere, where each takes longer than the whole step: a program
+    places parts of them there, CP-SAT sees that none fits. No segment is small, since values of the
+    first chain wait.
     """
     here = range(layers)
     forward = [Task(f"f{i}", (Mode(0, 100 + 7 * (i % 5)),)) for i in here]
     backward = [Task(f"b{i}", (Mode(0, 110 + 5 * (i % 3)),)) for i in here]
-    gradients = [Task(f"w{i}", (Mode(0, 300), Mode(1, 1700))) for i in here]
+    gradients = [Task(f"w{i}", (Mode(0, 300), Mode(1, 17_000))) for i in here]
     values = []
     for i in here:
         back, gradient = layers + i, 2 * layers + i
