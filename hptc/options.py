@@ -148,7 +148,7 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
         if number is not None and not (math.isfinite(number) and number > 0):
             raise UsageError(option, expected="a positive number", found=str(number))
     limits = Limits(time_s=time_limit_s, gap=gap, seed=seed, work_s=work_limit)
-    counts = {_choice("--steps", Phase, key): count for key, count in (steps or {}).items()}
+    counts = _counts(steps or {})
     goal, is_training = parse_goal(
         objective,
         steps=sum(counts.get(phase, 0) for phase in chosen),
@@ -184,6 +184,16 @@ def make_options(  # noqa: PLR0913  (one argument per option of the command line
             {"--pareto": pareto is not None, "--tile": tile != "off", "--sensitivity": sensitivity},
         ),
     )
+
+
+def _counts(steps: Mapping[str, int]) -> dict[Phase, int]:
+    """Return the steps of each phase that has some."""
+    for key, count in steps.items():
+        if count != int(count) or count < 1:
+            raise UsageError(
+                f"--steps {key}={count}", expected="an integer from 1", found=f"{count}"
+            )
+    return {_choice("--steps", Phase, key): count for key, count in steps.items()}
 
 
 _TILES: Mapping[int | None, str] = {1: "off", None: "auto"}

@@ -63,6 +63,9 @@ def test_the_gpu_is_known_by_its_kind(model: nn.Module, tmp_path: Path) -> None:
 def test_options_are_checked(model: nn.Module) -> None:
     with pytest.raises(UsageError, match="--loss: expected one of mse, l1, huber"):
         hptc.compile(model, INPUTS, loss="l2")
+    for count in (0, -5, 1.5):
+        with pytest.raises(UsageError, match=f"--steps low={count}: expected an integer"):
+            hptc.compile(model, INPUTS, steps={"low": count})
 
 
 def test_a_saved_program_loads_and_runs(program: Program, tmp_path: Path) -> None:
