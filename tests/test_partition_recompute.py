@@ -19,7 +19,6 @@ from hptc.partition.files.read import read_problem
 from hptc.partition.goal import Objective
 from hptc.partition.limits import Clock, Limits
 from hptc.partition.memory.rerun_plan import lightened
-from hptc.partition.memory.reruns import expanded, without
 from hptc.partition.prepare import prepare
 from hptc.partition.problem import (
     Assignment,
@@ -34,6 +33,7 @@ from hptc.partition.problem import (
     Transfer,
     Value,
 )
+from hptc.partition.reruns import expanded, without
 from hptc.partition.solve import solve
 from tests.command_line import hptc
 from tests.memory_cases import shortest_within, tight_problems

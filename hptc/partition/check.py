@@ -13,8 +13,8 @@ from hptc.partition.check_busy import (
     label,
 )
 from hptc.partition.goal import Objective
-from hptc.partition.memory.reruns import answered
 from hptc.partition.problem import Assignment, Problem, Value
+from hptc.partition.reruns import answered
 
 
 def check(problem: Problem, assignment: Assignment) -> None:

@@ -175,7 +175,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Rerun:
-    """A task that runs once more, for some of its readers (`hptc.partition.memory.reruns`)."""
+    """A task that runs once more, for some of its readers (`hptc.partition.reruns`)."""
 
     task: int
     readers: tuple[int, ...]

@@ -1,9 +1,9 @@
-"""Phases in which tasks run again where memory is short (`hptc.partition.memory.reruns`)."""
+"""Phases in which tasks run again where memory is short (`hptc.partition.reruns`)."""
 
 from dataclasses import replace
 
-from hptc.partition.memory.reruns import expanded, source_values
 from hptc.partition.problem import Assignment
+from hptc.partition.reruns import expanded, source_values
 from hptc.schedule.priced import Priced
 
 

@@ -18,10 +18,10 @@ from hptc.partition.check import energy_pj
 from hptc.partition.harder import is_harder
 from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock
-from hptc.partition.memory.reruns import expanded
 from hptc.partition.prepare import prepare
 from hptc.partition.problem import Assignment, Problem, Status
 from hptc.partition.replay import replay
+from hptc.partition.reruns import expanded
 from hptc.partition.solve import solve
 from hptc.schedule.again import with_reruns
 from hptc.schedule.build import build_schedule

@@ -12,7 +12,6 @@ from hptc.partition.files.problem import FileProblem
 from hptc.partition.files.read import read_json
 from hptc.partition.files.runs import Runs
 from hptc.partition.files.told import check_told
-from hptc.partition.memory.reruns import check_reruns
 from hptc.partition.period.check import check_periodic
 from hptc.partition.period.periodic import Periodic
 from hptc.partition.problem import (
@@ -23,6 +22,7 @@ from hptc.partition.problem import (
     Transfer,
     matrix_name,
 )
+from hptc.partition.reruns import check_reruns
 from hptc.partition.tables import bringing_ns
 
 TIMES = ("start_ns", "end_ns")

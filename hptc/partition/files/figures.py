@@ -7,10 +7,10 @@ from hptc.partition.check import energy_pj
 from hptc.partition.check_busy import chosen_modes
 from hptc.partition.fronts.front import Front, Point
 from hptc.partition.goal import Measure, Objective
-from hptc.partition.memory.reruns import answered
 from hptc.partition.period.check import memory_bytes
 from hptc.partition.period.periodic import PeriodicSolution
 from hptc.partition.problem import Problem, Solution
+from hptc.partition.reruns import answered
 from hptc.units import PJ_PER_NJ
 
 Json = dict[str, object]

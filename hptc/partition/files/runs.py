@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from hptc.partition.memory.reruns import expanded, source_values
 from hptc.partition.problem import Problem, Rerun
+from hptc.partition.reruns import expanded, source_values
 
 Id = int | str
 Label = Id | dict[str, Any]

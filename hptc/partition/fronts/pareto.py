@@ -22,10 +22,10 @@ from hptc.partition.fronts.frontiers import Frontiers, Proven, nothing_proven
 from hptc.partition.fronts.unknown import next_cap, unknown_parts
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.limits import Clock, Limits, Parts
-from hptc.partition.memory.reruns import expanded
 from hptc.partition.outcome import TOLERANCE
 from hptc.partition.prepare import prepare
 from hptc.partition.problem import Assignment, Problem, Solution, Status
+from hptc.partition.reruns import expanded
 from hptc.partition.restrict import restrict, widened
 from hptc.partition.solve import solve
 

@@ -22,12 +22,12 @@ from hptc.partition.memory.held import is_overfull
 from hptc.partition.memory.lasting import without_memory
 from hptc.partition.memory.rerun_guides import plan_reruns
 from hptc.partition.memory.rerun_tape import Tape
-from hptc.partition.memory.reruns import expanded, without
 from hptc.partition.memory.seed import crowded
 from hptc.partition.outcome import checked
 from hptc.partition.prepare import prepare
 from hptc.partition.problem import Assignment, Rerun, Solution
 from hptc.partition.replay import from_assignment
+from hptc.partition.reruns import expanded, without
 from hptc.partition.sat.feasible import find_modes
 from hptc.partition.search import Incumbent, pass_s
 

@@ -13,9 +13,9 @@ from hptc.partition.check_busy import (
     check_units,
     chosen_modes,
 )
-from hptc.partition.memory.reruns import answered
 from hptc.partition.period.periodic import Periodic
 from hptc.partition.problem import Problem
+from hptc.partition.reruns import answered
 
 Held = tuple[int, int, int]
 """From when to when in ns how many bytes are held."""

@@ -8,8 +8,8 @@ from typing import Self
 from hptc.partition.check import energy_pj
 from hptc.partition.check_busy import chosen_modes
 from hptc.partition.goal import Objective
-from hptc.partition.memory.reruns import expanded
 from hptc.partition.problem import Assignment, Mode, relative_gap
+from hptc.partition.reruns import expanded
 from hptc.partition.training.problem import Stage, Switch, Training, switches
 
 
