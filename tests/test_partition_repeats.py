@@ -36,6 +36,14 @@ def test_tasks_of_equal_blocks_are_alike_but_at_the_ends() -> None:
     assert sorted(map(len, repeats.members)) == [1, 1, 4, 4, 5]
 
 
+def test_a_change_in_one_block_is_made_in_all() -> None:
+    repeats = find_repeats(prepare(blocks(4)))
+    before = [0] * 12
+    after = [0] * 12
+    after[4] = 1
+    assert repeats.echoed(before, after) == [0, 1, 0] * 4
+
+
 def test_the_smaller_problem_is_one_row_of_first_and_last_blocks() -> None:
     instance = prepare(blocks(30))
     smaller = shrink(instance, find_repeats(instance))

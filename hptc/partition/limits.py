@@ -30,6 +30,8 @@ class Parts:
     """Seeds from minimum cuts."""
     repeats: bool = True
     """The problem with few of its repeated blocks first."""
+    echo: bool = True
+    """What helps one block is tried in all that are alike."""
     rounding: bool = True
     """Seeds from the relaxation; its bound stays."""
     prices: bool = True

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import cached_property
 
 from hptc.errors import TimeLimitError
 from hptc.partition.check import energy_pj
@@ -13,6 +14,7 @@ from hptc.partition.limits import Clock, Progress
 from hptc.partition.memory.decode import fitted
 from hptc.partition.outcome import checked, is_met
 from hptc.partition.problem import Assignment, Solution
+from hptc.partition.seeds.repeats import Repeats, find_repeats
 
 PASS_S = 1e-5
 """Work of a pass over the problem in s, per task and reader of a value (measured)."""
@@ -150,6 +152,11 @@ class Incumbent:
             self.proven.bound_ns = max(self.proven.bound_ns, self.objective.within(self.bound_ns))
         if self.bound > before and self.best is not None:
             self.tell("bound")
+
+    @cached_property
+    def repeats(self) -> Repeats:
+        """Which tasks are alike."""
+        return find_repeats(self.instance)
 
     @property
     def pass_s(self) -> float:

@@ -14,7 +14,7 @@ from hptc.partition.sat.feasible import find_modes
 from hptc.partition.search import Incumbent
 from hptc.partition.seeds.cuts import cut_choices
 from hptc.partition.seeds.heuristics import local_choices, seeds
-from hptc.partition.seeds.repeats import find_repeats, shrink
+from hptc.partition.seeds.repeats import shrink
 from hptc.partition.windows.improve import improve
 
 SEED_SHARE = 0.25
@@ -64,7 +64,7 @@ def plant_repeats(search: Incumbent, beside: Callable[[], int]) -> None:
     is_wanted = clock.limits.parts.repeats and instance.tasks > REPEATS_TASKS * clock.left_s
     if not is_wanted or search.is_late:
         return
-    smaller = shrink(instance, find_repeats(instance))
+    smaller = shrink(instance, search.repeats)
     if len(smaller.position) > REPEATS_PART * instance.tasks:
         return
     part = prepare(smaller.problem)

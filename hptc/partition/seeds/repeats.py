@@ -24,6 +24,15 @@ class Repeats:
     members: tuple[tuple[int, ...], ...]
     """Tasks of each class, in topological order."""
 
+    def echoed(self, before: Sequence[int], after: Sequence[int]) -> list[int]:
+        """Return `after` with each change from `before` made to all tasks that are alike."""
+        modes = list(after)
+        for task, (old, new) in enumerate(zip(before, after, strict=True)):
+            if old != new:
+                for other in self.members[self.of_task[task]]:
+                    modes[other] = new
+        return modes
+
 
 @dataclass(frozen=True, slots=True)
 class Shrunk:

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from hptc.partition.decode import decode, legal_order
+from hptc.partition.decode import Schedule, decode, decode_by_rank, legal_order
 from hptc.partition.search import Incumbent
 from hptc.partition.windows.splice import Found, splice
 from hptc.partition.windows.surroundings import Surroundings
@@ -56,10 +56,13 @@ def improve(search: Incumbent, until_s: float, beside: Callable[[], int]) -> Non
             if search.is_done or search.clock.elapsed_s >= last_s:
                 return
             workers = _workers(search, beside())
+            known, value = search.schedule, search.value
             batch = _Batch(search, workers, time_s, end_s)
             batch.run(_apart(firsts, int(size), _count(search, workers)), int(size))
             size *= GROWTH ** max(-MOST_STEPS, min(MOST_STEPS, batch.solved))
             size = min(max(size, SMALLEST), LARGEST)
+            if search.value < value and search.clock.limits.parts.echo:
+                _echo(search, known)
         if search.value > before * (1 - PROGRESS):
             time_s = min(2 * time_s, LONGEST_S)
 
@@ -74,6 +77,15 @@ def _count(search: Incumbent, workers: int) -> int:
     """Return how many windows to search from the same schedule."""
     each = WINDOWS_EACH if search.objective.is_makespan else 1
     return max(each * workers, search.instance.tasks // PASS_TASKS)
+
+
+def _echo(search: Incumbent, known: Schedule) -> None:
+    """Where a window moved tasks for the better, move all that are alike, and see."""
+    instance, found = search.instance, search.schedule
+    modes = instance.settled(search.repeats.echoed(known.modes, found.modes))
+    if modes != list(found.modes) and instance.admits(modes):
+        search.offer(decode(instance, modes, legal_order(instance, found.start)), "echo")
+        search.offer(decode_by_rank(instance, modes), "echo")
 
 
 def _sweep(tasks: int, size: int, rng: random.Random) -> list[int]:
