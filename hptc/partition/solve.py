@@ -151,6 +151,7 @@ def _climb(search: Incumbent) -> None:
         plant_repeats(search, beside=lambda: relaxed.is_running)
         plant_paced(search, paths_ns, beside=lambda: relaxed.collect(0.0))
     if not is_small:
+        relaxed.join(())
         relaxed.collect(search.clock.left_s)
         return
     if is_whole or not search.objective.is_makespan:
@@ -170,10 +171,14 @@ def _improve(search: Incumbent, relaxed: Relaxing) -> None:
     segments = SegmentBound(search.instance, clock, share * clock.left_s)
     proofs = Proofs(search)
 
-    def collect() -> int:
+    def take() -> None:
         relaxed.collect(0.0)
         search.raise_bound(0, segments.found.bound_ns)
-        relaxed.join(segments.found.stretches)
+
+    def collect() -> int:
+        take()
+        if not segments.is_running:
+            relaxed.join(segments.found.stretches)
         if clock.counts_work or not (relaxed.is_running or segments.is_running):
             proofs.collect()
         return relaxed.is_running + segments.is_running + proofs.is_running
@@ -189,10 +194,11 @@ def _improve(search: Incumbent, relaxed: Relaxing) -> None:
         if parts.windows:
             improve(search, clock.limits.span_s, beside=collect)
         else:
-            relaxed.collect(clock.left_s)
             segments.wait()
+            collect()
+            relaxed.collect(clock.left_s)
             proofs.exhaust()
     finally:
         proofs.end()
         segments.end()
-        collect()
+        take()

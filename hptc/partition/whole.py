@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from hptc.partition.bounds.rounding import Relaxing
-from hptc.partition.bounds.segments import segment_bound
+from hptc.partition.bounds.segments import Segments, segment_bound
 from hptc.partition.sat.exact import Proof, prove
 from hptc.partition.search import Incumbent
 from hptc.partition.windows.improve import improve
@@ -25,11 +25,12 @@ Prover = Callable[[Incumbent, float, int], Proof]
 def prove_whole(search: Incumbent, relaxed: Relaxing) -> None:
     """Prove the best schedule, or find a better one; the problem is small enough for CP-SAT."""
     clock = search.clock
+    found = Segments()
     if search.instance.tasks > PROVEN_TASKS and clock.limits.parts.segments:
         found = segment_bound(search.instance, clock, STUDY_SHARE * clock.left_s)
         search.raise_bound(0, found.bound_ns)
-        relaxed.join(found.stretches)
-        relaxed.collect(STUDY_SHARE * clock.left_s)
+    relaxed.join(found.stretches)
+    relaxed.collect(STUDY_SHARE * clock.left_s)
     _prove(search, prove, FIRST_SHARE, workers=1)
     if clock.limits.parts.windows:
         improve(search, clock.elapsed_s + WINDOWS_SHARE * clock.left_s, beside=lambda: 0)

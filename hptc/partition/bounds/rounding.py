@@ -38,11 +38,13 @@ class Relaxing:
 
     def __init__(self, search: Incumbent, paths_ns: int) -> None:
         self._search = search
-        self._waiting = [] if search.proven.is_relaxed else _details(search, paths_ns)
+        details = [] if search.proven.is_relaxed else _details(search, paths_ns)
+        self._waiting: list[Detail] = [each for each in details if each is not Detail.SIDES]
         """For the makespan."""
+        self._joins = Detail.SIDES in details
+        """Whether the last one waits for what segments prove."""
         self._detail = Detail.PATHS
         """Of the one at hand."""
-        self._has_sides = Detail.SIDES in self._waiting
         self._stretches: Sequence[Stretch] = ()
         self._work_s = 0.0
         self._query: Query | None = None
@@ -52,12 +54,10 @@ class Relaxing:
         self._start_next()
 
     def join(self, stretches: Sequence[Stretch]) -> None:
-        """Solve once more with what is proven of stretches of a longest path."""
-        is_new = self._has_sides and bool(stretches) and not self._stretches
-        if is_new and not self._search.is_done:
-            self._stretches = stretches
-            if Detail.SIDES not in self._waiting:
-                self._waiting.append(Detail.SIDES)
+        """Solve the last one too, with what is proven of stretches of a longest path."""
+        if self._joins and not self._search.is_done:
+            self._joins, self._stretches = False, stretches
+            self._waiting.append(Detail.SIDES)
             if self._solving is None:
                 self._start_next()
 
@@ -126,6 +126,7 @@ class Relaxing:
         search.clock.work.add(done_s)
         if optimum is None and self._query is None:
             self._waiting, self._solving, self._frontiers = [], None, None
+            self._joins = False
             return
         if optimum is not None and search.clock.limits.parts.rounding:
             for schedule in self._schedules(optimum.values):
@@ -140,7 +141,7 @@ class Relaxing:
                 self._frontiers.learn(self._query, optimum.bound, end_ns)
         elif optimum is not None:
             search.raise_bound(0, optimum.bound)
-            search.proven.is_relaxed = not self._waiting
+            search.proven.is_relaxed = not (self._waiting or self._joins)
         self._raise_bound()
         self._start_next()
 
