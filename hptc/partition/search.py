@@ -62,6 +62,8 @@ class Incumbent:
         """Of the best schedule; infinite while it is beyond the limits."""
         self.energy_pj = math.inf
         """Of the best schedule."""
+        self.improved_s = 0.0
+        """When the best schedule was found."""
         self.bound: float = 0
         """On the value; of a latency a whole number, since a float of that may lie above."""
         self.bound_ns = self.proven.bound_ns
@@ -126,7 +128,7 @@ class Incumbent:
         if is_better or take_equal:
             self.best, self.value, self.energy_pj = schedule, value, energy
         if is_better:
-            self._frugal = None
+            self._frugal, self.improved_s = None, self.clock.elapsed_s
             self.tell(stage)
         if self._frugal is None or energy < self._frugal[0]:
             self._frugal = (energy, schedule)

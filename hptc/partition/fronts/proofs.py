@@ -20,6 +20,8 @@ static power weighs most, a set is refuted by its latency soonest."""
 SHARE, MAKESPAN_SHARE = 0.5, 0.04
 """Share of the time that may go into questions while they do not raise the bound; where only the
 makespan counts, windows make better use of the rest."""
+STALLED_SHARE = 0.5
+"""Share of the time since the search has last found a better schedule that may go there too."""
 
 
 class Proofs:
@@ -58,7 +60,9 @@ class Proofs:
             return
         self._take()
         clock = self._search.clock
-        if self._spent_s <= self._share * clock.elapsed_s and self._ask() and clock.counts_work:
+        stalled_s = clock.elapsed_s - self._search.improved_s
+        may_spend_s = self._share * clock.elapsed_s + STALLED_SHARE * stalled_s
+        if self._spent_s <= may_spend_s and self._ask() and clock.counts_work:
             self._take()
 
     def exhaust(self) -> None:
