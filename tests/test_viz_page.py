@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,6 +73,30 @@ def test_chromium_draws_tabs_totals_and_tasks(page: str, tmp_path: Path) -> None
     assert "Timeline of 20 instructions on 9 lanes" in shown.body
     assert "&lt;/script&gt;&lt;b&gt;" in shown.body
     assert "<b>&amp;" not in shown.body
+
+
+def test_what_is_proven_is_told_of_the_objective_and_the_tiling(tmp_path: Path) -> None:
+    bundle = make_bundle()
+    goal = {
+        "status": "optimal",
+        "objective": "energy",
+        "objective_value": 2.5e6,
+        "objective_bound": 2e6,
+        "objective_gap": 0.25,
+        "objective_unit": "nJ",
+        "bound_holds_for": "this tiling",
+    }
+    report: Any = bundle.report
+    phases = {name: figures | goal for name, figures in report["phases"].items()}
+    shown = visit(render(replace(bundle, report=report | {"phases": phases})), tmp_path)
+    assert shown.console == ()
+    cards = re.sub("<.*?>", " ", shown.body)
+    for text in (
+        "of the latency, for this tiling",
+        "least energy for this tiling",
+        "Objective: energy 2.5 mJ 25% above the bound 2 mJ",
+    ):
+        assert text in " ".join(cards.split())
 
 
 def test_chromium_draws_other_phase_first_by_default(page: str, tmp_path: Path) -> None:

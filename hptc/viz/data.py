@@ -102,6 +102,20 @@ class BaselineRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Goal:
+    """What was minimised, and what is proven of it; None where the report does not tell."""
+
+    text: str
+    """As `--objective` names it."""
+    is_latency: bool
+    """And nothing else: no limit on the energy either."""
+    value: float | None
+    bound: float | None
+    gap: float | None
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """Figures of one phase; None where the report does not give one."""
 
@@ -114,6 +128,10 @@ class Totals:
     gap: float | None
     crossbars_used: float | None
     status: str
+    """`optimal` or `feasible`, by the goal."""
+    goal: Goal
+    holds_for: str
+    """For which schedules bounds are proven."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hptc.ir.graph import Phase
 from hptc.schedule.model import Schedule
 from hptc.units import PJ_PER_NJ
-from hptc.viz.data import BaselineRow, Fact, Totals
+from hptc.viz.data import BaselineRow, Fact, Goal, Totals
 
 
 def number(table: Mapping[str, object], key: str) -> float | None:
@@ -55,6 +55,20 @@ def totals(report: Mapping[str, object], schedule: Schedule) -> Totals:
         gap=number(report, "gap"),
         crossbars_used=number(report, "crossbars_used"),
         status=text(report.get("status", "unknown")),
+        goal=_goal(report),
+        holds_for=text(report.get("bound_holds_for", "all schedules")),
+    )
+
+
+def _goal(report: Mapping[str, object]) -> Goal:
+    name = text(report.get("objective", "latency"))
+    return Goal(
+        text=name,
+        is_latency=name == "latency" and report.get("energy_limit_nj") is None,
+        value=number(report, "objective_value"),
+        bound=number(report, "objective_bound"),
+        gap=number(report, "objective_gap"),
+        unit=text(report.get("objective_unit", "")),
     )
 
 

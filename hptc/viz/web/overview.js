@@ -16,15 +16,24 @@ function card(label, figure, note = '') {
     node('div', { class: 'figure' }, figure), node('div', { class: 'note' }, note));
 }
 
+const GOAL_FORMATS = { ns: time, nJ: energy };
+
+function goalCard(goal) {
+  const format = GOAL_FORMATS[goal.unit] ?? ((value) => (value === null ? NONE : `${value.toPrecision(4)} ${goal.unit}`));
+  const note = goal.gap === null ? 'nothing proven' : `${short(100 * goal.gap)}% above the bound ${format(goal.bound)}`;
+  return card(`Objective: ${goal.text}`, format(goal.value), note);
+}
+
 function drawCards(host, phase) {
   const t = phase.totals;
-  const proven = t.status === 'optimal' ? 'nothing is faster' : 'not proven optimal';
+  const proven = t.status === 'optimal' ? `least ${t.goal.text} for ${t.holds_for}` : 'not proven optimal';
   const sum = (tags) => tags.reduce((total, tag) => total + tag.macs, 0);
   host.replaceChildren(
     card('Step latency', time(t.latency_ns), t.period_ns === null ? '' : `period ${time(t.period_ns)}`),
-    card('Lower bound', time(t.lower_bound_ns), 'proven'),
+    card('Lower bound', time(t.lower_bound_ns), `of the latency, for ${t.holds_for}`),
     card('Gap to the bound', t.gap === null ? NONE : `${short(100 * t.gap)}%`),
     card('Status', t.status, proven),
+    ...(t.goal.is_latency ? [] : [goalCard(t.goal)]),
     card('Step energy', energy(t.energy_nj), 'with static power'),
     card('Crossbars used', t.crossbars_used === null ? NONE : whole(t.crossbars_used)),
     card('Programming', time(t.program_ns), `${energy(t.program_nj)} at entry`),
