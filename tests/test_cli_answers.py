@@ -22,8 +22,7 @@ def test_a_rich_problem_round_trips_through_its_check(tmp_path: Path) -> None:
         "matrices": [W | {"crossbars": 2}, W | {"name": "v", "crossbars": 3}],
         "tasks": [
             task("in", 4, None),
-            {"id": "w", "cost": {"gpu": 90}}
-            | {"modes": [{"device": "reram", "duration_ns": 5, "matrix": "w"}]},
+            {"id": "w", "modes": [{"device": "reram", "duration_ns": 5, "matrix": "w"}]},
             {"id": "v", "modes": [{"device": "gpu", "duration_ns": 9, "energy_pj": 3}]},
             task("left", 8, 1) | {"forbid": ["reram"], "name": "l", "block": "l"},
             task("right", 8, 1),
@@ -85,6 +84,56 @@ def test_a_broken_answer_names_its_rule(tmp_path: Path, kind: str) -> None:
     told = hptc("solve", path, "--check", spoilt, "--json")
     assert (told.code, json.loads(told.out)["ok"]) == (1, False)
     assert rule in json.loads(told.out)["broken"]
+
+
+FRONT = {
+    "devices": ["x", "y"],
+    "links": [],
+    "tasks": [
+        {
+            "id": "a",
+            "modes": [
+                {"device": 0, "duration_ns": 3, "energy_pj": 9000},
+                {"device": 1, "duration_ns": 5, "energy_pj": 2000},
+            ],
+        }
+    ],
+    "edges": [],
+}
+"""Its front is (3 ns, 9 nJ) and (5 ns, 2 nJ)."""
+
+BROKEN_FRONTS: dict[str, tuple[Callable[[Answer], object], str]] = {
+    "latency": (lambda f: f["points"][0].update(latency_ns=2), "latency_ns is that"),
+    "energy": (lambda f: f["points"][1].update(energy_nj=1), "energy_nj is that"),
+    "bound": (lambda f: f["points"][1].update(energy_bound_nj=3), "no bound above the energy"),
+    "gap": (lambda f: f["points"][0].update(energy_bound_nj=3), "gap is that of the value"),
+    "latency bound": (lambda f: f.update(latency_bound_ns=4), "no bound above the latency"),
+    "tasks": (lambda f: f["points"][0].update(tasks={"x": 0, "y": 1}), "tasks by device"),
+    "order": (lambda f: f["points"].reverse(), "no point of a front beats another"),
+    "twice": (lambda f: f["points"].append(f["points"][1]), "no point of a front beats another"),
+    "incomplete": (lambda f: f["points"].pop(0), "a complete front has all that is best"),
+    "rule": (lambda f: f["points"][0]["assignment"][0].update(end_ns=2), "task duration"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN_FRONTS)
+def test_a_broken_front_names_its_rule(tmp_path: Path, kind: str) -> None:
+    path = write(tmp_path, FRONT)
+    answer = solved(path, "--pareto", "4")
+    spoil, rule = BROKEN_FRONTS[kind]
+    spoil(answer["pareto"])
+    refused(hptc("solve", path, "--check", write(tmp_path, answer, "answer.json")), 1, rule)
+
+
+def test_points_of_a_front_keep_the_limits_and_their_form(tmp_path: Path) -> None:
+    path = write(tmp_path, FRONT)
+    answer = solved(path, "--pareto", "4")
+    spoilt = write(tmp_path, answer | {"latency_limit_ns": 4}, "answer.json")
+    refused(hptc("solve", path, "--check", spoilt), 1, "point 1", "latency_limit_ns is kept")
+    refused(hptc("solve", path, "--check", spoilt, "--energy-limit", "8"), 1, "energy limit")
+    del answer["pareto"]["points"][0]["assignment"]
+    spoilt = write(tmp_path, answer, "answer.json")
+    refused(hptc("solve", path, "--check", spoilt), 3, "pareto: point 0", "without assignment")
 
 
 def test_answers_of_the_bare_form_are_checked_too(tmp_path: Path) -> None:

@@ -78,6 +78,8 @@ def test_dot_is_read_through_networkx(tmp_path: Path, text: str) -> None:
         ("digraph { subgraph cluster { a [cost_x=3] } }", "subgraphs"),
         ("digraph { a [cost_x=1e15] }", "attributes with values"),
         ("digraph { a -> a [bytes=3 x]; }", "attributes with values"),
+        ('digraph { a [cost="[3]", cost_x=3] }', "one of cost and cost_DEVICE"),
+        ('digraph { devices="[0]"; a [cost_x=3, modes="[]"] }', "g.dot"),
     ],
 )
 def test_malformed_dot_is_refused(tmp_path: Path, text: str, word: str) -> None:

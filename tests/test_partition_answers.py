@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from benchmarks.partitioner.write import problem_json
 from hptc.errors import HptcError, InfeasibleError, VerifyError
 from hptc.partition.check import check
-from hptc.partition.files.answer import check_answer
+from hptc.partition.files.check_answer import check_answer
 from hptc.partition.files.problem import FileProblem, solution_json
 from hptc.partition.files.read import read_problem
 from hptc.partition.limits import Limits

@@ -112,6 +112,7 @@ BAD = [
     _with("tasks", TASK | {"cost": [True, None]}, *GOOD["tasks"][1:]),
     _with("tasks", TASK | {"cost": [10**400, None]}, *GOOD["tasks"][1:]),
     _with("tasks", TASK | {"cost": 4}, *GOOD["tasks"][1:]),
+    _with("tasks", TASK | {"modes": [{"device": 0, "duration_ns": 4}]}, *GOOD["tasks"][1:]),
     _with("tasks", TASK | {"id": None}, *GOOD["tasks"][1:]),
     _with("tasks", TASK | {"id": [1]}, *GOOD["tasks"][1:]),
     _with("edges", {"src": 10, "dst": 99, "bytes": 5}),

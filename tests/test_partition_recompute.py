@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from benchmarks.partitioner.write import problem_json
 from hptc.errors import InfeasibleError, ProblemError, VerifyError
 from hptc.partition.check import check, energy_pj
-from hptc.partition.files.answer import check_answer
+from hptc.partition.files.check_answer import check_answer
 from hptc.partition.files.problem import solution_json
 from hptc.partition.files.read import read_problem
 from hptc.partition.goal import Objective

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from hptc.partition.files.problem import FileProblem
     from hptc.partition.goal import Objective as Goal
     from hptc.partition.limits import Clock
-    from hptc.partition.problem import Problem, Solution
+    from hptc.partition.problem import Solution
 
 ENDS_SHARE = 0.03
 """Share of the time limit for what no clock sees: the interpreter's start and end."""
@@ -87,7 +88,7 @@ def solve_problem(
         refuse_beside_period({"--pareto": pareto is not None, "--explain": explain})
         solve_steady(problem.name, read, clock, as_json=as_json)
         return
-    solution, figures = _solved(problem.name, read.problem, goal, clock, points)
+    solution, figures = _solved(problem.name, read, goal, clock, points)
     if work_limit is not None:
         figures["wall_s"] = None
     if explain:
@@ -99,7 +100,7 @@ def solve_problem(
 
 
 def _solved(
-    name: str, problem: "Problem", goal: "Goal", clock: "Clock", points: int | None
+    name: str, read: "FileProblem", goal: "Goal", clock: "Clock", points: int | None
 ) -> tuple["Solution", dict[str, Any]]:
     """Solve a problem, and find its front of so many points (None: no front) in half of the time.
 
@@ -108,10 +109,11 @@ def _solved(
     """
     from hptc.cli.watch import SolverWatch
     from hptc.partition.files.figures import front_json, step_json
+    from hptc.partition.files.problem import assignment_json
     from hptc.partition.fronts.pareto import pareto
     from hptc.partition.solve import solve
 
-    limits = clock.rest  # after the imports
+    problem, limits = read.problem, clock.rest  # after the imports
     share = limits if points is None else limits.within(limits.span_s / 2)
     with SolverWatch(f"solving {name}", limits) as watch:
         solution = solve(
@@ -125,7 +127,7 @@ def _solved(
         if points is not None:
             start, stop = solution.assignment, watch.is_stopped
             front = pareto(problem, points, within=goal, limits=share, start=start, stop=stop)
-            figures["pareto"] = front_json(problem, front)
+            figures["pareto"] = front_json(problem, front, partial(assignment_json, read))
     return solution, figures
 
 
@@ -168,12 +170,10 @@ def _explained(read: "FileProblem", solution: "Solution") -> dict[str, object]:
 def _check(problem: "FileProblem", answer: Path, objective: "Goal", *, as_json: bool) -> None:
     """Say whether an answer keeps every rule and limit; exit code 1 if it does not."""
     from hptc.errors import VerifyError
-    from hptc.partition.check import check_limits
-    from hptc.partition.files.answer import check_answer
+    from hptc.partition.files.check_answer import check_answer
 
     try:
-        found = check_answer(problem, answer)
-        check_limits(problem.problem, found, objective)
+        found = check_answer(problem, answer, objective)
     except VerifyError as error:
         if not as_json:
             raise

@@ -1,19 +1,13 @@
-"""Answers from files: what `hptc solve --json` prints, read back for the checker."""
+"""Assignments from files: what `hptc solve --json` prints, read back for the checker."""
 
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from hptc.partition.check import check
 from hptc.partition.check_busy import broken
 from hptc.partition.files.json_reader import Reader
 from hptc.partition.files.problem import FileProblem
-from hptc.partition.files.read import read_json
 from hptc.partition.files.runs import Runs
-from hptc.partition.files.told import check_told
-from hptc.partition.period.check import check_periodic
-from hptc.partition.period.periodic import Periodic
 from hptc.partition.problem import (
     Assignment,
     Placement,
@@ -28,18 +22,16 @@ from hptc.partition.tables import bringing_ns
 TIMES = ("start_ns", "end_ns")
 
 
-def check_answer(file_problem: FileProblem, path: Path) -> Assignment:
-    """Read an answer to a problem, or a steady state, and prove that it keeps every rule.
-
-    Returns:
-        The assignment; what the answer tells of its time, energy and objective is true.
+def read_assignment(
+    reader: Reader, where: str, raw: object, file_problem: FileProblem
+) -> Assignment:
+    """Return the assignment that an object describes; that it keeps the rules is not checked.
 
     Raises:
-        ProblemError: the file does not have the form of an answer.
-        VerifyError: names the rule that the answer breaks.
+        ProblemError: it does not have the form of an answer.
+        VerifyError: a task has no placement, or there is no such task, mode or transfer.
     """
-    reader = Reader(str(path))
-    top = reader.record("the file", read_json(path), ("assignment", "transfers"))
+    top = reader.record(where, raw, ("assignment", "transfers"))
     placed = _Placed(reader, file_problem, top["assignment"])
     check_reruns(file_problem.problem, placed.reruns)
     runs = file_problem.runs(placed.reruns)
@@ -49,14 +41,7 @@ def check_answer(file_problem: FileProblem, path: Path) -> Assignment:
     else:
         sent = _Sent(reader, file_problem, placed, runs)
         transfers = [sent.read(index, raw) for index, raw in enumerate(rows)]
-    found = Assignment(placed.placements, tuple(transfers), placed.reruns)
-    period_ns = _time(reader, "period_ns", top["period_ns"]) if "period_ns" in top else None
-    if period_ns is None:
-        check(file_problem.problem, found)
-    else:
-        check_periodic(file_problem.problem, Periodic(period_ns, found))
-    check_told(reader, top, file_problem.problem, found, period_ns)
-    return found
+    return Assignment(placed.placements, tuple(transfers), placed.reruns)
 
 
 class _Placed:
@@ -89,7 +74,7 @@ class _Placed:
                 task_id = self._file.task_ids[name[0]]
                 raise broken("one placement per task", "each run once", f"task {task_id!r}")
             start, end = (
-                _time(self._reader, f"assignment {i}: {key}", record[key]) for key in TIMES
+                read_time(self._reader, f"assignment {i}: {key}", record[key]) for key in TIMES
             )
             found[name] = Placement(_mode(self._file, name[0], record, end - start), start, end)
         return found
@@ -98,7 +83,7 @@ class _Placed:
         """Return task and number of the run that a row places."""
         where = f"assignment {index}"
         task_id = self._reader.identifier(f"{where}: task", record["task"])
-        number = _time(self._reader, f"{where}: run", record.get("run", 1))
+        number = read_time(self._reader, f"{where}: run", record.get("run", 1))
         if task_id not in self._tasks:
             raise broken("one placement per task", "tasks of the problem", f"task {task_id!r}")
         return self._tasks[task_id], number
@@ -116,7 +101,7 @@ class _Placed:
         raw, number = label, 1
         if isinstance(label, dict):
             record = self._reader.record(where, label, ("task", "run"))
-            raw, number = record["task"], _time(self._reader, where, record["run"])
+            raw, number = record["task"], read_time(self._reader, where, record["run"])
         task = self._tasks.get(self._reader.identifier(where, raw))
         return None if task is None else self.position.get((task, number))
 
@@ -140,7 +125,8 @@ def _mode(file_problem: FileProblem, task: int, record: dict[str, Any], length: 
     return min(fit, key=fit.__getitem__)
 
 
-def _time(reader: Reader, where: str, raw: object) -> int:
+def read_time(reader: Reader, where: str, raw: object) -> int:
+    """Return an integer; one below 0 breaks a rule, not the form."""
     if not isinstance(raw, int) or isinstance(raw, bool):
         raise reader.malformed(where, "an integer", repr(raw))
     return raw
@@ -181,8 +167,8 @@ class _Sent:
         """Return one transfer."""
         where = f"transfer {index}"
         record = self._reader.record(where, raw, ("src", "dst", "link", *TIMES))
-        start, end = (_time(self._reader, f"{where}: {key}", record[key]) for key in TIMES)
-        link = self._links.get(_time(self._reader, f"{where}: link", record["link"]))
+        start, end = (read_time(self._reader, f"{where}: {key}", record[key]) for key in TIMES)
+        link = self._links.get(read_time(self._reader, f"{where}: link", record["link"]))
         value = None if link is None else self._value(where, record, link, end - start)
         if link is None or value is None:
             raise broken("known transfer", "an edge or value, and a link, of the problem", record)
@@ -194,7 +180,7 @@ class _Sent:
         values, candidates = self._problem.values, self._open[tuple(ends)]
         for key in ("edge", "value"):
             if key in record:
-                position = _time(self._reader, f"{where}: {key}", record[key])
+                position = read_time(self._reader, f"{where}: {key}", record[key])
                 v = self._keys.get((key, position, ends[0]))
                 return v if v is not None and ends[1] in values[v].readers else None
         if not candidates:

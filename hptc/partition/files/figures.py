@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Callable, Mapping
 
 from hptc.partition.check import energy_pj
 from hptc.partition.check_busy import chosen_modes
@@ -9,7 +10,7 @@ from hptc.partition.fronts.front import Front, Point
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.period.check import memory_bytes
 from hptc.partition.period.periodic import PeriodicSolution
-from hptc.partition.problem import Problem, Solution
+from hptc.partition.problem import Assignment, Problem, Solution
 from hptc.partition.reruns import answered
 from hptc.units import PJ_PER_NJ
 
@@ -62,25 +63,40 @@ def periodic_json(problem: Problem, solution: PeriodicSolution) -> Json:
     }
 
 
-def front_json(problem: Problem, front: Front) -> Json:
-    """Return the points of a front, the fastest first, each with its bound."""
+def _nothing(_: Assignment) -> Mapping[str, object]:
+    return {}
+
+
+def front_json(
+    problem: Problem,
+    front: Front,
+    details: Callable[[Assignment], Mapping[str, object]] = _nothing,
+) -> Json:
+    """Return the points of a front, the fastest first, each with its bound and `details`."""
     return {
         "latency_bound_ns": front.latency_bound_ns,
         "is_complete": front.is_complete,
-        "points": [_point(problem, point) for point in front.points],
+        "points": [
+            _point(problem, point) | dict(details(point.assignment)) for point in front.points
+        ],
     }
 
 
 def _point(problem: Problem, point: Point) -> Json:
-    runs = chosen_modes(answered(problem, point.assignment), point.assignment)
-    tasks = Counter(mode.device for mode in runs)
     return {
         "latency_ns": point.latency_ns,
         "energy_nj": point.energy_pj / PJ_PER_NJ,
         "energy_bound_nj": point.energy_bound_pj / PJ_PER_NJ,
         "gap": finite(point.gap),
-        "tasks": {device.name: tasks[index] for index, device in enumerate(problem.devices)},
+        "tasks": tasks_by_device(problem, point.assignment),
     }
+
+
+def tasks_by_device(problem: Problem, assignment: Assignment) -> dict[str, int]:
+    """Return how many tasks run on each device, those that run again counted anew."""
+    runs = chosen_modes(answered(problem, assignment), assignment)
+    tasks = Counter(mode.device for mode in runs)
+    return {device.name: tasks[index] for index, device in enumerate(problem.devices)}
 
 
 def finite(gap: float) -> float | None:

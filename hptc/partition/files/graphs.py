@@ -37,8 +37,8 @@ def graph_data(path: Path, text: str) -> dict[str, Any]:
     nodes, lines = (
         _record(own.get(f"{of}_default")) | _record(own.get(of)) for of in ("node", "edge")
     )
-    tasks = [_task(node, {**nodes, **found}) for node, found in graph.nodes(data=True)]
-    named = dict.fromkeys(name for task in tasks for name in _record(task["cost"]))
+    tasks = [_task(path, node, {**nodes, **found}) for node, found in graph.nodes(data=True)]
+    named = dict.fromkeys(name for task in tasks for name in _record(task.get("cost")))
     edges = [_edge(src, dst, {**lines, **found}) for src, dst, found in graph.edges(data=True)]
     defaults = {"devices": list(named), "links": []}
     return defaults | top | {"tasks": tasks, "edges": edges}
@@ -77,11 +77,16 @@ def _dot(path: Path, text: str) -> Any:
     return found
 
 
-def _task(node: object, attributes: Mapping[str, object]) -> dict[str, Any]:
+def _task(path: Path, node: object, attributes: Mapping[str, object]) -> dict[str, Any]:
     record = _plain_record(attributes)
     costs = {key[len(COST) :]: cost for key, cost in record.items() if key.startswith(COST)}
     rest = {key: value for key, value in record.items() if not key.startswith(COST)}
-    return {"cost": costs} | rest | {"id": _plain_name(node)}
+    name = _plain_name(node)
+    if costs and "cost" in rest:
+        raise malformed(f"{path}: task {name!r}", f"one of cost and {COST}DEVICE", "both")
+    if costs or "modes" not in rest:
+        rest = {"cost": costs} | rest
+    return rest | {"id": name}
 
 
 def _edge(src: object, dst: object, attributes: Mapping[str, object]) -> dict[str, Any]:

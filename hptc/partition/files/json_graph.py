@@ -85,6 +85,8 @@ def read_task(reader: Reader, index: int, raw: object, names: Names) -> Task:
     task_id = reader.identifier(f"task {index}", record["id"])
     where = f"task {task_id!r}"
     reader.note(where, task_id, names.tasks)
+    if "modes" in record and "cost" in record:
+        raise reader.malformed(where, "one of cost and modes", "both")
     if "modes" in record:
         rows = reader.array(f"{where}: modes", record["modes"])
         modes = [_mode(reader, f"{where}: mode {i}", row, names) for i, row in enumerate(rows)]

@@ -40,7 +40,7 @@ def check_told(
         ProblemError: a figure is no number, or the objective has no such name.
         VerifyError: a figure is wrong, a bound above what it bounds, or a limit exceeded.
     """
-    told = _Told(reader, top)
+    told = Told(reader, top)
     makespan_ns, energy = found.makespan_ns, energy_pj(problem, found, period_ns)
     told.check_equal("makespan_ns", makespan_ns)
     told.check_equal("energy_nj", energy / PJ_PER_NJ)
@@ -55,7 +55,7 @@ def check_told(
     _check_objective(told, makespan_ns if period_ns is None else period_ns, energy)
 
 
-def _check_objective(told: "_Told", time_ns: int, energy_pj: float) -> None:
+def _check_objective(told: "Told", time_ns: int, energy_pj: float) -> None:
     objective, is_optimal = told.objective(), told.is_optimal()
     if objective is None:
         return
@@ -70,7 +70,7 @@ def _check_objective(told: "_Told", time_ns: int, energy_pj: float) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class Told:
     """The figures of an answer; one that it leaves out or calls null is not checked."""
 
     reader: Reader
