@@ -76,6 +76,8 @@ def test_a_matrix_with_several_readers_is_written_once(stack: Priced) -> None:
     assignment = answer_of(stack)
     schedule = schedule_of(stack, assignment)
     assert Counter(item.value for item in written(schedule)) == Counter(set(readers))
+    assert not any(item.kind is InstructionKind.PROGRAM for item in schedule.prologue)
+    assert (schedule.program_ns, schedule.program_pj) == (0, 0)
     by_name = {use.matrix: use for use in uses(stack.costs).values()}
     for item in written(schedule):
         use = by_name[item.value]
@@ -96,8 +98,11 @@ def test_each_reader_finds_the_matrix_written(stack: Priced) -> None:
     moved = replace(late, start_ns=end_ns - 1, end_ns=end_ns)
     step = sorted((i for i in (*schedule.step, moved) if i is not late), key=lambda i: i.start_ns)
     freed = [i for i in step if i.kind is not InstructionKind.FREE or i.value != late.value]
-    with pytest.raises(VerifyError, match="expected no read of the matrix before"):
+    with pytest.raises(VerifyError, match=f"a PROGRAM of {late.resource} before, found none"):
         check_schedule(stack.graph, replace(schedule, step=tuple(freed)))
+    twice = replace(schedule, prologue=(*schedule.prologue, replace(late, start_ns=0)))
+    with pytest.raises(VerifyError, match=f"one PROGRAM of {late.resource}"):
+        check_schedule(stack.graph, twice)
 
 
 def test_what_has_two_matrices_is_written_by_their_readers() -> None:
@@ -117,6 +122,7 @@ def test_what_has_two_matrices_is_written_by_their_readers() -> None:
         own = 0 if (position, reram) in served else use.program_ns
         assert mode.duration_ns == math.ceil(cost.latency_ns + own)
     schedule = schedule_of(priced, answer_of(priced))
+    assert schedule.program_pj == 0
     cells = [item.cells for item in schedule.step if item.cells]
     assert len(cells) == len(uses(priced.costs)) >= len(shared)
 

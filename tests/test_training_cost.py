@@ -10,6 +10,7 @@ from hptc.ir.graph import Graph, Phase, Update, ValueKind
 from hptc.ir.tasks import tasks_of
 from hptc.partition.goal import Objective
 from hptc.partition.training.outcome import Answer, Outcome, TrainingSolution, outcome
+from hptc.partition.training.problem import Charge
 from hptc.schedule.model import Transition
 from hptc.schedule.pose import pose
 from hptc.schedule.pose_training import PosedTraining, pose_training
@@ -65,6 +66,13 @@ def test_what_is_merged_trained_or_elsewhere_is_programmed_again() -> None:
     assert posed(first, priced(FROZEN, toml="another")).training.stages[1].kept == {}
     trained = priced(replace(ex.STEP, updates=(*ex.STEP.updates, Update("w0", "g_h"))))
     assert posed(trained, second).training.stages[1].kept == {}
+
+
+def test_what_the_steps_write_is_not_programmed_at_the_entry() -> None:
+    written = priced(FROZEN, replace(ex.MATRIX, writes_per_step=1), toml="another")
+    low, infer = taken(posed(priced(ex.STEP), written), HELD, HELD).switches
+    assert (low.programmed, low.programming) == ((0,), Charge(100, 7.0))
+    assert (infer.programmed, infer.programming) == ((), Charge())
 
 
 def test_a_trained_state_goes_where_the_next_phase_reads_it() -> None:

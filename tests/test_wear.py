@@ -26,14 +26,14 @@ def costs_with(budget: float, writes_per_step: int) -> CostTable:
 
 
 @pytest.mark.parametrize("budget", [1e6, 1e8, 1e10, 1e12])
-def test_a_trained_matrix_lasts_one_step_less_than_its_budget(budget: float) -> None:
-    assert wear(costs_with(budget, 1), PLACED) == Wear(1, int(budget) - 1, None)
+def test_a_matrix_lasts_as_many_writes_as_its_budget(budget: float) -> None:
+    assert wear(costs_with(budget, 1), PLACED) == Wear(1, int(budget), None)
     assert wear(costs_with(budget, 0), PLACED) == Wear(0, None, int(budget))
 
 
 def test_partial_writes_are_lost() -> None:
-    assert lasting_steps(1.0, REWRITTEN) == 0
-    assert lasting_steps(2.9, REWRITTEN) == 1
+    assert lasting_steps(0.9, REWRITTEN) == 0
+    assert lasting_steps(2.9, REWRITTEN) == 2
     assert lasting_steps(10.0, replace(REWRITTEN, writes_per_step=4)) == 2
 
 

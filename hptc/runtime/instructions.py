@@ -118,8 +118,9 @@ class _Run:
                 context.watched[name] = local[name]
 
     def _check_programmed(self, context: Context) -> None:
-        resource = self.instruction.resource
-        if self.instruction.reads_matrix and resource not in context.programmed:
+        resource, writes_it = self.instruction.resource, self.instruction.cells > 0
+        is_there = writes_it or resource in context.programmed
+        if self.instruction.reads_matrix and not is_there:
             raise VerifyError(
                 self.instruction.label, expected=f"{resource} programmed", found="it blank"
             )

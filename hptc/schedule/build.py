@@ -30,8 +30,9 @@ def build_schedule(
     """Return the schedule that carries out `assignment`.
 
     Loads and folds take no time (phase entry is priced at the transition); matrices program in
-    parallel, as far as the power of their device goes. The step's energy is that of its tasks and
-    transfers, plus the static power of the devices in use over its latency.
+    parallel, as far as the power of their device goes, but for those that the step itself writes.
+    The step's energy is that of its tasks, transfers and writes, plus the static power of the
+    devices in use over its latency.
 
     Raises:
         VerifyError: The tasks wait for one another in a circle.
@@ -104,6 +105,7 @@ def _programs(
             cells=use.cells,
         )
         for (device, held), use in _uses(tasks, costs, placed).items()
+        if not use.writes_per_step
     ]
 
 

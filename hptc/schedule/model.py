@@ -23,7 +23,7 @@ class InstructionKind(Enum):
     FOLD = "fold"
     """Prologue: evaluate folded operations on a device."""
     PROGRAM = "program"
-    """Prologue, and in the step where a trained matrix has arrived: write it into crossbars."""
+    """Write a matrix into crossbars: in the prologue, a trained one in the step when it arrives."""
     EXEC = "exec"
     """Step: run the operations of a task on a device."""
     TRANSFER = "transfer"
@@ -59,7 +59,7 @@ class Instruction:
     accumulate: bool = False
     """An EXEC that adds its chunk to what those before it made."""
     cells: int = 0
-    """ReRAM cells written: by a PROGRAM once, by an EXEC (a trained operand) in every step."""
+    """ReRAM cells written: by a PROGRAM, or by an EXEC that writes what it reads first."""
 
     @property
     def reads_matrix(self) -> bool:

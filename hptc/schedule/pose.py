@@ -74,7 +74,7 @@ def pose(
     sent = (*_sent(graph, tasks), *_carried(graph, tasks, homes), *unread)
     named = with_writes(graph, tasks, costs, sent)
     served = readers_served([value for _, value in named])
-    carrying = {value.src for _, value in named if value.carried}
+    once = {value.src for _, value in named if value.carried or value.writes}
     device_index = {device.name: index for index, device in enumerate(costs.devices)}
     problem = pb.Problem(
         devices=tuple(_device(device, target, memories) for device in costs.devices),
@@ -82,7 +82,7 @@ def pose(
         tasks=tuple(
             replace(
                 _task(index, task, costs, positions, steps, served),
-                recompute=index not in carrying and may_run_again(graph, task.ops),
+                recompute=index not in once and may_run_again(graph, task.ops),
             )
             for index, task in enumerate(tasks)
         ),

@@ -18,7 +18,7 @@ from hptc.ir.graph import Graph, Phase, ValueKind
 from hptc.ir.tasks import folded_ops
 from hptc.partition.problem import Link
 from hptc.partition.tables import transfer_ns
-from hptc.partition.training.problem import Charge, Stage, State, Training
+from hptc.partition.training.problem import NOTHING, Charge, Stage, State, Training
 from hptc.schedule.model import Transition
 from hptc.schedule.pose import home_value
 from hptc.schedule.priced import Priced
@@ -83,10 +83,17 @@ def _stage(priced: Priced, steps: int, kept: Mapping[int, frozenset[int]]) -> St
     return Stage(
         priced.posed.problem,
         steps,
-        tuple(Charge(math.ceil(use.program_ns), use.program_pj) for use in _uses(priced)),
+        tuple(map(_programming, _uses(priced))),
         tuple(None if cap is None else pj_from_power(cap, 1.0) for cap in caps),
         kept,
     )
+
+
+def _programming(use: CrossbarUse) -> Charge:
+    """Return what a matrix takes at the entry: nothing if every step writes it anew."""
+    if use.writes_per_step:
+        return NOTHING
+    return Charge(math.ceil(use.program_ns), use.program_pj)
 
 
 def _uses(priced: Priced) -> list[CrossbarUse]:
@@ -106,7 +113,8 @@ def _uses(priced: Priced) -> list[CrossbarUse]:
 def _kept(before: Priced, after: Priced, crossing: Transition) -> dict[int, frozenset[int]]:
     """Return which matrices of the phase before leave what the next one needs."""
     merged = set() if crossing.merge is None else {u.state for u in crossing.merge.updates}
-    changed = merged | {update.state for update in before.graph.updates}
+    updates = (*before.graph.updates, *after.graph.updates)
+    changed = merged | {update.state for update in updates}
     lasting = _held(before.graph) & _held(after.graph) - changed
     sources: dict[tuple[str, str], list[tuple[int, CrossbarUse]]] = {}
     places = zip(before.posed.matrices, _uses(before), strict=True)

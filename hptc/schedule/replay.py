@@ -17,9 +17,8 @@ class Replay:
         self._resident: set[tuple[str, str]] = set()
         self._from_ns: dict[tuple[str, str], int] = {}
         self._used_ns: dict[tuple[str, str], int] = {}
-        self._matrices: set[str] = set()
-        self._read_ns: dict[str, int] = {}
-        """When the step first uses each resource."""
+        self._programmed_ns: dict[str, int] = {}
+        """From when on each matrix can be read."""
         self._kept: set[tuple[str, str]] = set()
 
     def enter(self, instruction: Instruction) -> None:
@@ -28,7 +27,7 @@ class Replay:
         if instruction.kind is InstructionKind.LOAD:
             self._load(instruction)
         elif instruction.kind is InstructionKind.PROGRAM:
-            self._matrices.add(instruction.resource)
+            self._program(instruction, at_ns=0)
         else:
             for made in self._evaluate(instruction, at_ns=0):
                 self._place(device, made, 0)
@@ -50,7 +49,6 @@ class Replay:
         device, value = instruction.device, instruction.value
         if instruction.kind is InstructionKind.EXEC:
             self._check_programmed(instruction)
-            self._read_ns.setdefault(instruction.resource, instruction.start_ns)
             for made in self._evaluate(instruction, at_ns=instruction.start_ns):
                 self._place(device, made, instruction.end_ns)
                 if made in self._graph.kept:
@@ -60,25 +58,26 @@ class Replay:
             self._place(device, value, instruction.end_ns)
         elif instruction.kind is InstructionKind.PROGRAM:
             self._use(instruction, device, value, instruction.start_ns)
-            self._check_unread(instruction)
+            self._program(instruction, at_ns=instruction.end_ns)
         else:
             self._free(instruction)
 
-    def _check_programmed(self, instruction: Instruction) -> None:
-        if instruction.reads_matrix and instruction.resource not in self._matrices:
+    def _program(self, instruction: Instruction, *, at_ns: int) -> None:
+        """A matrix that the step writes is not programmed at the entry, too: nothing reads that."""
+        if self._programmed_ns.setdefault(instruction.resource, at_ns) != at_ns:
             raise VerifyError(
-                instruction.label,
-                expected=f"a PROGRAM of {instruction.resource} in the prologue",
-                found="none",
+                instruction.label, expected=f"one PROGRAM of {instruction.resource}", found="two"
             )
 
-    def _check_unread(self, instruction: Instruction) -> None:
-        since = self._read_ns.get(instruction.resource)
-        if since is not None and since < instruction.end_ns:
+    def _check_programmed(self, instruction: Instruction) -> None:
+        if not instruction.reads_matrix or instruction.cells:
+            return
+        since = self._programmed_ns.get(instruction.resource)
+        if since is None or since > instruction.start_ns:
             raise VerifyError(
                 instruction.label,
-                expected="no read of the matrix before",
-                found=f"one at {since} ns",
+                expected=f"a PROGRAM of {instruction.resource} before",
+                found="none" if since is None else f"one until {since} ns",
             )
 
     def _evaluate(self, instruction: Instruction, *, at_ns: int) -> list[str]:

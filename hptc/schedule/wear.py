@@ -1,6 +1,6 @@
 """How long the cells last that a phase writes.
 
-A matrix is programmed once when its phase is entered; a trained one is written again in every step.
+A matrix is programmed once when its phase is entered, a trained one written in every step instead.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,6 @@ from hptc.cost import CostTable, CrossbarUse
 
 DEFAULT_STEPS = 10_000
 """Steps of a phase where --steps does not say; they count against endurance."""
-_ENTRY_WRITES = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,7 @@ class Wear:
     cell_writes_per_step: int
     """Most writes of one cell in a step."""
     steps_to_failure: int | None
-    """Steps after one entry to the phase, for matrices that are written in every step."""
+    """Steps of the phase, for matrices that are written in every one."""
     programmings_to_failure: int | None
     """Entries to the phase, each of which programs the matrices that stay fixed."""
 
@@ -42,8 +41,8 @@ def wear(costs: CostTable, placed: Mapping[str, str]) -> Wear:
 
 
 def lasting_steps(write_budget_per_cell: float, use: CrossbarUse) -> int:
-    """Return the steps for which a matrix can be written in each, once programmed."""
-    return floor(write_budget_per_cell - _ENTRY_WRITES) // use.writes_per_step
+    """Return the steps for which a matrix can be written in each."""
+    return floor(write_budget_per_cell) // use.writes_per_step
 
 
 def _held(costs: CostTable, placed: Mapping[str, str]) -> Iterator[tuple[float, CrossbarUse]]:

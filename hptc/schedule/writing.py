@@ -26,14 +26,13 @@ def with_writes(
 ) -> list[Named]:
     """Return values by name with what writing them takes where they arrive."""
     found: list[Named] = []
-    served: set[Reader] = set()
+    filled: set[tuple[int, str]] = set()
     for name, value in named:
         writes = []
         for index, device in enumerate(costs.devices):
-            readers = {(r, index) for r in value.readers if device.prices(tasks[r].name)}
             use = _filled(layout_of(graph, name).root, tasks, device, value)
-            if use is not None and served.isdisjoint(readers):
-                served |= readers
+            if use is not None and (index, use.matrix) not in filled:
+                filled.add((index, use.matrix))
                 writes.append(pb.Write(index, whole_ns(use.program_ns), round(use.program_pj)))
         found.append((name, replace(value, writes=tuple(writes))))
     return found

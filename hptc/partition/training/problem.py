@@ -23,6 +23,9 @@ class Charge:
     energy_pj: float = 0.0
 
 
+NOTHING = Charge()
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A phase of a training: one problem, whose answer is carried out `steps` times."""
@@ -30,7 +33,7 @@ class Stage:
     problem: Problem
     steps: int
     programming: tuple[Charge, ...]
-    """Of each matrix of the problem, alone on its device."""
+    """Of each matrix of the problem, alone on its device; nothing if its steps write it."""
     write_power_pj_per_ns: tuple[float | None, ...]
     """Most that each device draws while its matrices are programmed; None: no limit."""
     kept: Mapping[int, frozenset[int]]
@@ -73,7 +76,7 @@ class Switch:
     """What entering a stage takes."""
 
     programmed: tuple[int, ...]
-    """Matrices of the stage, in order."""
+    """Matrices of the stage that take anything to program, in order."""
     kept: tuple[int, ...]
     """Those that are used, and still there."""
     moves: tuple[Move, ...]
@@ -115,7 +118,7 @@ def switches(training: Training, choices: Sequence[Choice]) -> tuple[Switch, ...
     for stage, choice, moves in zip(training.stages, choices, moved, strict=True):
         used = used_matrices(choice)
         kept = {matrix for matrix in used if stage.kept.get(matrix, frozenset()) & before}
-        new = sorted(used - kept)
+        new = sorted(m for m in used - kept if stage.programming[m] != NOTHING)
         found.append(
             Switch(
                 tuple(new),
