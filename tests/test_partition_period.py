@@ -22,6 +22,7 @@ from hptc.partition.problem import (
     Assignment,
     Device,
     Link,
+    Matrix,
     Mode,
     Placement,
     Problem,
@@ -30,6 +31,7 @@ from hptc.partition.problem import (
     Task,
     Transfer,
     Value,
+    Write,
 )
 from tests.partition_cases import Events, brute_steps, chain_of_blocks, problems
 
@@ -65,17 +67,28 @@ def least_ns(events: Events, problem: Problem) -> int:
         period += 1
 
 
-def _waits(events: Events, problem: Problem) -> Iterator[tuple[int, int, int]]:
-    """Yield what is waited for, who waits, and how many steps later."""
+Wait = tuple[int, int, int, int]
+"""What is waited for, who waits, how many steps later, and from when on after its own start."""
+
+
+def _waits(events: Events, problem: Problem) -> Iterator[Wait]:
     for index, event in enumerate(events):
         for before in event["after"]:
-            yield before, index, 0
+            yield before, index, 0, 0
     for v, value in enumerate(problem.values):
         if value.carried:
             for reader in value.readers:
                 place = events[reader]["mode"].device
                 sent = [i for i, e in enumerate(events) if e.get("sent") == (v, place)]
-                yield value.src, sent[0] if sent else reader, 1
+                yield value.src, sent[0] if sent else reader, 1, 0
+    for index, event in enumerate(events):
+        v, place = event.get("sent", (None, None))
+        for write in () if v is None else problem.values[v].writes:
+            if write.device == place:
+                late = event["length"] - write.duration_ns
+                for reader in problem.values[v].readers:
+                    if events[reader]["mode"].device == place:
+                        yield reader, index, 1, late
 
 
 def _places(events: Events, problem: Problem, period: int) -> Iterator[list[int]]:
@@ -110,15 +123,13 @@ def _fits(places: list[int], events: Events, problem: Problem, period: int) -> b
     )
 
 
-def _is_possible(
-    places: list[int], period: int, events: Events, waits: list[tuple[int, int, int]]
-) -> bool:
+def _is_possible(places: list[int], period: int, events: Events, waits: list[Wait]) -> bool:
     """Return whether turns can be chosen so that all wait for what they need."""
     turns = [0] * len(events)
     for _ in range(len(events) + 1):
         before = list(turns)
-        for src, reader, later in waits:
-            end = places[src] + events[src]["length"] - places[reader]
+        for src, reader, later, late in waits:
+            end = places[src] + events[src]["length"] - places[reader] - late
             turns[reader] = max(turns[reader], turns[src] - later + -(-end // period))
         if turns == before:
             return True
@@ -128,7 +139,8 @@ def _is_possible(
 @given(problems())
 @FEW
 def test_without_cycles_the_least_load_is_the_period(problem: Problem) -> None:
-    problem = replace(problem, values=tuple(v for v in problem.values if not v.carried))
+    values = tuple(replace(v, writes=()) for v in problem.values if not v.carried)
+    problem = replace(problem, values=values)
     loads = [time for time, _ in brute_steps(problem, load_ns)]
     if not loads:
         with pytest.raises(InfeasibleError):
@@ -143,7 +155,7 @@ def test_without_cycles_the_least_load_is_the_period(problem: Problem) -> None:
 @given(problems(most_tasks=3))
 @FEW
 def test_no_steady_state_is_shorter_than_the_bound(problem: Problem) -> None:
-    assume(any(value.carried for value in problem.values))
+    assume(any(value.carried or value.writes for value in problem.values))
     periods = [time for time, _ in brute_steps(problem, least_ns)]
     assume(periods)
     found = solve_period(problem, limits=QUICK)
@@ -158,6 +170,24 @@ def test_a_cycle_of_steps_takes_its_time() -> None:
     values = (Value(0, (1,), 1), Value(1, (0,), 1, carried=True))
     found = solve_period(Problem(devices, links, tasks, values), limits=QUICK)
     assert (found.periodic.period_ns, found.lower_bound_ns) == (5 + 3 + 7 + 4, 19)
+
+
+def test_crossbars_are_written_when_the_step_before_has_read_them() -> None:
+    """No load is above 20 ns, but the write takes 8 and the two readers 20 and 6, in a row."""
+    devices = (Device("gpu"), Device("reram", 2))
+    tasks = tuple(
+        Task(name, (Mode(device, length, matrix=matrix),))
+        for name, device, length, matrix in (("a", 0, 2, None), ("b", 1, 20, 0), ("c", 1, 6, 1))
+    )
+    written = Value(0, (1, 2), 4, writes=(Write(1, 8),))
+    values, matrices = (written, Value(1, (2,), 0)), (Matrix("m", 1, 1), Matrix("n", 1, 1))
+    problem = Problem(devices, (Link(0, 1, 1.0, 1),), tasks, values, matrices)
+    found = solve_period(problem, limits=QUICK)
+    assert (found.periodic.period_ns, found.lower_bound_ns) == (8 + 20 + 6, 8 + 20)
+    with pytest.raises(VerifyError, match="crossbars hold the value of one step"):
+        check_periodic(problem, replace(found.periodic, period_ns=33))
+    in_memory = replace(problem, values=(replace(written, writes=()), values[1]))
+    assert solve_period(in_memory, limits=QUICK).periodic.period_ns == 20
 
 
 def test_units_share_a_task_that_is_longer_than_the_period() -> None:
@@ -195,6 +225,19 @@ def steps_in_a_row(problem: Problem, periodic: Periodic, count: int) -> tuple[Pr
     return replace(row, together=()), Assignment(tuple(places), tuple(sent))
 
 
+def reads_in_time(problem: Problem, periodic: Periodic) -> bool:
+    """Return whether all is read before the next step writes it."""
+    tasks = list(zip(problem.tasks, periodic.assignment.placements, strict=True))
+    return all(
+        place.end_ns <= t.end_ns + periodic.period_ns - write.duration_ns
+        for t in periodic.assignment.transfers
+        for write in problem.values[t.value].writes
+        if write.device == problem.links[t.link].dst
+        for task, place in (tasks[reader] for reader in problem.values[t.value].readers)
+        if task.modes[place.mode].device == write.device
+    )
+
+
 def is_right(problem: Problem, periodic: Periodic) -> bool:
     """Return what the judge says of a steady state."""
     try:
@@ -218,7 +261,7 @@ def test_the_judge_agrees_with_steps_in_a_row(problem: Problem, rng: Any) -> Non
         row, answer = steps_in_a_row(problem, periodic, count)
         try:
             check(row, answer)
-            stands = True
+            stands = reads_in_time(problem, periodic)
         except VerifyError:
             stands = False
         assert is_right(problem, periodic) == stands

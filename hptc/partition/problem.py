@@ -111,6 +111,10 @@ class Value:
     """For devices whose readers find it in crossbars, at most one each: there a transfer ends when
     it is written, and holds its link until then."""
 
+    def is_written(self, device: int) -> bool:
+        """Return whether readers on a device find it in crossbars."""
+        return any(write.device == device for write in self.writes)
+
     def written(self, device: int) -> Write:
         """Return what writing it on a device takes: nothing where it just lies in memory."""
         found = (write for write in self.writes if write.device == device)

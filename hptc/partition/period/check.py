@@ -12,6 +12,7 @@ from hptc.partition.check_busy import (
     check_exclusive,
     check_units,
     chosen_modes,
+    label,
 )
 from hptc.partition.period.periodic import Periodic
 from hptc.partition.problem import Problem
@@ -35,10 +36,25 @@ def check_periodic(problem: Problem, periodic: Periodic) -> None:
     check_values(problem, assignment, period_ns)
     for rule, units, spans in (*busy_tasks(problem, assignment), *busy_links(problem, assignment)):
         _check_busy(rule, units, spans, period_ns)
+    _check_written(problem, periodic)
     for device, used in zip(problem.devices, memory_bytes(problem, periodic), strict=True):
         if device.memory_bytes is not None and used > device.memory_bytes:
             rule = f"memory of {device.name} in the steady state"
             raise broken(rule, f"at most {device.memory_bytes} bytes", f"{used} bytes")
+
+
+def _check_written(problem: Problem, periodic: Periodic) -> None:
+    """Prove that what is written is read before the next step writes the same crossbars."""
+    modes, placements = chosen_modes(problem, periodic.assignment), periodic.assignment.placements
+    for t in periodic.assignment.transfers:
+        value, device = problem.values[t.value], problem.links[t.link].dst
+        for write in (each for each in value.writes if each.device == device):
+            readers = (reader for reader in value.readers if modes[reader].device == device)
+            last_ns = max(placements[reader].end_ns for reader in readers)
+            span_ns = last_ns - (t.end_ns - write.duration_ns)
+            if span_ns > periodic.period_ns:
+                wanted = f"{label(problem, t.value)} read within a period of its write"
+                raise broken("crossbars hold the value of one step", wanted, f"{span_ns} ns")
 
 
 def memory_bytes(problem: Problem, periodic: Periodic) -> list[int]:

@@ -39,10 +39,19 @@ def units_of(instance: Instance, key: Key) -> int:
 
 
 def least_period(instance: Instance, modes: Sequence[int]) -> int:
-    """Return the period in ns that modes ask for by loads, and by what waits for itself alone."""
+    """Return the period in ns that modes ask for by loads, and by what waits for itself alone.
+
+    Crossbars are written and read in turn.
+    """
     found = [-(-load // units) for units, load in loads(instance, modes).values()]
     values = (value for value in instance.problem.values if value.src in value.readers)
     found += [instance.duration[value.src][modes[value.src]] for value in values]
+    at = instance.places(modes)
+    for value in instance.problem.values:
+        for r in value.readers:
+            if at[r] != at[value.src] and value.is_written(at[r]):
+                write = value.written(at[r])
+                found.append(write.duration_ns + instance.duration[r][modes[r]])
     return max([1, *found])
 
 
@@ -109,11 +118,22 @@ class _Folding:
             return False
         self.start[task], self.end[task] = start, start + length
         self._is_placed[task] = True
+        if not all(self._is_read_in_time(v, task) for v in instance.inputs[task]):
+            return False
         for v in instance.inputs[task]:
             source = instance.problem.values[v].src
             if instance.problem.values[v].carried and self._at[source] == self._at[task]:
                 self._due[source] = min(self._due[source], start + self._period_ns)
         return all(self.end[t] <= self._due[t] for t in self._sources(task) if self._is_placed[t])
+
+    def _is_read_in_time(self, v: int, task: int) -> bool:
+        """Return whether a task is done with a value when the next step writes its crossbars."""
+        value, device = self._instance.problem.values[v], self._at[task]
+        if (v, device) not in self.sends or not value.is_written(device):
+            return True
+        pair = self._at[value.src] * self._instance.devices + device
+        there = self.sends[v, device] + self._instance.send[v][pair]
+        return self.end[task] - (there - value.written(device).duration_ns) <= self._period_ns
 
     def _sources(self, task: int) -> set[int]:
         instance = self._instance

@@ -42,6 +42,7 @@ class PeriodModel:
         for key, load in self._loads().items():
             self._add_load(units_of(instance, key), load, most_ns)
         self._add_loops()
+        self._add_written()
         if recurrences.values:
             self._add_cycles(recurrences)
         self.model.minimize(self._period)
@@ -117,6 +118,18 @@ class PeriodModel:
             if value.src in value.readers:
                 lits, lengths = self._lits[value.src], self._instance.duration[value.src]
                 self.model.add(cp_model.LinearExpr.weighted_sum(lits, lengths) <= self._period)
+
+    def _add_written(self) -> None:
+        """Crossbars are written and read in turn: with one reader that takes a period at most."""
+        instance = self._instance
+        for (v, _, device), sent in self._sent.items():
+            value = instance.problem.values[v]
+            written_ns = value.written(device).duration_ns
+            for reader in dict.fromkeys(value.readers) if value.is_written(device) else ():
+                for mode, lit in enumerate(self._lits[reader]):
+                    if instance.device[reader][mode] == device:
+                        least_ns = written_ns + instance.duration[reader][mode]
+                        self.model.add(self._period >= least_ns).only_enforce_if(lit, sent)
 
     def _add_cycles(self, recurrences: Recurrences) -> None:
         """Give the tasks of cycles times that their values allow."""

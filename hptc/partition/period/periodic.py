@@ -4,13 +4,14 @@ Step k does what step 0 does, k periods later, on the same devices: a modulo sch
 *Iterative Modulo Scheduling*, MICRO-27, 1994). A value that is not carried is read in the step that
 makes it, a carried one in the next. Every step has values of its own, so that nothing is written
 over while a step before still reads it; as many copies of a value lie in memory as are in use at a
-time.
+time. In crossbars that a value is written into there is but one: the next step writes them when all
+tasks of this one have read them.
 
-Without a cycle of values from step to step, the least period of a choice of modes is its largest
-load: of a device or matrix the time of its tasks over its units, of a link that of its transfers
-(Rau's ResMII). Laid out one after the other round the circle of a period, in any order, the tasks
-of each fill it without a gap, and what has to wait for another does so for whole periods. A cycle
-takes at least its time over the steps it spans (RecMII).
+Without a cycle of values from step to step, and without writes, the least period of a choice of
+modes is its largest load: of a device or matrix the time of its tasks over its units, of a link
+that of its transfers (Rau's ResMII). Laid out one after the other round the circle of a period, in
+any order, the tasks of each fill it without a gap, and what has to wait for another does so for
+whole periods. A cycle takes at least its time over the steps it spans (RecMII).
 """
 
 from collections.abc import Mapping
