@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from hptc.errors import HptcError, UsageError
+from hptc.errors import BundleError, HptcError, UsageError
 from hptc.ir.graph import Phase
 from hptc.runtime.data import TrainingData, load_training_data
 from hptc.runtime.log import EntryRecord, Record, StepRecord, SwitchRecord, ValidationRecord
@@ -117,6 +118,16 @@ def test_costs_accumulate_with_programming_at_entry(data: TrainingData) -> None:
     assert last.totals.total_ns == 4 * FULL_NS + PROGRAM_NS + 5 * LOW_NS
     assert last.totals.total_pj == pytest.approx(4 * 1000.0 + PROGRAM_PJ + 5 * 50.0)
     assert last.totals.cell_writes == CELLS
+
+
+def test_steps_beyond_the_endurance_are_told(data: TrainingData) -> None:
+    phases = {"full": {"steps_to_failure": 4}, "low": {"steps_to_failure": None}}
+    bundle = replace(tiny_bundle(), report={"phases": phases})
+    for switch, worn in ((AtStep(4), {}), (AtStep(5), {Phase.FULL: 4})):
+        assert train(bundle, data, TrainOptions(steps=8, switch=switch, lr=0.05)).worn == worn
+    odd = replace(bundle, report={"phases": {"full": {"steps_to_failure": "many"}}})
+    with pytest.raises(BundleError, match=r"report phases\.full\.steps_to_failure"):
+        train(odd, data, TrainOptions(steps=1, switch=Never(), lr=0.05))
 
 
 def test_hpt_passes_through_both_forms(data: TrainingData) -> None:

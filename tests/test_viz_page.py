@@ -75,7 +75,7 @@ def test_chromium_draws_tabs_totals_and_tasks(page: str, tmp_path: Path) -> None
     assert "<b>&amp;" not in shown.body
 
 
-def test_what_is_proven_is_told_of_the_objective_and_the_tiling(tmp_path: Path) -> None:
+def test_what_only_the_report_knows_is_told(tmp_path: Path) -> None:
     bundle = make_bundle()
     goal = {
         "status": "optimal",
@@ -85,6 +85,7 @@ def test_what_is_proven_is_told_of_the_objective_and_the_tiling(tmp_path: Path) 
         "objective_gap": 0.25,
         "objective_unit": "nJ",
         "bound_holds_for": "this tiling",
+        "steps_to_failure": 250_000,
     }
     report: Any = bundle.report
     phases = {name: figures | goal for name, figures in report["phases"].items()}
@@ -95,6 +96,7 @@ def test_what_is_proven_is_told_of_the_objective_and_the_tiling(tmp_path: Path) 
         "of the latency, for this tiling",
         "least energy for this tiling",
         "Objective: energy 2.5 mJ 25% above the bound 2 mJ",
+        "last 250 k steps",
     ):
         assert text in " ".join(cards.split())
 

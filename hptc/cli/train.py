@@ -67,6 +67,11 @@ def train_bundle(
         save_weights(result.weights, out)
     if result.is_interrupted:
         warn(f"interrupted after {result.steps} steps; the log so far is valid")
+    for phase, lasting in result.worn.items():
+        warn(
+            f"{phase.value} took more steps than the {lasting} that its crossbars last; "
+            "compile with --steps to have it placed for them"
+        )
     _print(result, log, out, as_json=as_json)
 
 
@@ -82,6 +87,7 @@ def _print(result: TrainResult, log: Path, out: Path | None, *, as_json: bool) -
                 "modelled_ns": result.totals.total_ns,
                 "modelled_pj": result.totals.total_pj,
                 "cell_writes": result.totals.cell_writes,
+                "worn": {phase.value: lasting for phase, lasting in result.worn.items()},
                 "log": str(log),
                 "weights": str(out) if out else None,
             }

@@ -1,11 +1,12 @@
-"""The options of a compilation, read back from the record in a bundle."""
+"""The options of a compilation and what it found, read back from the records in a bundle."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 from pydantic import TypeAdapter, ValidationError
 
 from hptc.errors import BundleError
+from hptc.ir.graph import Phase
 from hptc.schedule.model import Bundle
 
 
@@ -35,6 +36,19 @@ class Recorded:
 _RECORDED = TypeAdapter(Recorded)
 
 
+@dataclass(frozen=True, slots=True)
+class _Wear:
+    steps_to_failure: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    phases: Mapping[str, _Wear] = field(default_factory=dict)
+
+
+_REPORT = TypeAdapter(_Report)
+
+
 def recorded(bundle: Bundle) -> Recorded:
     """Return the options that `bundle` was compiled with.
 
@@ -46,10 +60,27 @@ def recorded(bundle: Bundle) -> Recorded:
     try:
         return _RECORDED.validate_python(given)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise BundleError(
-            f"bundle {bundle.name}, option {'.'.join(map(str, first['loc']))}",
-            expected="a record of the compilation",
-            found=first["msg"],
-            hint="Compile the model again.",
-        ) from error
+        raise _malformed(f"bundle {bundle.name}, option", error) from error
+
+
+def lasting_steps(bundle: Bundle, phase: Phase) -> int | None:
+    """Return the steps of a phase that its crossbars last, None if it writes none in its steps.
+
+    Raises:
+        BundleError: The report of the compilation says something else.
+    """
+    try:
+        found = _REPORT.validate_python(bundle.report).phases.get(phase.value)
+    except ValidationError as error:
+        raise _malformed(f"bundle {bundle.name}, report", error) from error
+    return None if found is None else found.steps_to_failure
+
+
+def _malformed(where: str, error: ValidationError) -> BundleError:
+    first = error.errors(include_url=False)[0]
+    return BundleError(
+        f"{where} {'.'.join(map(str, first['loc']))}",
+        expected="a record of the compilation",
+        found=first["msg"],
+        hint="Compile the model again.",
+    )

@@ -35,6 +35,8 @@ class TrainResult:
     """Steps taken before `low` took over, if it did."""
     is_interrupted: bool
     totals: Totals
+    worn: Mapping[Phase, int]
+    """Phases that took more steps than crossbars last that they write, with that number."""
     weights: Mapping[str, Tensor]
     """The trained model, see `final_weights`."""
 
@@ -82,6 +84,7 @@ def train(
         switched_at=switched_at,
         is_interrupted=is_interrupted,
         totals=trainer.totals,
+        worn=trainer.worn,
         weights=final_weights(bundle, trainer.phase, trainer.state()),
     )
 

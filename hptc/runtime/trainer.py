@@ -1,6 +1,7 @@
 """Training through the phases: which form each step runs, what it costs, when it switches."""
 
 import math
+from collections import Counter
 from collections.abc import Generator, Iterator, Mapping
 from itertools import chain
 from statistics import fmean
@@ -24,7 +25,7 @@ from hptc.runtime.log import (
 )
 from hptc.runtime.loss import loss_of
 from hptc.runtime.options import TrainOptions, check_options, watched_values
-from hptc.runtime.recorded import recorded
+from hptc.runtime.recorded import lasting_steps, recorded
 from hptc.runtime.session import Charge, Session
 from hptc.runtime.switch import (
     Observation,
@@ -49,6 +50,7 @@ class Trainer:
 
     Raises:
         UsageError: An option does not fit the bundle.
+        BundleError: Its report is malformed.
     """
 
     def __init__(self, bundle: Bundle, data: TrainingData, options: TrainOptions) -> None:
@@ -65,6 +67,8 @@ class Trainer:
         self._sessions: dict[Phase, Session] = {}
         self._spent = Charge(0.0, 0.0, 0)
         self._draws = 0
+        self._taken = Counter[Phase]()
+        self._lasting = {phase: lasting_steps(bundle, phase) for phase in bundle.phases}
         self.steps = 0
 
     @property
@@ -81,6 +85,15 @@ class Trainer:
             total_pj=self._spent.energy_pj,
             cell_writes=self._spent.cell_writes,
         )
+
+    @property
+    def worn(self) -> dict[Phase, int]:
+        """Phases that took more steps than crossbars last that they write, with that number."""
+        return {
+            phase: most
+            for phase, most in self._lasting.items()
+            if most is not None and self._taken[phase] > most
+        }
 
     def state(self) -> State:
         """Return the state of `phase` as the last step left it."""
@@ -143,6 +156,7 @@ class Trainer:
         for phase, session in self._sessions.items():
             is_full = phase is Phase.FULL
             result = session.step(batch, self._rate(phase), watch if is_full else ())
+            self._taken[phase] += 1
             losses.append(self._finite_loss(result, number, phase))
             charge += session.step_charge
             if is_full and watch:

@@ -127,6 +127,9 @@ class Totals:
     lower_bound_ns: float | None
     gap: float | None
     crossbars_used: float | None
+    steps_to_failure: float | None
+    programmings_to_failure: float | None
+    """This and the one above: as in `hptc.schedule.wear`."""
     status: str
     """`optimal` or `feasible`, by the goal."""
     goal: Goal

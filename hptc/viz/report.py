@@ -54,6 +54,8 @@ def totals(report: Mapping[str, object], schedule: Schedule) -> Totals:
         lower_bound_ns=number(report, "lower_bound_ns"),
         gap=number(report, "gap"),
         crossbars_used=number(report, "crossbars_used"),
+        steps_to_failure=number(report, "steps_to_failure"),
+        programmings_to_failure=number(report, "programmings_to_failure"),
         status=text(report.get("status", "unknown")),
         goal=_goal(report),
         holds_for=text(report.get("bound_holds_for", "all schedules")),

@@ -24,6 +24,12 @@ function goalCard(goal) {
   return card(`Objective: ${goal.text}`, format(goal.value), note);
 }
 
+function wear(totals) {
+  const kinds = [[totals.steps_to_failure, 'steps'], [totals.programmings_to_failure, 'programmings']];
+  const lasting = kinds.filter(([most]) => most !== null).map(([most, what]) => `${count(most)} ${what}`);
+  return lasting.length ? `last ${lasting.join(' and ')}` : '';
+}
+
 function drawCards(host, phase) {
   const t = phase.totals;
   const proven = t.status === 'optimal' ? `least ${t.goal.text} for ${t.holds_for}` : 'not proven optimal';
@@ -35,7 +41,7 @@ function drawCards(host, phase) {
     card('Status', t.status, proven),
     ...(t.goal.is_latency ? [] : [goalCard(t.goal)]),
     card('Step energy', energy(t.energy_nj), 'with static power'),
-    card('Crossbars used', t.crossbars_used === null ? NONE : whole(t.crossbars_used)),
+    card('Crossbars used', whole(t.crossbars_used), wear(t)),
     card('Programming', time(t.program_ns), `${energy(t.program_nj)} at entry`),
     card('Trained', whole(phase.trained.length), phase.trained.length === 1 ? 'tensor' : 'tensors'),
     card('Operations', whole(phase.ops.length), `${count(sum(inStep(phase)))} MACs a step, ${count(sum(phase.tags) - sum(inStep(phase)))} at entry`),
