@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -21,7 +22,7 @@ from hptc.partition.prepare import prepare
 from hptc.partition.problem import Device, Mode, Problem, Status, Task
 from hptc.partition.solve import solve
 from tests.objective_cases import NEAR, least, objectives, without_need_of_the_gpu
-from tests.partition_cases import QUICK, brute_front, chain_of_blocks, problems
+from tests.partition_cases import QUICK, brute_front, brute_steps, chain_of_blocks, problems
 
 
 @settings(max_examples=60)
@@ -41,6 +42,31 @@ def test_every_objective_is_solved_to_the_brute_force_optimum(
     taken = (found.assignment.makespan_ns, energy_pj(problem, found.assignment))
     assert objective.admits(*taken)
     assert float(objective.value(*taken)) == pytest.approx(found.value)
+
+
+@settings(max_examples=25)
+@given(problems())
+def test_energies_that_floats_round_are_proven_and_kept_as_limits(problem: Problem) -> None:
+    problem = with_fractions(problem)
+    steps = list(brute_steps(problem))
+    if not steps:
+        return
+    product = solve(problem, objective=Objective.EDP, limits=QUICK)
+    assert product.status is Status.OPTIMAL
+    assert product.value == pytest.approx(min(time * energy for time, energy in steps))
+    frugal = solve(problem, objective=Objective.ENERGY, limits=QUICK).value
+    goal = replace(Objective.LATENCY, energy_limit_pj=frugal)
+    found = solve(problem, objective=goal, limits=QUICK)
+    assert found.status is Status.OPTIMAL
+    assert found.value == min(time for time, energy in steps if energy <= frugal * (1 + 1e-9))
+
+
+def with_fractions(problem: Problem) -> Problem:
+    """Return the problem with powers that no float holds."""
+    devices = (
+        replace(d, static_power_pj_per_ns=d.static_power_pj_per_ns + 0.1) for d in problem.devices
+    )
+    return replace(problem, devices=tuple(devices))
 
 
 @settings(max_examples=40)

@@ -66,7 +66,7 @@ def energy_pj(problem: Problem, assignment: Assignment, time_ns: int | None = No
     problem = answered(problem, assignment)
     chosen = chosen_modes(problem, assignment)
     dynamic = sum(mode.energy_pj for mode in chosen)
-    moved = sum(
+    moved = math.fsum(
         problem.values[t.value].bytes * problem.links[t.link].energy_pj_per_byte
         for t in assignment.transfers
     )
@@ -77,7 +77,7 @@ def energy_pj(problem: Problem, assignment: Assignment, time_ns: int | None = No
         if write.device == problem.links[t.link].dst
     )
     powered = {mode.device for mode in chosen}
-    power = sum(problem.devices[device].static_power_pj_per_ns for device in sorted(powered))
+    power = math.fsum(problem.devices[device].static_power_pj_per_ns for device in powered)
     static = power * (assignment.makespan_ns if time_ns is None else time_ns)
     return float(dynamic + moved + written + static)
 

@@ -15,6 +15,9 @@ ENERGY_SCALE = 1000
 """Energies enter models in 1/1000 pJ; powers and link energies are rounded down to that, so that
 bounds stay bounds."""
 
+FLOAT_SLACK = Fraction(1, 1 << 48)
+"""Relative error of an energy as a float, at most: `check.energy_pj` rounds a dozen times."""
+
 LARGEST_NS = 1 << 58
 """Times beyond it could leave CP-SAT's 64-bit integers."""
 
@@ -114,10 +117,13 @@ def priced_time(built: ScheduleModel, price: float) -> cp_model.LinearExpr:
 
 
 def most_energy(objective: Objective) -> int | None:
-    """Return the energy limit in 1/1000 pJ, None if there is none."""
+    """Return what schedules within the energy limit take at most in 1/1000 pJ; None without limit.
+
+    Their energies are compared as floats, which may lie below the true ones.
+    """
     if objective.energy_limit_pj is None:
         return None
-    return int(Fraction(objective.energy_limit_pj) * ENERGY_SCALE)
+    return math.ceil(Fraction(objective.energy_limit_pj) * ENERGY_SCALE * (1 + FLOAT_SLACK))
 
 
 def chosen_static_energy(built: ScheduleModel) -> cp_model.LinearExpr:

@@ -1,5 +1,7 @@
 """What leaves a search: an answer that was checked, and what is proven of it."""
 
+from fractions import Fraction
+
 from hptc.partition.check import check, check_limits
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.problem import Assignment, Problem, Solution, Status
@@ -7,6 +9,8 @@ from hptc.partition.problem import Assignment, Problem, Solution, Status
 TOLERANCE = 1e-6
 """Relative width within which two values that hold energies count as equal: powers and energies per
 byte enter models rounded to 1/1000 pJ."""
+NEARLY = 1 - Fraction(TOLERANCE) / 2
+"""To which share of the best value nothing less needs to be looked for."""
 
 
 def is_met(objective: Objective, value: float, bound: float, gap: float = 0.0) -> bool:

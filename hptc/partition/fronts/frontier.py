@@ -16,7 +16,7 @@ from fractions import Fraction
 from itertools import combinations
 
 from hptc.partition.goal import Measure, Objective
-from hptc.partition.objective import ENERGY_SCALE
+from hptc.partition.objective import ENERGY_SCALE, most_energy
 
 MOST_SUPPORTS, MOST_COARSE = 12, 4
 """Prices asked for one set of devices: with values, and before that of the loads alone."""
@@ -171,10 +171,9 @@ def _times(
     objective: Objective, first: int, lines: Sequence[Support], power: int
 ) -> tuple[int, int | None]:
     """Return from when to when the limits hold at a static power, in ns, if from `first` on."""
-    last = objective.latency_limit_ns
-    if objective.energy_limit_pj is None:
+    last, most = objective.latency_limit_ns, most_energy(objective)
+    if most is None:
         return first, last
-    most = math.floor(Fraction(objective.energy_limit_pj) * ENERGY_SCALE)
     for line in lines:
         slope, room = line.price - power, most - line.bound
         if slope < 0 and line.until_ns == math.inf:

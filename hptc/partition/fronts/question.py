@@ -16,8 +16,8 @@ from hptc.partition.fronts.frontiers import Proven
 from hptc.partition.goal import Measure, Objective
 from hptc.partition.instance import Instance
 from hptc.partition.limits import Clock
-from hptc.partition.objective import ENERGY_SCALE, dynamic_energy, headroom
-from hptc.partition.outcome import TOLERANCE
+from hptc.partition.objective import ENERGY_SCALE, dynamic_energy, headroom, most_energy
+from hptc.partition.outcome import NEARLY
 from hptc.partition.prepare import prepare
 from hptc.partition.restrict import restrict, widened
 from hptc.partition.sat.cpsat import Running
@@ -71,16 +71,16 @@ def question(
     """
     since_ns = max(earliest_ns, frontier.earliest_ns)
     if objective.measure is Measure.LATENCY:
-        most = _scaled(Fraction(objective.energy_limit_pj or 0))
+        most = most_energy(objective) or 0
         return Question(frontier.powered, since_ns, time_ns - 1, most + 1, frontier.power)
-    value = objective.value(time_ns, energy_pj) * (1 - Fraction(TOLERANCE) / 2)
+    value = objective.value(time_ns, energy_pj) * NEARLY
     first, last = frontier.span(objective, earliest_ns, value)
     if objective.measure is Measure.EDP:
         first, end_ns = max(first, 1), max(last, 1)
         least, price = value / first + value / end_ns, value / (first * end_ns)
     else:
         price = Fraction(objective.price(time_ns, energy_pj))
-        least = (Fraction(energy_pj) + price * time_ns) * (1 - Fraction(TOLERANCE) / 2)
+        least = (Fraction(energy_pj) + price * time_ns) * NEARLY
     power = frontier.power
     return Question(frontier.powered, since_ns, last, _scaled(least), power + _scaled(price))
 

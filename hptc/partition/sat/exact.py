@@ -19,6 +19,7 @@ from hptc.partition.objective import (
     most_energy,
     priced_time,
 )
+from hptc.partition.outcome import NEARLY
 from hptc.partition.sat.cpsat import Run, run
 from hptc.partition.sat.model import ScheduleModel
 from hptc.partition.sat.scope import whole
@@ -53,7 +54,8 @@ def _prove_product(search: Incumbent, time_s: float, workers: int) -> Proof:
     """Walk from the slowest schedules to the fastest, a bound on the energy at each latency.
 
     If no schedule that takes at most `top` takes less energy than `floor`, then none between
-    value / floor and `top` has a lesser product than the best one: what is faster comes next.
+    value / floor and `top` has a product below the value, nearly that of the best one: what is
+    faster comes next.
     """
     clock = search.clock
     until_s = clock.elapsed_s + time_s
@@ -67,11 +69,11 @@ def _prove_product(search: Incumbent, time_s: float, workers: int) -> Proof:
             break
         reach = top
         if found.bound > 0:
-            reach = math.ceil(Fraction(search.value) / Fraction(found.bound)) - 1
+            reach = math.ceil(Fraction(search.value) * NEARLY / Fraction(found.bound)) - 1
         if reach >= top or found.was_interrupted:
             return replace(found, bound=search.bound_ns * found.bound, is_optimal=False)
         top = reach
-    return Proof(None, search.value, is_optimal=True, was_interrupted=False)
+    return Proof(None, search.value * float(NEARLY), is_optimal=True, was_interrupted=False)
 
 
 def _prove_sum(search: Incumbent, objective: Objective, time_s: float, workers: int) -> Proof:
