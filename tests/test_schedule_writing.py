@@ -10,6 +10,7 @@ import torch
 from cost_models.load import load_target
 from hptc.cost import CostTable, CrossbarUse
 from hptc.errors import VerifyError
+from hptc.frontend.adapter_options import parse_adapter
 from hptc.ir.graph import Phase
 from hptc.micro_batches.model import MicroBatched
 from hptc.partition import problem as pb
@@ -28,10 +29,11 @@ from tests.models import AttentionLayer
 WIDTH = 8
 
 
-def step_on(target: str, *overrides: str) -> Priced:
+def step_on(target: str, *overrides: str, phase: Phase = Phase.FULL) -> Priced:
     torch.manual_seed(0)
     x = torch.randn(1, 6, WIDTH)
-    graph = captured(AttentionLayer(WIDTH), (x,), Phase.FULL).result.graphs[Phase.FULL]
+    dense = parse_adapter("dense:d=4")
+    graph = captured(AttentionLayer(WIDTH), (x,), phase, adapter=dense).result.graphs[phase]
     return Priced.of(run_passes(graph, PIPELINE), load_target(target, overrides), 1)
 
 
@@ -125,6 +127,15 @@ def test_what_has_two_matrices_is_written_by_their_readers() -> None:
     assert schedule.program_pj == 0
     cells = [item.cells for item in schedule.step if item.cells]
     assert len(cells) == len(uses(priced.costs)) >= len(shared)
+
+
+def test_what_is_made_to_be_written_is_made_once() -> None:
+    """A dense adapter adds to its matrix in the step, and crossbars hold the sum."""
+    problem = step_on("hybrid-stack", phase=Phase.LOW).posed.problem
+    made = [value.src for value in problem.values if value.writes and not value.carried]
+    assert made
+    assert not any(problem.tasks[src].recompute for src in made)
+    assert any(task.recompute for task in problem.tasks)
 
 
 def test_micro_batches_share_the_write_of_their_update(stack: Priced) -> None:
