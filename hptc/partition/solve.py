@@ -41,14 +41,12 @@ EXACT_TASKS = 80
 DEFAULT_LIMITS = Limits()
 
 
-def solve(  # noqa: PLR0913  (one argument per thing that a caller may bring)
+def solve(
     problem: Problem,
     *,
     objective: Objective = Objective.LATENCY,
     limits: Limits = DEFAULT_LIMITS,
     start: Assignment | None = None,
-    proven: Proven | None = None,
-    seen: Seen | None = None,
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Solution:
@@ -59,9 +57,6 @@ def solve(  # noqa: PLR0913  (one argument per thing that a caller may bring)
         objective: what is minimised, and the limits that are kept.
         limits: when to stop; the time covers the bound.
         start: an assignment to begin with; the answer is no worse.
-        proven: what other solves of the problem proved; gains what this one proves.
-        seen: called with schedules that are come across, good or not, and their energies in pJ; not
-            with those of problems whose tasks may run again.
         progress: called on every better solution.
         stop: polled; True ends the solve with what there is.
 
@@ -74,7 +69,34 @@ def solve(  # noqa: PLR0913  (one argument per thing that a caller may bring)
         TimeLimitError: the time passed before the first solution within the limits.
         VerifyError: `start` breaks a rule of the problem.
     """
-    clock = Clock(limits, stop)
+    return solve_part(problem, Clock(limits, stop), objective, start=start, progress=progress)
+
+
+def solve_part(  # noqa: PLR0913  (what several solves of a problem share, and what `solve` is given)
+    problem: Problem,
+    clock: Clock,
+    objective: Objective,
+    *,
+    start: Assignment | None = None,
+    proven: Proven | None = None,
+    seen: Seen | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Solution:
+    """Solve as `solve` does, as one of several solves of a problem.
+
+    Args:
+        problem: As for `solve`.
+        clock: That of this solve alone.
+        objective: As for `solve`.
+        start: As for `solve`.
+        proven: What other solves of the problem proved; gains what this one proves.
+        seen: Called with schedules that are come across, good or not, and their energies in pJ; not
+            with those of problems whose tasks may run again.
+        progress: As for `solve`.
+
+    Raises:
+        As `solve`.
+    """
     instance = prepare(problem)
     clock = clock.sparing(clock.wall_s)  # the check of the answer takes about as long
     if start is not None:

@@ -27,7 +27,7 @@ from hptc.partition.prepare import prepare
 from hptc.partition.problem import Assignment, Problem, Solution, Status
 from hptc.partition.reruns import expanded
 from hptc.partition.restrict import restrict, widened
-from hptc.partition.solve import solve
+from hptc.partition.solve import solve_part
 
 LEAST_S = 0.05
 """Least time of a search in s."""
@@ -226,18 +226,14 @@ class _Search:
     ) -> Solution:
         """Solve in one of so many shares of the time left, on all devices or on a set of them."""
         clock = self.clock
-        span_s = max(clock.left_s / max(1, shares), LEAST_S)
-        if clock.counts_work:
-            clock.work.add(span_s)
-        limits = clock.limits.within(span_s)
+        own = clock.part(max(clock.left_s / max(1, shares), LEAST_S))
         if parts is not None:
-            limits = replace(limits, parts=parts)
-        return solve(
+            own = replace(own, limits=replace(own.limits, parts=parts))
+        return solve_part(
             self._problem if part is None else restrict(self._problem, part[0]),
-            objective=goal,
-            limits=limits,
+            own,
+            goal,
             start=start,
             proven=self._proven if part is None else part[1],
             seen=self._archive.note if part is None else None,
-            stop=clock.stop,
         )
