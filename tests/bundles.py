@@ -186,6 +186,16 @@ def _report(schedule: Schedule) -> dict[str, object]:
         "crossbars_used": 640 if schedule.prologue else 0,
         "devices": {name: {"ops": 1, "busy_ns": 1} for name in ("xbar", "systolic", "gpu")},
         "all_gpu": "gpu",
+        "rows": [
+            {
+                "axis": 1,
+                "extent": ROWS,
+                "waiting": 2,
+                "map": {"ops": 9, "macs": 4_000},
+                "reduce": {"ops": 4, "macs": 1_000},
+                "all": {"ops": 3, "macs": 0},
+            }
+        ],
         "baselines": {
             "systolic": {"latency_ns": latency_ns * 0.8, "energy_nj": energy_nj * 1.7},
             "gpu": {"latency_ns": latency_ns * 2.31, "energy_nj": energy_nj * 11.6},

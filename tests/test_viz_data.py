@@ -10,7 +10,7 @@ import pytest
 from hptc.ir.graph import Phase
 from hptc.schedule.model import Instruction, InstructionKind
 from hptc.viz.collect import collect
-from hptc.viz.data import OpRow, PhaseData
+from hptc.viz.data import FlowRow, OpRow, PhaseData
 from hptc.viz.encode import to_json
 from hptc.viz.lanes import lane_of, lanes
 from hptc.viz.report import number
@@ -103,6 +103,13 @@ def test_lane_of_an_instruction(
 def test_baselines_start_with_the_gpu_and_keep_the_infeasible(low: PhaseData) -> None:
     assert [item.name for item in low.baselines] == ["gpu", "reram", "systolic"]
     assert low.baselines[1].latency_ns is None
+
+
+def test_rows_are_those_of_the_step_before_it_is_cut(low: PhaseData) -> None:
+    assert low.flows == (FlowRow(1, ROWS, 4_000, 1_000, 0, 3, 2),)
+    report: Any = make_bundle().report
+    untold = {"phases": {"low": report["phases"]["low"] | {"rows": [{}, 7]}}}
+    assert collect(replace(make_bundle(), report=untold)).phases[1].flows == (FlowRow(*[None] * 7),)
 
 
 @pytest.mark.parametrize("value", [None, True, "7", math.nan, math.inf])

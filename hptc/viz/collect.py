@@ -8,7 +8,7 @@ from hptc.schedule.model import Bundle, CompiledPhase, Instruction, Schedule
 from hptc.viz import report as reports
 from hptc.viz.data import Fact, InstructionRow, LaneRow, OpRow, PageData, PhaseData
 from hptc.viz.lanes import lane_of, lanes
-from hptc.viz.work import ROLES, TAGS, flow_rows, main_of, op_rows, placement, tally
+from hptc.viz.work import ROLES, TAGS, main_of, op_rows, placement, tally
 
 _TAG = attrgetter("tag")
 _ROLE = attrgetter("role")
@@ -51,7 +51,7 @@ def _phase(compiled: CompiledPhase, report: Mapping[str, object]) -> PhaseData:
         baselines=reports.baselines(report),
         tags=tally(graph, ops, _TAG, TAGS),
         roles=tally(graph, ops, _ROLE, ROLES),
-        flows=flow_rows(graph),
+        flows=reports.flows(report),
         placement=placement(ops, rows),
         lanes=drawn,
         ops=ops,

@@ -79,16 +79,16 @@ class WorkRow:
 
 @dataclass(frozen=True, slots=True)
 class FlowRow:
-    """What the rows of an axis of the first input do in the step."""
+    """What the rows of an axis of the first input do in the step; None where it is not told."""
 
-    axis: int
-    extent: int
-    map_macs: int
-    reduce_macs: int
-    all_macs: int
-    all_ops: int
+    axis: float | None
+    extent: float | None
+    map_macs: float | None
+    reduce_macs: float | None
+    all_macs: float | None
+    all_ops: float | None
     """Operations that need every row."""
-    waiting: int
+    waiting: float | None
     """Operations that stream once another operand is there whole."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hptc.ir.graph import Phase
 from hptc.schedule.model import Schedule
 from hptc.units import PJ_PER_NJ
-from hptc.viz.data import BaselineRow, Fact, Goal, Totals
+from hptc.viz.data import BaselineRow, Fact, FlowRow, Goal, Totals
 
 
 def number(table: Mapping[str, object], key: str) -> float | None:
@@ -71,6 +71,26 @@ def _goal(report: Mapping[str, object]) -> Goal:
         bound=number(report, "objective_bound"),
         gap=number(report, "objective_gap"),
         unit=text(report.get("objective_unit", "")),
+    )
+
+
+def flows(report: Mapping[str, object]) -> tuple[FlowRow, ...]:
+    """Return what the rows of the axes of the first input do in the step, before it is cut."""
+    rows = report.get("rows")
+    tables = rows if isinstance(rows, list | tuple) else ()
+    return tuple(_flow(table) for table in tables if isinstance(table, Mapping))
+
+
+def _flow(table: Mapping[str, object]) -> FlowRow:
+    macs = {flow: number(mapping(table, flow), "macs") for flow in ("map", "reduce", "all")}
+    return FlowRow(
+        axis=number(table, "axis"),
+        extent=number(table, "extent"),
+        map_macs=macs["map"],
+        reduce_macs=macs["reduce"],
+        all_macs=macs["all"],
+        all_ops=number(mapping(table, "all"), "ops"),
+        waiting=number(table, "waiting"),
     )
 
 

@@ -4,10 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 
-from hptc.ir.axes import Flow, row_flows
 from hptc.ir.graph import Graph, Op, Role
 from hptc.ir.ops import macs, work
-from hptc.viz.data import FlowRow, InstructionRow, OpRow, PlacementRow, WorkRow
+from hptc.viz.data import InstructionRow, OpRow, PlacementRow, WorkRow
 
 UNTAGGED = "untagged"
 TAGS = ("static", "trainable", "dynamic", "folded", UNTAGGED)
@@ -49,22 +48,6 @@ def tally(
     for op, shown in zip(graph.ops, ops, strict=True):
         groups[key(shown)].append(op)
     return tuple(WorkRow(n, **asdict(work(graph, groups[n]))) for n in order if n in groups)
-
-
-def flow_rows(graph: Graph) -> tuple[FlowRow, ...]:
-    """Return how the rows of the axes of the first input pass the step."""
-    return tuple(
-        FlowRow(
-            axis=found.axis,
-            extent=found.extent,
-            map_macs=found.flows[Flow.MAP].macs,
-            reduce_macs=found.flows[Flow.REDUCE].macs,
-            all_macs=found.flows[Flow.ALL].macs,
-            all_ops=found.flows[Flow.ALL].ops,
-            waiting=found.waiting,
-        )
-        for found in row_flows(graph)
-    )
 
 
 def placement(ops: Sequence[OpRow], rows: Iterable[InstructionRow]) -> tuple[PlacementRow, ...]:
