@@ -1,6 +1,7 @@
 """Problems of many devices: what is left out there, and what is found only when asked for."""
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -24,15 +25,14 @@ def test_times_of_transfers_are_the_same_when_asked_for(problem: Problem) -> Non
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tables, "FEW_PAIRS", 0)
         asked_for = prepare(problem)
-        pairs = range(len(problem.devices) ** 2)
         for known, found in zip(at_once.send, asked_for.send, strict=True):
-            assert list(known) == [found[pair] for pair in pairs]
+            assert known == tuple(found[device] for device in range(len(problem.devices)))
+    for link, (v, value) in product(problem.links, enumerate(problem.values)):
+        assert tables.bringing_ns(link, value) == at_once.send[v][link.src][link.dst]
     values = np.arange(len(problem.values))
     times = tables.SendMatrix(problem).pair_units(values, 0, NO_LINK)
-    assert [row.ravel().tolist() for row in times] == list(map(list, at_once.send))
-    longest = [max(0, *row) for row in at_once.send]
-    linked = [length if problem.links else 0 for length in longest]
-    assert list(at_once.longest_sends) == linked
+    assert np.array_equal(times, np.array(at_once.send).reshape(times.shape))
+    assert list(at_once.longest_sends) == [found.max(initial=0) for found in times]
 
 
 @settings(max_examples=60)

@@ -33,9 +33,9 @@ class Schedule:
 
 def decode(instance: Instance, modes: Sequence[int], order: Sequence[int]) -> Schedule:
     """Place the tasks in a topological `order`, each as early as its device and links allow."""
-    count, values = instance.devices, instance.problem.values
+    values = instance.problem.values
     rows: list[list[Line]] = [[Line() for _ in range(units)] for units in instance.units]
-    wires: dict[int, Line] = {pair: Line() for pair in instance.link_of}
+    wires = {ends: Line() for ends in instance.link_of}
     at = instance.places(modes)
     start, end = [0] * len(at), [0] * len(at)
     sends: dict[tuple[int, int], int] = {}
@@ -49,9 +49,8 @@ def decode(instance: Instance, modes: Sequence[int], order: Sequence[int]) -> Sc
             if source != device:
                 known = arrival.get((v, device))
                 if known is None:
-                    pair = source * count + device
-                    length = instance.send[v][pair]
-                    sends[v, device] = begin = wires[pair].book(made, length)
+                    length = instance.send[v][source][device]
+                    sends[v, device] = begin = wires[source, device].book(made, length)
                     known = arrival[v, device] = begin + length
                 made = known
             ready = max(ready, made)
@@ -111,10 +110,9 @@ def upward_ranks(
 
 def decode_by_rank(instance: Instance, modes: Sequence[int]) -> Schedule:
     """Decode with the longest remaining path first, for the times of the chosen modes."""
-    count, send = instance.devices, instance.send
-    at = instance.places(modes)
+    at, send = instance.places(modes), instance.send
     work = [float(instance.duration[task][mode]) for task, mode in enumerate(modes)]
-    rank = upward_ranks(instance, work, lambda v, a, b: send[v][at[a] * count + at[b]])
+    rank = upward_ranks(instance, work, lambda v, a, b: send[v][at[a]][at[b]])
     return decode(instance, modes, legal_order(instance, rank, latest_first=True))
 
 
@@ -130,7 +128,7 @@ def follow(
     instance: Instance, modes: tuple[int, ...], items: Sequence[tuple[int, int, int]]
 ) -> Schedule:
     """Start everything as early as a sequence, as `sequence` returns it, allows."""
-    count, values = instance.devices, instance.problem.values
+    values = instance.problem.values
     at = instance.places(modes)
     free_row = [[0] * units for units in instance.units]
     free_wire = dict.fromkeys(instance.link_of, 0)
@@ -143,10 +141,10 @@ def follow(
             start[task] = take(free_row[row], ready, length)
             end[task] = start[task] + length
         else:
-            pair = at[task] * count + device
-            ready = max(free_wire[pair], 0 if values[v].carried else end[task])
+            source = at[task]
+            ready = max(free_wire[source, device], 0 if values[v].carried else end[task])
             sends[v, device] = ready
-            free_wire[pair] = ready + instance.send[v][pair]
+            free_wire[source, device] = ready + instance.send[v][source][device]
     return Schedule(modes, tuple(start), tuple(end), sends)
 
 
@@ -166,13 +164,12 @@ def inputs_ready(
         end: Of each task, in ns.
         sends: (value, device) to the start of its transfer in ns.
     """
-    count, ready = instance.devices, 0
+    device, ready = at[task], 0
     for v in instance.inputs[task]:
         value = instance.problem.values[v]
         source = at[value.src]
-        if source != at[task]:
-            sent = instance.send[v][source * count + at[task]]
-            ready = max(ready, sends[v, at[task]] + sent)
+        if source != device:
+            ready = max(ready, sends[v, device] + instance.send[v][source][device])
         elif not value.carried:
             ready = max(ready, end[value.src])
     return ready
@@ -180,7 +177,7 @@ def inputs_ready(
 
 def sequence(instance: Instance, schedule: Schedule) -> list[tuple[int, int, int]]:
     """Return (task, -1, -1) for tasks and (src, value, device) for transfers, in sequence."""
-    count, values, rank = instance.devices, instance.problem.values, instance.rank
+    values, rank = instance.problem.values, instance.rank
     at = instance.places(schedule.modes)
     items = [
         (schedule.start[t], schedule.end[t], 2 * rank[t], (t, -1, -1))
@@ -188,7 +185,7 @@ def sequence(instance: Instance, schedule: Schedule) -> list[tuple[int, int, int
     ]
     for (v, device), begin in schedule.sends.items():
         src = values[v].src
-        done = begin + instance.send[v][at[src] * count + device]
+        done = begin + instance.send[v][at[src]][device]
         place = -1 if values[v].carried else 2 * rank[src] + 1
         items.append((begin, done, place, (src, v, device)))
     return [item[-1] for item in sorted(items)]
@@ -206,7 +203,7 @@ def dealt(instance: Instance, schedule: Schedule) -> dict[int, int]:
 
 def to_assignment(instance: Instance, schedule: Schedule) -> Assignment:
     """Return the schedule as an answer to the problem, transfers in order of start."""
-    count, values = instance.devices, instance.problem.values
+    values = instance.problem.values
     placements = tuple(
         Placement(mode, begin, done)
         for mode, begin, done in zip(schedule.modes, schedule.start, schedule.end, strict=True)
@@ -214,8 +211,7 @@ def to_assignment(instance: Instance, schedule: Schedule) -> Assignment:
     transfers = []
     for (v, device), begin in schedule.sends.items():
         source = instance.device[values[v].src][schedule.modes[values[v].src]]
-        pair = source * count + device
-        done = begin + instance.send[v][pair]
-        transfers.append(Transfer(v, instance.link_of[pair], begin, done))
+        done = begin + instance.send[v][source][device]
+        transfers.append(Transfer(v, instance.link_of[source, device], begin, done))
     transfers.sort(key=lambda t: (t.start_ns, t.end_ns, t.link, t.value))
     return Assignment(placements, tuple(transfers))

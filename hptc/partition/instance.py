@@ -11,7 +11,7 @@ from functools import cached_property
 from hptc.partition.graph import TaskGraph
 from hptc.partition.groups import common
 from hptc.partition.memory.lasting import bytes_at_work, lasting_bytes, limited_memories
-from hptc.partition.tables import Sending, longest_sends
+from hptc.partition.tables import Pair, Sending, longest_sends
 from hptc.partition.variants import Family, families, water_filled
 
 MOST_PAIRS = 4_000_000
@@ -24,8 +24,8 @@ NO_LINK = -1
 class Instance(TaskGraph):
     """Lookup tables of one problem, on top of those of its graph; positions as in the problem.
 
-    `send[v][a * devices + b]` is the time in ns to send value v from device a to device b: 0 on the
-    same device, `NO_LINK` where there is no link.
+    `send[v][a][b]` is the time in ns to send value v from device a to device b: 0 on the same
+    device, `NO_LINK` where there is no link.
     """
 
     device: tuple[tuple[int, ...], ...]
@@ -33,8 +33,8 @@ class Instance(TaskGraph):
     resource: tuple[tuple[int, ...], ...]
     resources: tuple[tuple[int, int | None], ...]
     """(device, matrix) of every resource."""
-    link_of: dict[int, int]
-    """Pair a * devices + b to the position of its link."""
+    link_of: dict[Pair, int]
+    """Position of the link from a device to another."""
     send: tuple[Sending, ...]
     groups: tuple[tuple[int, ...], ...]
     """Disjoint groups of tasks that share a device, several in each."""
@@ -141,7 +141,7 @@ class Instance(TaskGraph):
             for reader in value.readers
         }
         pairs = {(a, b) for sources, sinks in ends for a in sources for b in sinks if a != b}
-        return all(a * self.devices + b in self.link_of for a, b in pairs)
+        return pairs <= self.link_of.keys()
 
     @cached_property
     def longest_sends(self) -> tuple[int, ...]:
@@ -206,7 +206,7 @@ class Instance(TaskGraph):
             return True
         at = self.places(modes)
         return all(
-            self.send[v][at[value.src] * self.devices + at[reader]] != NO_LINK
+            self.send[v][at[value.src]][at[reader]] != NO_LINK
             for v, value in enumerate(self.problem.values)
             for reader in value.readers
         )

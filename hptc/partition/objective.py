@@ -46,11 +46,12 @@ def static_power(instance: Instance, device: int) -> int:
     return int(instance.problem.devices[device].static_power_pj_per_ns * ENERGY_SCALE)
 
 
-def transfer_energy(instance: Instance, v: int, pair: int) -> int:
-    """Return the energy of bringing a value over a link in 1/1000 pJ, rounded down."""
-    link, value = instance.problem.links[instance.link_of[pair]], instance.problem.values[v]
+def transfer_energy(instance: Instance, v: int, source: int, device: int) -> int:
+    """Return the energy of bringing a value to a device in 1/1000 pJ, rounded down."""
+    link = instance.problem.links[instance.link_of[source, device]]
+    value = instance.problem.values[v]
     sent = int(value.bytes * link.energy_pj_per_byte * ENERGY_SCALE)
-    return sent + value.written(link.dst).energy_pj * ENERGY_SCALE
+    return sent + value.written(device).energy_pj * ENERGY_SCALE
 
 
 def largest_energy(instance: Instance) -> int:
@@ -58,9 +59,9 @@ def largest_energy(instance: Instance) -> int:
     modes = sum(max(m.energy_pj for m in task.modes) for task in instance.problem.tasks)
     power = sum(static_power(instance, device) for device in range(instance.devices))
     sent = sum(
-        transfer_energy(instance, v, pair)
+        transfer_energy(instance, v, *ends)
         for v in range(len(instance.problem.values))
-        for pair in instance.link_of
+        for ends in instance.link_of
     )
     return modes * ENERGY_SCALE + sent + power * latest_end(instance)
 
@@ -99,10 +100,7 @@ def dynamic_energy(built: ScheduleModel) -> cp_model.LinearExpr:
         for task, lits in built.chosen.items()
         for mode, lit in lits.items()
     ]
-    terms += [
-        transfer_energy(instance, v, source * instance.devices + device) * sent
-        for (v, source, device), sent in built.sent.items()
-    ]
+    terms += [transfer_energy(instance, *way) * sent for way, sent in built.sent.items()]
     return _sum(terms)
 
 
@@ -153,7 +151,7 @@ def dynamic_energy_of(built: ScheduleModel, schedule: Schedule) -> int:
     instance, tasks = built.instance, built.instance.problem.tasks
     modes = sum(tasks[task].modes[schedule.modes[task]].energy_pj for task in built.chosen)
     sent = sum(
-        transfer_energy(instance, v, source * instance.devices + device)
+        transfer_energy(instance, v, source, device)
         for v, source, device in built.sent
         if (v, device) in schedule.sends and built.source(v, schedule) == source
     )

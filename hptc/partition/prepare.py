@@ -25,7 +25,6 @@ def prepare(problem: Problem) -> Instance:
         )
         for task in problem.tasks
     )
-    link_of = link_positions(problem)
     inputs: list[list[int]] = [[] for _ in problem.tasks]
     outputs: list[list[int]] = [[] for _ in problem.tasks]
     for v, value in enumerate(problem.values):
@@ -38,8 +37,8 @@ def prepare(problem: Problem) -> Instance:
         duration=tuple(tuple(mode.duration_ns for mode in task.modes) for task in problem.tasks),
         resource=rows,
         resources=tuple(resources),
-        link_of=link_of,
-        send=send_times(problem, link_of, NO_LINK),
+        link_of=link_positions(problem),
+        send=send_times(problem, NO_LINK),
         inputs=tuple(map(tuple, inputs)),
         outputs=tuple(map(tuple, outputs)),
         groups=merged(problem),

@@ -1,6 +1,7 @@
 """Lookup tables of a problem: links by their ends, times of transfers, an order of the tasks."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator
 
 import networkx as nx
@@ -19,17 +20,20 @@ LONGEST_CYCLE = 8
 Numbers = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
+Pair = tuple[int, int]
+"""Two devices: from the one to the other."""
 
-def link_positions(problem: Problem) -> dict[int, int]:
-    """Return the position of each link by its pair of devices, a * devices + b.
+
+def link_positions(problem: Problem) -> dict[Pair, int]:
+    """Return the position of each link by its ends.
 
     Raises ProblemError for a second link of a pair.
     """
-    found: dict[int, int] = {}
+    found: dict[Pair, int] = {}
     for position, link in enumerate(problem.links):
-        pair = link.src * len(problem.devices) + link.dst
-        if found.setdefault(pair, position) != position:
-            raise invalid("links", "one link per ordered pair of devices", (link.src, link.dst))
+        ends = link.src, link.dst
+        if found.setdefault(ends, position) != position:
+            raise invalid("links", "one link per ordered pair of devices", ends)
     return found
 
 
@@ -68,14 +72,15 @@ class SendMatrix:
         written = self._written_ns(values, source, device)
         return self._link_ns(values, source, device) + written
 
-    def pairs_ns(self, values: Numbers, missing: int) -> Iterator[tuple[int, ...]]:
-        """Yield whole times of each value by pair of devices, `missing` where there is no link."""
-        ends = self._pairs()
-        link_ns = self._link_ns(values[:, None, None], *ends)
-        written_ns = self._written_ns(values[:, None, None], *ends)
-        for sent, written in zip(link_ns, written_ns, strict=True):
-            pairs = zip(sent.ravel().tolist(), written.ravel().tolist(), strict=True)
-            yield tuple(missing if math.isinf(ns) else int(ns) + more for ns, more in pairs)
+    def row_ns(self, value: int, source: int, missing: int) -> tuple[int, ...]:
+        """Return whole times of a value from one device to each, `missing` without a link."""
+        ends = np.array(source), np.arange(len(self._bandwidth))
+        return tuple(self._whole_ns(np.array(value), *ends, missing).tolist())
+
+    def tables_ns(self, values: Numbers, missing: int) -> Iterator[tuple[tuple[int, ...], ...]]:
+        """Yield the rows of each value, from all devices."""
+        found = self._whole_ns(values[:, None, None], *self._pairs(), missing)
+        return (tuple(map(tuple, rows)) for rows in found.tolist())
 
     def units(
         self, values: Numbers, source: Numbers, device: Numbers, shift: int, missing: int
@@ -96,6 +101,15 @@ class SendMatrix:
         source, device = np.indices(self._bandwidth.shape, sparse=True)
         return source, device
 
+    def _whole_ns(
+        self, values: Numbers, source: Numbers, device: Numbers, missing: int
+    ) -> NDArray[np.object_]:
+        """Return times as Python's integers: they may have more than 64 bits."""
+        sent = self._link_ns(values, source, device)
+        is_linked = np.isfinite(sent)
+        whole = _whole(np.where(is_linked, sent, 0.0)) + self._written_ns(values, source, device)
+        return np.where(is_linked, whole, missing)
+
     def _link_ns(self, values: Numbers, source: Numbers, device: Numbers) -> Reals:
         latency_ns, bandwidth = self._latency_ns[source, device], self._bandwidth[source, device]
         return np.asarray(np.ceil(latency_ns + self._bytes[values] / bandwidth), dtype=np.float64)
@@ -104,72 +118,64 @@ class SendMatrix:
         return np.where(source == device, 0, self._write_ns[values, device])
 
 
-class SendTimes(dict[int, int]):
-    """Times in ns to bring a value, by pair of devices a * devices + b, found when asked for.
+_whole = np.frompyfunc(int, 1, 1)
 
-    0 on the same device, `missing` where there is no link.
-    """
 
-    def __init__(
-        self, problem: Problem, link_of: dict[int, int], value: Value, missing: int
-    ) -> None:
+class SendRows(dict[int, tuple[int, ...]]):
+    """Rows of times to bring a value, by the device that it comes from, found when asked for."""
+
+    def __init__(self, matrix: SendMatrix, value: int, missing: int) -> None:
         super().__init__()
-        self._problem, self._link_of = problem, link_of
-        self._value, self._no_link = value, missing
+        self._matrix, self._value, self._no_link = matrix, value, missing
 
-    def __missing__(self, pair: int) -> int:
-        """Find the time of one pair."""
-        source, device = divmod(pair, len(self._problem.devices))
-        position = self._link_of.get(pair)
-        if source == device:
-            self[pair] = 0
-        elif position is None:
-            self[pair] = self._no_link
-        else:
-            self[pair] = bringing_ns(self._problem.links[position], self._value)
-        return self[pair]
+    def __missing__(self, source: int) -> tuple[int, ...]:
+        """Find the times from one device."""
+        self[source] = row = self._matrix.row_ns(self._value, source, self._no_link)
+        return row
 
 
-Sending = SendTimes | tuple[int, ...]
+Sending = SendRows | tuple[tuple[int, ...], ...]
 Sent = tuple[int, tuple[Write, ...]]
 """What is sent of a value, and what is written."""
 
 
-def send_times(problem: Problem, link_of: dict[int, int], missing: int) -> tuple[Sending, ...]:
-    """Return for each value the time in ns to bring it, by pair of devices as in `SendTimes`.
+def send_times(problem: Problem, missing: int) -> tuple[Sending, ...]:
+    """Return for each value the time in ns to bring it from each device to each other.
 
-    Of few devices all times are there at once.
+    0 on the same device, `missing` where there is no link. Of few devices all times are there at
+    once, else the row of a device when it is asked for.
     """
     alike: dict[Sent, int] = {}
     for v, value in enumerate(problem.values):
         alike.setdefault((value.bytes, value.writes), v)
+    matrix = SendMatrix(problem)
     known: dict[Sent, Sending]
     if len(problem.devices) ** 2 > FEW_PAIRS:
-        known = {
-            sent: SendTimes(problem, link_of, problem.values[v], missing)
-            for sent, v in alike.items()
-        }
+        known = {sent: SendRows(matrix, v, missing) for sent, v in alike.items()}
     else:
         first = np.array([*alike.values()], dtype=np.int64)
-        known = dict(zip(alike, SendMatrix(problem).pairs_ns(first, missing), strict=True))
+        known = dict(zip(alike, matrix.tables_ns(first, missing), strict=True))
     return tuple(known[value.bytes, value.writes] for value in problem.values)
 
 
 def longest_sends(problem: Problem) -> tuple[int, ...]:
     """Return for each value the longest time in ns that any link takes for it; 0 without links."""
     slowest: list[Link] = []
+    """Without those that another one is slower than at any size."""
     for link in sorted(problem.links, key=lambda link: -link.latency_ns):
         before = (other.bandwidth_bytes_per_ns for other in slowest)
         if link.bandwidth_bytes_per_ns < min(before, default=math.inf):
             slowest.append(link)
-    known = {
-        alike: max(
-            (bringing_ns(link, value) for link in (problem.links if value.writes else slowest)),
-            default=0,
-        )
-        for alike, value in {(value.bytes, value.writes): value for value in problem.values}.items()
-    }
-    return tuple(known[value.bytes, value.writes] for value in problem.values)
+    leading: dict[int, list[Link]] = defaultdict(list)
+    for link in problem.links:
+        leading[link.dst].append(link)
+
+    def candidates(value: Value) -> Iterator[int]:
+        yield from (transfer_ns(link, value.bytes) for link in slowest)
+        for write in value.writes:
+            yield from (bringing_ns(link, value) for link in leading[write.device])
+
+    return tuple(max(candidates(value), default=0) for value in problem.values)
 
 
 def topological(problem: Problem) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from hptc.partition.decode import Schedule, dealt, sequence
 from hptc.partition.instance import Instance
+from hptc.partition.tables import Pair
 
 
 class Tails:
@@ -23,7 +24,7 @@ class Tails:
         """Of the transfer of each (value, device)."""
         self._instance, self._modes, self._at = instance, schedule.modes, at
         self._row: dict[tuple[int, int], int] = {}
-        self._wire: dict[int, int] = {}
+        self._wire: dict[Pair, int] = {}
         self._read: dict[tuple[int, int], int] = {}
         for task, v, device in reversed(sequence(instance, schedule)):
             if v < 0:
@@ -51,7 +52,7 @@ class Tails:
             self._read[v, device] = max(self._read.get((v, device), 0), tail)
 
     def _pass_transfer(self, src: int, v: int, device: int) -> None:
-        instance = self._instance
-        pair = self._at[src] * instance.devices + device
-        tail = max(self._wire.get(pair, 0), self._read[v, device]) + instance.send[v][pair]
-        self.sent[v, device] = self._wire[pair] = tail
+        source = self._at[src]
+        tail = max(self._wire.get((source, device), 0), self._read[v, device])
+        tail += self._instance.send[v][source][device]
+        self.sent[v, device] = self._wire[source, device] = tail

@@ -28,7 +28,6 @@ class Stretch:
 
 def longest_chain(instance: Instance) -> list[int]:
     """Return the tasks of a path of greatest length, every task and transfer at its fastest."""
-    count = instance.devices
     work = [min(row) for row in instance.duration]
     length, before = list(work), [-1] * instance.tasks
     for task in instance.order:
@@ -38,7 +37,7 @@ def longest_chain(instance: Instance) -> list[int]:
                     send
                     for a in instance.device[task]
                     for b in instance.device[reader]
-                    if (send := instance.send[v][a * count + b]) != NO_LINK
+                    if (send := instance.send[v][a][b]) != NO_LINK
                 ),
                 default=0,
             )

@@ -26,7 +26,7 @@ SUM_BITS = 59
 class Field:
     """Costs of modes and of pairs of modes, and the messages; times in 2^shift ns.
 
-    Prices are integers: of the rows of tasks, then of pairs of devices (a * devices + b).
+    Prices are integers: of the rows of tasks, then of pairs of devices.
     """
 
     def __init__(self, instance: Instance) -> None:
@@ -56,7 +56,7 @@ class Field:
         """Set what each value takes of which link, for each pair of modes of its ends."""
         at = _padded(instance.device)
         first, then = at[self._source][:, :, None], at[self._reader][:, None, :]
-        self._pair = first * instance.devices + then
+        self._pair = np.ravel_multi_index((first, then), (instance.devices,) * 2)
         matrix, each = SendMatrix(instance.problem), value[:, None, None]
         lengths = matrix.units(each, first, then, self.shift, NO_LINK)
         is_pair = self._is_mode[self._source][:, :, None] & self._is_mode[self._reader][:, None, :]

@@ -21,8 +21,8 @@ class Relaxation:
     start: tuple[int, ...]
     """Variable of each task's start."""
     makespan: int
-    sent: dict[tuple[int, int], int]
-    """Variable of each value sent over a link (a * devices + b)."""
+    sent: dict[tuple[int, int, int], int]
+    """Variable of each value sent from one device to another."""
 
     def minimise_makespan(self) -> None:
         """Set the cost to the makespan in ns."""
@@ -36,8 +36,8 @@ class Relaxation:
             for mode, lit in zip(instance.problem.tasks[task].modes, lits, strict=True):
                 cost[lit] += mode.energy_pj * ENERGY_SCALE
                 upper[lit] = int(mode.device in devices)
-        for (v, pair), sent in self.sent.items():
-            cost[sent] += transfer_energy(instance, v, pair)
+        for way, sent in self.sent.items():
+            cost[sent] += transfer_energy(instance, *way)
 
 
 def loads(instance: Instance, horizon: int, units: Sequence[int] | None = None) -> Relaxation:

@@ -66,11 +66,12 @@ class Prices:
 
     def __init__(self, instance: Instance) -> None:
         self._field = Field(instance)
-        links = np.zeros(instance.devices**2)
-        links[list(instance.link_of)] = LINKS_PRICE / max(1, len(instance.link_of))
+        links = np.zeros((instance.devices, instance.devices))
+        for ends in instance.link_of:
+            links[ends] = LINKS_PRICE / len(instance.link_of)
         rows = np.full(len(instance.units), 1.0 / sum(instance.units))
-        self._units = np.concatenate([np.array(instance.units), np.ones(len(links))])
-        self._prices = np.concatenate([rows, links])
+        self._units = np.concatenate([np.array(instance.units), np.ones(links.size)])
+        self._prices = np.concatenate([rows, links.ravel()])
         self.rounds = 0
         self.bound_ns = 0
         self.choice: Numbers | None = None

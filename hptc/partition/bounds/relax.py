@@ -27,10 +27,10 @@ from hptc.partition.bounds.lp import Rows
 from hptc.partition.bounds.room import add_room
 from hptc.partition.bounds.sides import add_sides, add_stretches
 from hptc.partition.instance import NO_LINK, Instance
+from hptc.partition.tables import Pair
 
 PIECE = 100
 """Without links little connects tasks: a program is as hard as pieces of so many (measured)."""
-Pair = tuple[int, int]
 
 
 class Detail(Enum):
@@ -109,21 +109,21 @@ def _add_links(
         turn: Of each task.
         waits: Whether readers wait, too.
     """
-    wires: dict[tuple[int, int], dict[int, int]] = defaultdict(dict)
+    wires: dict[tuple[Pair, int], dict[int, int]] = defaultdict(dict)
     for v, value in enumerate(instance.problem.values):
-        uses: dict[int, list[int]] = defaultdict(list)
+        uses: dict[Pair, list[int]] = defaultdict(list)
         for reader in dict.fromkeys(value.readers):
             if reader != value.src:
                 edges = _edges(instance, built, v, reader)
                 for (source, sink), edge in edges.items():
                     if source != sink:
-                        uses[source * instance.devices + sink].append(edge)
+                        uses[source, sink].append(edge)
                 if waits:
                     _add_wait(instance, built, v, reader, edges)
-        for pair, shares in uses.items():
-            built.sent[v, pair] = sent = _largest(built.rows, shares)
-            load = wires[pair, spans[turn[value.src]]]
-            load[sent] = load.get(sent, 0) - instance.send[v][pair]
+        for (source, sink), shares in uses.items():
+            built.sent[v, source, sink] = sent = _largest(built.rows, shares)
+            load = wires[(source, sink), spans[turn[value.src]]]
+            load[sent] = load.get(sent, 0) - instance.send[v][source][sink]
     for (_, span), load in wires.items():
         built.rows.add({span: 1} | load, 0, is_time=True)
 
@@ -150,7 +150,7 @@ def _add_wait(
         wait |= {lit: -length for lit, length in modes}
     for (source, sink), edge in edges.items():
         if source != sink:
-            length = instance.send[v][source * instance.devices + sink]
+            length = instance.send[v][source][sink]
             wait[edge] = wait.get(edge, 0) - length
     built.rows.add(wait, 0, is_time=True)
 
@@ -160,9 +160,9 @@ def _edges(instance: Instance, built: Relaxation, v: int, reader: int) -> dict[P
 
     Where one end has a single device, those of the other end say everything.
     """
-    src, rows, count = instance.problem.values[v].src, built.rows, instance.devices
+    src, rows = instance.problem.values[v].src, built.rows
     sources, sinks = built.placed[src], built.placed[reader]
-    pairs = [(a, b) for a in sources for b in sinks if instance.send[v][a * count + b] != NO_LINK]
+    pairs = [(a, b) for a in sources for b in sinks if instance.send[v][a][b] != NO_LINK]
     if len(sources) == 1:
         found = {(a, b): sinks[b] for a, b in pairs}
     elif len(sinks) == 1:

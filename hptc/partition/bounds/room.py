@@ -56,14 +56,14 @@ def _add_passing(instance: Instance, built: Relaxation) -> None:
                 size = _bytes_of_its_own(instance, task, instance.resource[task][mode])
                 time_ns = size * instance.duration[task][mode] // memories[device]
                 busy[device][lit] -= time_ns
-    for (v, pair), sent in built.sent.items():
+    for (v, source, target), sent in built.sent.items():
         value = instance.problem.values[v]
-        ends = [pair % instance.devices]
+        ends = [target]
         if len(set(value.readers)) == 1 and not value.carried:
-            ends.append(pair // instance.devices)
+            ends.append(source)
         for device in ends:
             if device in busy:
-                time_ns = instance.send[v][pair] * value.bytes // memories[device]
+                time_ns = instance.send[v][source][target] * value.bytes // memories[device]
                 busy[device][sent] -= time_ns
     for load in busy.values():
         built.rows.add({built.makespan: 1} | load, 0, is_time=True)

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from hptc.partition.bounds.chain import Stretch, longest_chain, neighbours
 from hptc.partition.bounds.loads import Relaxation
 from hptc.partition.instance import Instance
+from hptc.partition.tables import Pair
 
 MOST_POINTS = 40
 """Tasks of the path that are looked at: more add little (measured)."""
 
-Line = tuple[str, int]
-"""A row of tasks, or a link by its pair of devices."""
+Line = int | Pair
+"""A row of tasks, or the ends of a link."""
 Part = tuple[Line, int, int]
 """Where time passes as far as a variable is 1: the line, the variable, the time in ns."""
 
@@ -73,14 +74,14 @@ def _work(instance: Instance, built: Relaxation, task: int) -> Iterator[Part]:
     rows, times = instance.resource[task], instance.duration[task]
     for lit, row, length in zip(built.chosen[task], rows, times, strict=True):
         if instance.users[row] > 1:
-            yield ("row", row), lit, length
+            yield row, lit, length
 
 
 def _transfers(instance: Instance, built: Relaxation, v: int) -> Iterator[Part]:
     """Yield where a value takes time."""
-    for pair in instance.link_of:
-        if (v, pair) in built.sent:
-            yield ("link", pair), built.sent[v, pair], instance.send[v][pair]
+    for a, b in instance.link_of:
+        if (v, a, b) in built.sent:
+            yield (a, b), built.sent[v, a, b], instance.send[v][a][b]
 
 
 def _rest(instance: Instance, built: Relaxation, task: int) -> dict[int, int]:
@@ -104,7 +105,7 @@ def _nest(
         for line, lit, length in parts[step]:
             found[line][lit] = found[line].get(lit, 0) - length
         for line, load in found.items():
-            units = instance.units[line[1]] if line[0] == "row" else 1
+            units = instance.units[line] if isinstance(line, int) else 1
             sum_ = rows.variable(units * horizon, is_time=True)
             if line in total:
                 load[total[line]] = -1

@@ -8,6 +8,7 @@ from hptc.partition.explain.timed import Timed
 from hptc.partition.prepare import prepare
 from hptc.partition.problem import Assignment, Problem
 from hptc.partition.replay import from_assignment
+from hptc.partition.tables import Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,20 +128,19 @@ class Explainer:
     def _loads(self) -> Iterator[Load]:
         instance, timed = self._instance, self._timed
         devices, makespan = instance.problem.devices, timed.makespan
-        busy: dict[tuple[str, int], int] = {}
+        busy: dict[int | Pair, int] = {}
         for position, (task, v, device) in enumerate(timed.items):
             row = instance.resource[task][timed.schedule.modes[task]]
-            pair = timed.at[task] * instance.devices + device
-            key = ("row", row) if v < 0 else ("wire", pair)
+            key = row if v < 0 else (timed.at[task], device)
             busy[key] = busy.get(key, 0) + timed.end(position) - timed.start(position)
         rows: dict[int, tuple[int, int]] = {}
-        for (kind, index), time_ns in busy.items():
-            if kind == "wire":
-                a, b = (devices[d].name for d in divmod(index, instance.devices))
+        for key, time_ns in busy.items():
+            if isinstance(key, tuple):
+                a, b = (devices[d].name for d in key)
                 yield Load(f"{a}->{b}", time_ns, time_ns / makespan if makespan else 0.0)
             else:
-                device = instance.resources[index][0]
-                rows[device] = max(rows.get(device, (0, 1)), (time_ns, instance.units[index]))
+                device = instance.resources[key][0]
+                rows[device] = max(rows.get(device, (0, 1)), (time_ns, instance.units[key]))
         for device, (time_ns, units) in rows.items():
             share = time_ns / (units * makespan) if makespan else 0.0
             yield Load(devices[device].name, time_ns, share)

@@ -90,7 +90,7 @@ class Prices:
         if mode not in instance.options[task]:
             return f"no memory for it on {names[device].name}"
         for v, a, b in self._ways(task, device):
-            if instance.send[v][a * instance.devices + b] == NO_LINK:
+            if instance.send[v][a][b] == NO_LINK:
                 return f"no link from {names[a].name} to {names[b].name}"
         if self._crossbars(task, mode) > instance.capacities.get(device, math.inf):
             return f"no crossbars left on {names[device].name}"
@@ -151,7 +151,7 @@ class Prices:
         there = move.device if device is None else device
         key: Key = ("wire", source, there)
         ready = max(made, move.wire_free.get(key, 0))
-        length = self._instance.send[v][source * self._instance.devices + there]
+        length = self._instance.send[v][source][there]
         begin, pushed = self._line(key).seek(ready, length, move.first, move.gone)
         move.sent.append((v, source, there))
         move.wire_free[key] = arrival = begin + length
@@ -222,7 +222,7 @@ class Prices:
         return dynamic + after_power * (makespan + lost_ns) - before_power * makespan
 
     def _sent_pj(self, v: int, source: int, device: int) -> float:
-        link = self._instance.link_of[source * self._instance.devices + device]
+        link = self._instance.link_of[source, device]
         problem = self._instance.problem
         value = problem.values[v]
         sent_pj = value.bytes * problem.links[link].energy_pj_per_byte

@@ -72,8 +72,7 @@ class Timed:
         task, v, device = self.items[position]
         if v < 0:
             return self.schedule.end[task]
-        pair = self.at[task] * self.instance.devices + device
-        return self.schedule.sends[v, device] + self.instance.send[v][pair]
+        return self.schedule.sends[v, device] + self.instance.send[v][self.at[task]][device]
 
     def slack(self, position: int) -> int:
         """Return by how many ns an item may start later in the same sequence, nothing lost."""

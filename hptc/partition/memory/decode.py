@@ -82,7 +82,7 @@ def follow_within(
     On every device of limited memory room is taken in the order of time, so that what is free at
     one moment stays free until it is taken.
     """
-    count, values = instance.devices, instance.problem.values
+    values = instance.problem.values
     at = instance.places(modes)
     crowded = _crowded(instance, at)
     if crowded is not None:
@@ -94,14 +94,14 @@ def follow_within(
     sends: dict[tuple[int, int], int] = {}
     for task, v, target in items:
         if v >= 0:
-            pair = at[task] * count + target
-            ready = max(0 if values[v].carried else end[task], wires[pair])
+            source = at[task]
+            ready = max(0 if values[v].carried else end[task], wires[source, target])
             begin = room.take(target, values[v].bytes, ready)
             if begin is None:
                 return Stuck(task, target)
             sends[v, target] = begin
-            wires[pair] = begin + instance.send[v][pair]
-            room.use(at[task], v, wires[pair])
+            wires[source, target] = done = begin + instance.send[v][source][target]
+            room.use(source, v, done)
             continue
         device, mode, ready = at[task], modes[task], inputs_ready(instance, task, at, end, sends)
         row, length = rows[instance.resource[task][mode]], instance.duration[task][mode]

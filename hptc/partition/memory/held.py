@@ -35,8 +35,8 @@ def alive(instance: Instance, schedule: Schedule) -> Iterator[tuple[int, int, Sp
     at = instance.places(schedule.modes)
     sent: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
     for (v, device), begin in schedule.sends.items():
-        pair = at[instance.problem.values[v].src] * instance.devices + device
-        sent[v].append((device, begin, begin + instance.send[v][pair]))
+        source = at[instance.problem.values[v].src]
+        sent[v].append((device, begin, begin + instance.send[v][source][device]))
     for v, value in enumerate(instance.problem.values):
         last: dict[int, int] = defaultdict(int)
         for reader in value.readers:

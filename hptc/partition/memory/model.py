@@ -88,12 +88,12 @@ class _Memory:
 
     def _add_arrived(self) -> None:
         """Values that were sent before the window, or stay in place, and free tasks read."""
-        instance, count = self._instance, self._instance.devices
+        instance = self._instance
         for (v, source, device), done in self._built.scope.arrival.items():
             size = instance.problem.values[v].bytes
             if device in instance.memories and size and self._is_touched(v):
                 last = self._last(v, device, self._always, [(done, self._always)])
-                begin = done - instance.send[v][source * count + device]
+                begin = done - instance.send[v][source][device]
                 self._hold(v, device, begin, last, self._always)
 
     def _add_residents(self) -> None:
@@ -162,7 +162,7 @@ class _Memory:
         return self._surroundings.start[task], self._surroundings.end[task]
 
     def _done(self, v: int, source: int, device: int) -> cp_model.LinearExpr:
-        length = self._instance.send[v][source * self._instance.devices + device]
+        length = self._instance.send[v][source][device]
         return self._built.sent_at[v, source, device] + length
 
     def _last(

@@ -125,7 +125,7 @@ def _plan(
         copy = tape.copy(run, v, device)
         if copy is not None and _is_idle(copy, overflow):
             freed += values[v].bytes
-            sent_ns += instance.send[v][tape.at[run] * instance.devices + device]
+            sent_ns += instance.send[v][tape.at[run]][device]
     gain = freed - sum(values[v].bytes for _, v in kept)
     if gain <= 0:
         return None

@@ -143,7 +143,7 @@ class Stock:
         return instance.is_complete or self._is_linked(task, new)
 
     def _is_linked(self, task: int, device: int) -> bool:
-        instance, values, count = self.instance, self.instance.problem.values, self.instance.devices
+        instance, values = self.instance, self.instance.problem.values
         mates = instance.mates.get(task, (task,))
         sources = (
             (v, self.at[values[v].src], device)
@@ -156,9 +156,7 @@ class Stock:
             for reader in values[v].readers
             if reader not in mates
         )
-        return all(
-            instance.send[v][a * count + b] != NO_LINK for v, a, b in (*sources, *sinks) if a != b
-        )
+        return all(instance.send[v][a][b] != NO_LINK for v, a, b in (*sources, *sinks) if a != b)
 
     def _change(self, group: Sequence[int], modes: Sequence[int]) -> None:
         instance, values = self.instance, self.instance.problem.values

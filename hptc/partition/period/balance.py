@@ -88,8 +88,8 @@ class _Board:
 
     def _switch(self, task: int, mode: int, change: dict[Key, int]) -> None:
         instance, old = self._instance, self.modes[task]
-        change[instance.resource[task][old], False] -= instance.duration[task][old]
-        change[instance.resource[task][mode], False] += instance.duration[task][mode]
+        change[instance.resource[task][old]] -= instance.duration[task][old]
+        change[instance.resource[task][mode]] += instance.duration[task][mode]
         self.modes[task] = mode
         device = instance.device[task][mode]
         if device != self._at[task]:
@@ -108,10 +108,9 @@ class _Board:
             was_alone = readers[here] == (sign < 0)
             readers[here] += sign
             if was_alone and self._at[source] != here:
-                pair = self._at[source] * instance.devices + here
-                change[pair, True] += sign * instance.send[v][pair]
+                home = self._at[source]
+                change[home, here] += sign * instance.send[v][home][here]
         for v in instance.outputs[task]:
             for device, count in self._readers[v].items():
                 if count and device != here:
-                    pair = here * instance.devices + device
-                    change[pair, True] += sign * instance.send[v][pair]
+                    change[here, device] += sign * instance.send[v][here][device]

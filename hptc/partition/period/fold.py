@@ -8,9 +8,10 @@ from hptc.partition.decode import Schedule, to_assignment
 from hptc.partition.instance import Instance
 from hptc.partition.period.circle import Circle
 from hptc.partition.period.periodic import Periodic
+from hptc.partition.tables import Pair
 
-Key = tuple[int, bool]
-"""A row of tasks, or a pair of devices (True)."""
+Key = int | Pair
+"""A row of tasks, or the ends of a link."""
 
 
 def loads(instance: Instance, modes: Sequence[int]) -> dict[Key, tuple[int, int]]:
@@ -24,18 +25,19 @@ def lengths(instance: Instance, modes: Sequence[int]) -> dict[Key, list[int]]:
     found: dict[Key, list[int]] = defaultdict(list)
     at = instance.places(modes)
     for task, mode in enumerate(modes):
-        found[instance.resource[task][mode], False].append(instance.duration[task][mode])
+        found[instance.resource[task][mode]].append(instance.duration[task][mode])
     for v, value in enumerate(instance.problem.values):
-        for device in {at[reader] for reader in value.readers} - {at[value.src]}:
-            pair = at[value.src] * instance.devices + device
-            found[pair, True].append(instance.send[v][pair])
+        source = at[value.src]
+        for device in {at[reader] for reader in value.readers} - {source}:
+            found[source, device].append(instance.send[v][source][device])
     return found
 
 
 def units_of(instance: Instance, key: Key) -> int:
     """Return how many tasks or transfers a row or link takes at a time."""
-    row, is_link = key
-    return 1 if is_link else instance.problem.devices[instance.resources[row][0]].count
+    if isinstance(key, tuple):
+        return 1
+    return instance.problem.devices[instance.resources[key][0]].count
 
 
 def least_period(instance: Instance, modes: Sequence[int]) -> int:
@@ -113,7 +115,7 @@ class _Folding:
                 return False
             ready = max(ready, here)
         row, length = instance.resource[task][mode], instance.duration[task][mode]
-        start = self._book((row, False), ready, length)
+        start = self._book(row, ready, length)
         if start is None:
             return False
         self.start[task], self.end[task] = start, start + length
@@ -131,8 +133,7 @@ class _Folding:
         value, device = self._instance.problem.values[v], self._at[task]
         if (v, device) not in self.sends or not value.is_written(device):
             return True
-        pair = self._at[value.src] * self._instance.devices + device
-        there = self.sends[v, device] + self._instance.send[v][pair]
+        there = self.sends[v, device] + self._instance.send[v][self._at[value.src]][device]
         return self.end[task] - (there - value.written(device).duration_ns) <= self._period_ns
 
     def _sources(self, task: int) -> set[int]:
@@ -148,10 +149,9 @@ class _Folding:
         source = self._at[value.src]
         if source == device:
             return made
-        pair = source * instance.devices + device
-        length = instance.send[v][pair]
+        length = instance.send[v][source][device]
         if (v, device) not in self.sends:
-            begin = self._book((pair, True), made, length)
+            begin = self._book((source, device), made, length)
             if begin is None:
                 return None
             self.sends[v, device] = begin

@@ -86,7 +86,7 @@ class PeriodModel:
         readers = dict.fromkeys(value.readers)
         for source, made in self._on[value.src].items():
             for device in sorted({d for reader in readers for d in self._on[reader]} - {source}):
-                if instance.send[v][source * instance.devices + device] == NO_LINK:
+                if instance.send[v][source][device] == NO_LINK:
                     continue
                 sent = self._sent[v, source, device] = self.model.new_bool_var("")
                 for reader in readers:
@@ -98,11 +98,9 @@ class PeriodModel:
         instance, found = self._instance, defaultdict[Key, Load](list)
         for task, row in enumerate(self._lits):
             for mode, lit in enumerate(row):
-                key = instance.resource[task][mode], False
-                found[key].append((lit, instance.duration[task][mode]))
+                found[instance.resource[task][mode]].append((lit, instance.duration[task][mode]))
         for (v, source, device), sent in self._sent.items():
-            pair = source * instance.devices + device
-            found[pair, True].append((sent, instance.send[v][pair]))
+            found[source, device].append((sent, instance.send[v][source][device]))
         return found
 
     def _add_load(self, units: int, load: Load, most_ns: int) -> None:
@@ -148,6 +146,6 @@ class PeriodModel:
                 model.add(begin >= end)
                 for source, made in self._on[value.src].items():
                     for device, read in self._on[reader].items():
-                        length = instance.send[v][source * instance.devices + device]
+                        length = instance.send[v][source][device]
                         if length > 0:
                             model.add(begin >= end + length).only_enforce_if(made, read)

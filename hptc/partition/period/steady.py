@@ -102,7 +102,7 @@ class Steady:
             ready = 0
             for v in instance.inputs[task]:
                 value = instance.problem.values[v]
-                sent = instance.send[v][at[value.src] * instance.devices + at[task]]
+                sent = instance.send[v][at[value.src]][at[task]]
                 ready = max(ready, sent + (0 if value.carried else end[value.src]))
             end[task] = ready + instance.duration[task][modes[task]]
         return max(end, default=0)

@@ -103,7 +103,7 @@ def _add_links(instance: Instance, model: cp_model.CpModel, lits: Literals) -> N
         for reader in value.readers:
             for a, source in enumerate(devices[value.src]):
                 for b, device in enumerate(devices[reader]):
-                    if instance.send[v][source * instance.devices + device] == NO_LINK:
+                    if instance.send[v][source][device] == NO_LINK:
                         barred[value.src, reader].add((a, b))
     for (src, reader), pairs in barred.items():
         for a, b in pairs:

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hptc.partition.instance import Instance
+from hptc.partition.tables import Pair
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Free tasks and their surroundings; times in ns, links as pairs a * devices + b."""
+    """Free tasks and their surroundings; times in ns."""
 
     options: Mapping[int, tuple[int, ...]]
     """Modes each free task may take."""
@@ -30,10 +31,10 @@ class Scope:
     row_ready: Mapping[int, int] = field(default_factory=dict)
     row_busy: Mapping[int, Sequence[tuple[int, int]]] = field(default_factory=dict)
     """Of rows with several units: what still runs at the origin. Free tasks start from there on."""
-    wire_busy: Mapping[int, Sequence[tuple[int, int]]] = field(default_factory=dict)
+    wire_busy: Mapping[Pair, Sequence[tuple[int, int]]] = field(default_factory=dict)
     row_tail: Mapping[tuple[int, int], int] = field(default_factory=dict)
     """(row, unit): longest path from the first later task there."""
-    wire_tail: Mapping[int, int] = field(default_factory=dict)
+    wire_tail: Mapping[Pair, int] = field(default_factory=dict)
     sent_tail: Mapping[tuple[int, int, int], int] = field(default_factory=dict)
     """(value, source device, destination): longest path from a transfer to later readers that may
     stay behind transfers which shift."""

@@ -8,6 +8,7 @@ from ortools.sat.python import cp_model
 
 from hptc.partition.instance import NO_LINK, Instance
 from hptc.partition.sat.scope import Scope
+from hptc.partition.tables import Pair
 
 Key = tuple[int, int, int]
 """A value, the device that it comes from, and the one where it is read."""
@@ -75,14 +76,14 @@ class Transfers:
         self.sent_at: dict[Key, cp_model.IntVar] = {}
         self._model, self._instance, self._scope = model, instance, scope
         self._free, self._horizon = free, horizon
-        self._wires: dict[int, list[cp_model.IntervalVar]] = defaultdict(list)
+        self._wires: dict[Pair, list[cp_model.IntervalVar]] = defaultdict(list)
         for v in self._touched_values():
             self._add_value(v)
 
     def add_exclusion(self) -> None:
         """Let every link carry one value at a time."""
-        for pair, spans in self._wires.items():
-            fixed = self._scope.wire_busy.get(pair, ())
+        for ends, spans in self._wires.items():
+            fixed = self._scope.wire_busy.get(ends, ())
             held = [self._model.new_fixed_size_interval_var(a, b - a, "") for a, b in fixed]
             self._model.add_no_overlap(spans + held)
 
@@ -136,10 +137,7 @@ class Transfers:
         self._model.add(relation).only_enforce_if(present)
 
     def _length(self, need: _Need) -> int:
-        return self._instance.send[need.value][self._pair(need)]
-
-    def _pair(self, need: _Need) -> int:
-        return need.origin.device * self._instance.devices + need.device
+        return self._instance.send[need.value][need.origin.device][need.device]
 
     def _use_arrival(self, need: _Need, done: int) -> None:
         """Make readers wait for a transfer that stays in place."""
@@ -158,16 +156,17 @@ class Transfers:
 
     def _add_transfer(self, need: _Need) -> None:
         """Add the transfer of a value from one device to another, present when it has a reader."""
-        model, origin, pair, length = self._model, need.origin, self._pair(need), self._length(need)
+        model, origin, length = self._model, need.origin, self._length(need)
+        ends = origin.device, need.device
         sent, begin = model.new_bool_var(""), model.new_int_var(0, self._horizon, "")
         self._tie(need, sent)
         self._imply(begin >= origin.ready, sent)
         self._imply(begin >= self._scope.origin, sent)
         span = model.new_optional_fixed_size_interval_var(begin, length, sent, "")
-        self._wires[pair].append(span)
+        self._wires[ends].append(span)
         for reader, lit in need.readers:
             self._imply(self._free.start[reader] >= begin + length, sent, lit)
-        for after in (need.tail, self._scope.wire_tail.get(pair)):
+        for after in (need.tail, self._scope.wire_tail.get(ends)):
             if after is not None:
                 self._imply(begin + length + after <= self._free.makespan, sent)
         self.sent[need.key], self.sent_at[need.key] = sent, begin

@@ -61,7 +61,7 @@ class _Greedy:
         self._end = [0] * instance.tasks
         self._arrival: dict[tuple[int, int], int] = {}
         self._rows: list[list[Line]] = [[Line() for _ in range(n)] for n in instance.units]
-        self._wires: list[Line] = [Line() for _ in range(instance.devices**2)]
+        self._wires = {ends: Line() for ends in instance.link_of}
         self._used: set[int] = set()
         """Rows that placed tasks use."""
         self._left = dict(instance.capacities)
@@ -89,7 +89,7 @@ class _Greedy:
         if device in self._left and self._new_crossbars(task, mode) > self._left[device]:
             return False
         return self.instance.is_complete or all(
-            self.instance.send[v][pair] != NO_LINK for v, pair in self._pairs(task, device)
+            self.instance.send[v][a][b] != NO_LINK for v, a, b in self._ways(task, device)
         )
 
     def _suits_group(self, task: int, mode: int) -> bool:
@@ -111,11 +111,11 @@ class _Greedy:
         Carried values that placed readers would have to fetch count in full.
         """
         instance, device, extra = self.instance, self.instance.device[task][mode], 0
-        values, count = instance.problem.values, instance.devices
+        values = instance.problem.values
         for v in instance.outputs[task]:
             if values[v].carried and not self._is_plain:
                 places = {self._at[reader] for reader in values[v].readers} - {-1}
-                extra += sum(instance.send[v][device * count + place] for place in places)
+                extra += sum(instance.send[v][device][place] for place in places)
         length = instance.duration[task][mode]
         row = self._rows[instance.resource[task][mode]]
         return seek(row, self._ready(task, device), length) + length + extra
@@ -128,9 +128,9 @@ class _Greedy:
             source = self._at[values[v].src]
             if source not in (-1, device) and (v, device) not in self._arrival:
                 made = 0 if values[v].carried else self._end[values[v].src]
-                pair = source * instance.devices + device
-                length = instance.send[v][pair]
-                begin = made if self._is_plain else self._wires[pair].book(made, length)
+                length = instance.send[v][source][device]
+                wire = self._wires[source, device]
+                begin = made if self._is_plain else wire.book(made, length)
                 self._arrival[v, device] = begin + length
         ready = self._ready(task, device)
         if device in self._left:
@@ -152,9 +152,9 @@ class _Greedy:
             if source not in (-1, device):
                 known = self._arrival.get((v, device))
                 if known is None:
-                    pair = source * instance.devices + device
-                    length = instance.send[v][pair]
-                    begin = there if self._is_plain else self._wires[pair].find(there, length)
+                    length = instance.send[v][source][device]
+                    wire = self._wires[source, device]
+                    begin = there if self._is_plain else wire.find(there, length)
                     known = begin + length
                 there = known
             ready = max(ready, there)
@@ -164,12 +164,13 @@ class _Greedy:
         row = self.instance.resource[task][mode]
         return 0 if row in self._used else self.instance.crossbars_of(row)
 
-    def _pairs(self, task: int, device: int) -> Iterator[tuple[int, int]]:
-        values, count = self.instance.problem.values, self.instance.devices
+    def _ways(self, task: int, device: int) -> Iterator[tuple[int, int, int]]:
+        """Yield (value, source, device) of what goes between a task there and those placed."""
+        values = self.instance.problem.values
         for v in self.instance.inputs[task]:
             if self._at[values[v].src] >= 0:
-                yield v, self._at[values[v].src] * count + device
+                yield v, self._at[values[v].src], device
         for v in self.instance.outputs[task]:
             for reader in values[v].readers:
                 if self._at[reader] >= 0:
-                    yield v, device * count + self._at[reader]
+                    yield v, device, self._at[reader]

@@ -154,7 +154,7 @@ def _mean_delay(
     instance: Instance, allowed: Sequence[Sequence[int]]
 ) -> Callable[[int, int, int], float]:
     used = sorted({instance.device[t][m] for t, row in enumerate(allowed) for m in row})
-    pairs = [a * instance.devices + b for a in used for b in used]
+    pairs = [(a, b) for a in used for b in used]
     found = (instance.link_of.get(pair) for pair in pairs)
     links = [instance.problem.links[position] for position in found if position is not None]
     latency = sum(link.latency_ns for link in links) / len(pairs)

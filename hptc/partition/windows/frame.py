@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from hptc.partition.sat.scope import Scope
+from hptc.partition.tables import Pair
 from hptc.partition.windows.surroundings import Sent, Span, Surroundings
 
 MOST_OPTIONS = 8
@@ -95,9 +96,9 @@ class Frame:
                 paths.append(done + tails[row, unit])
         return ready, busy, tails, paths
 
-    def _links(self) -> tuple[dict[int, list[tuple[int, int]]], dict[int, Sent]]:
+    def _links(self) -> tuple[dict[Pair, list[tuple[int, int]]], dict[Pair, Sent]]:
         """Return when links carry what stays in place, and the first transfers that shift."""
-        busy, shifting = dict[int, list[tuple[int, int]]](), dict[int, Sent]()
+        busy, shifting = dict[Pair, list[tuple[int, int]]](), dict[Pair, Sent]()
         origin = self._span.origin
         for pair, wire in self._around.wires.items():
             # What takes no time may end at the origin, and yet shift.
@@ -111,7 +112,9 @@ class Frame:
                     break
         return busy, shifting
 
-    def _deferred(self, shifting: Mapping[int, Sent]) -> Iterator[tuple[tuple[int, int, int], int]]:
+    def _deferred(
+        self, shifting: Mapping[Pair, Sent]
+    ) -> Iterator[tuple[tuple[int, int, int], int]]:
         """Yield (value, source, destination) of touched transfers behind what shifts, and tails."""
         values = self._instance.problem.values
         for v in self._span.touched:
@@ -122,13 +125,13 @@ class Frame:
                     source = self._around.at[values[v].src]
                     yield (v, source, device), self._around.tails.sent[v, device]
 
-    def _is_behind(self, v: int, device: int, shifting: Mapping[int, Sent]) -> bool:
+    def _is_behind(self, v: int, device: int, shifting: Mapping[Pair, Sent]) -> bool:
         """Return whether a transfer follows one that shifts on its link."""
         source = self._around.at[self._instance.problem.values[v].src]
-        ahead = shifting.get(source * self._instance.devices + device)
+        ahead = shifting.get((source, device))
         return ahead is not None and self._schedule.sends[v, device] >= ahead.done
 
-    def _keeps_time(self, v: int, device: int, shifting: Mapping[int, Sent]) -> bool:
+    def _keeps_time(self, v: int, device: int, shifting: Mapping[Pair, Sent]) -> bool:
         stays = self._around.stays(v, device, self._span)
         return stays and not self._is_behind(v, device, shifting)
 
@@ -139,7 +142,7 @@ class Frame:
             source = self._around.at[values[v].src]
             for device in self._around.sent_to[v]:
                 if self._around.stays(v, device, self._span):
-                    length = instance.send[v][source * instance.devices + device]
+                    length = instance.send[v][source][device]
                     yield (v, source, device), self._schedule.sends[v, device] + length
 
     def _read(self, v: int) -> Iterator[tuple[int, int]]:
@@ -151,7 +154,7 @@ class Frame:
                 found[device] = max(found.get(device, 0), self._around.tails.task[reader])
         yield from found.items()
 
-    def _bypassing(self, shifting: Mapping[int, Sent]) -> Iterator[int]:
+    def _bypassing(self, shifting: Mapping[Pair, Sent]) -> Iterator[int]:
         """Yield the lengths of paths by values from before a window to behind it."""
         instance, values, sends = (
             self._instance,
@@ -170,7 +173,7 @@ class Frame:
                 if device == self._around.at[src]:
                     yield made + tail
                 elif self._keeps_time(v, device, shifting):
-                    length = instance.send[v][self._around.at[src] * instance.devices + device]
+                    length = instance.send[v][self._around.at[src]][device]
                     yield sends[v, device] + length + tail
                 elif v not in self._span.touched:
                     yield made + self._around.tails.sent[v, device]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hptc.partition.decode import Schedule, retime, sequence
 from hptc.partition.memory.decode import follow_within
 from hptc.partition.memory.held import is_overfull
+from hptc.partition.tables import Pair
 from hptc.partition.windows.surroundings import Span, Surroundings
 
 
@@ -103,10 +104,10 @@ class _Splicing:
         """
         touched = frozenset[int]().union(*(window.span.touched for window in self._windows))
         instance, around = self._around.instance, self._around
-        found, last = dict[tuple[int, int], int](), dict[int, int]()
+        found, last = dict[tuple[int, int], int](), dict[Pair, int]()
         for (v, device), begin in sorted(around.schedule.sends.items(), key=lambda item: item[1]):
             value = instance.problem.values[v]
-            pair = around.at[value.src] * instance.devices + device
+            pair = around.at[value.src], device
             readers = [self._turn[r] for r in value.readers if around.at[r] == device]
             turn = min(max(last.get(pair, 0), self._first_turn(v, device)), *readers)
             if v not in touched:

@@ -14,6 +14,7 @@ import numpy as np
 
 from hptc.partition.decode import Schedule, by_start
 from hptc.partition.instance import Instance
+from hptc.partition.tables import Pair
 from hptc.partition.tails import Tails
 
 
@@ -85,13 +86,14 @@ class Surroundings:
                 found[row, self.tails.unit.get(task, 0)].append(position)
         return found
 
-    def _find_wires(self) -> dict[int, list[Sent]]:
+    def _find_wires(self) -> dict[Pair, list[Sent]]:
         """Return the transfers on each link in sequence."""
         instance, values = self.instance, self.instance.problem.values
-        found = defaultdict[int, list[Sent]](list)
+        found = defaultdict[Pair, list[Sent]](list)
         for (v, device), begin in self.schedule.sends.items():
-            pair = self.at[values[v].src] * instance.devices + device
-            found[pair].append(Sent(begin, begin + instance.send[v][pair], v, device))
+            source = self.at[values[v].src]
+            done = begin + instance.send[v][source][device]
+            found[source, device].append(Sent(begin, done, v, device))
         for sent in found.values():
             sent.sort(key=lambda item: (item.begin, item.done))
         return found
