@@ -3,9 +3,9 @@
 `python -m benchmarks.objectives [--models DIR] [--only NAMES] [--target T] [--phases P,Q]
 [--points N] [--time-limit S | --work-limit S] [--json OUT]` takes the example model and
 `bert_tiny` of DIR.
-The placements are ordered by the solver but their devices are fixed: all on the GPU; all that
-crossbars can hold on them and the rest on systolic arrays; every task where it is fastest. Beside
-them HEFT, with its own order.
+The placements are ordered by the solver, which chooses copies in crossbars too, but their devices
+are fixed: all on the GPU; all that crossbars can hold on them and the rest on systolic arrays;
+every task where it is fastest. Beside them HEFT, with its own order.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from hptc.partition.goal import Objective
 from hptc.partition.limits import Limits
 from hptc.partition.memory.decode import fitted
 from hptc.partition.prepare import prepare
-from hptc.partition.problem import Assignment, Device, Mode, Problem
+from hptc.partition.problem import Assignment, Device, Mode, Problem, Task
 from hptc.partition.seeds.heuristics import heft
 from hptc.partition.solve import solve
 
@@ -66,14 +66,14 @@ def placements() -> Iterator[tuple[str, Pick]]:
 
 
 def placed(problem: Problem, pick: Pick) -> Problem:
-    """Return the problem in which every task has only the mode that is least by `pick`."""
-    return replace(
-        problem,
-        tasks=tuple(
-            replace(t, modes=(min(t.modes, key=lambda m: pick(m, problem.devices[m.device])),))
-            for t in problem.tasks
-        ),
-    )
+    """Return the problem in which every task has only the modes that are least by `pick`."""
+
+    def fixed(task: Task) -> Task:
+        ranks = [pick(mode, problem.devices[mode.device]) for mode in task.modes]
+        kept = (m for m, rank in zip(task.modes, ranks, strict=True) if rank == min(ranks))
+        return replace(task, modes=tuple(kept))
+
+    return replace(problem, tasks=tuple(map(fixed, problem.tasks)))
 
 
 def heft_answer(problem: Problem) -> Assignment | None:
@@ -127,10 +127,11 @@ def measure(problem: Problem, points: int, limits: Limits) -> dict[str, Any]:
 
 def show(console: Console, name: str, result: Mapping[str, Any]) -> None:
     title = f"{name}: {result['tasks']} tasks"
-    table = Table("", "latency ns", "energy nJ", "bound nJ", "gap", title=title)
-    for point in result["front"]["points"]:
+    table = Table("front", "latency ns", "energy nJ", "bound nJ", "gap", title=title)
+    table.caption = "bound: on the energy of every schedule that is as fast"
+    for number, point in enumerate(result["front"]["points"], 1):
         figures = (point["latency_ns"], point["energy_nj"], point["energy_bound_nj"])
-        table.add_row("front", *(f"{n:,.0f}" for n in figures), human_gap(point["gap"]))
+        table.add_row(str(number), *(f"{n:,.0f}" for n in figures), human_gap(point["gap"]))
     console.print(table)
     table = Table("objective", "value", "bound", "unit", "gap")
     for found in result["objectives"]:
@@ -139,6 +140,10 @@ def show(console: Console, name: str, result: Mapping[str, Any]) -> None:
         table.add_row(found["objective"], *numbers, found["objective_unit"], gap)
     console.print(table)
     table = Table("placement", "latency ns", "energy nJ", "latency x", "energy x", "EDP x")
+    table.caption = (
+        "x: how many times that of the front: of its fastest point that takes no more energy, "
+        "of its most frugal one that is as fast, of its least product"
+    )
     for row in result["placements"]:
         ratios = (row["latency_ratio"], row["energy_ratio"], row["edp_ratio"])
         table.add_row(

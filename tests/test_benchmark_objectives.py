@@ -1,9 +1,11 @@
 """Placements beside a front, as the benchmark measures them."""
 
+from dataclasses import replace
+
 from benchmarks.objectives import distance, measure, placed, placements
 from hptc.partition.fronts.front import Front, Point
 from hptc.partition.limits import Limits
-from hptc.partition.problem import Assignment
+from hptc.partition.problem import Assignment, Mode, Task
 from tests.partition_cases import chain_of_blocks
 
 NOWHERE = Assignment((), ())
@@ -24,6 +26,9 @@ def test_placements_fix_one_mode_per_task() -> None:
     modes = {name: [t.modes[0] for t in p.tasks] for name, p in fixed.items()}
     assert {mode.device for mode in modes["all-GPU"]} == {0}
     assert [mode.device for mode in modes["ReRAM + systolic"]] == [1, 2, 1, 0, 2, 1]
+    copies = Task("read", (Mode(1, 9, 9), Mode(2, 8, 2, matrix=0), Mode(2, 4, 2, matrix=1)))
+    several = placed(replace(problem, tasks=(copies,)), dict(placements())["ReRAM + systolic"])
+    assert several.tasks[0].modes == copies.modes[1:]
     for task, mode in zip(problem.tasks, modes["greedy"], strict=True):
         assert mode.duration_ns == min(m.duration_ns for m in task.modes)
 
