@@ -49,9 +49,9 @@ def _programs(
     modes = posed.chosen(assignment)
     for transfer in assignment.transfers:
         place, value = posed.problem.links[transfer.link].dst, posed.problem.values[transfer.value]
-        write = next((each for each in value.writes if each.device == place), None)
-        if write is None:
+        if not value.is_written(place):
             continue
+        write = value.written(place)
         reader = next(reader for reader in value.readers if modes[reader].device == place)
         device, name = posed.devices[place], posed.values[transfer.value]
         cost = costs.device(device).tasks[tasks[reader].name]
