@@ -237,6 +237,17 @@ def test_what_all_tasks_together_need_is_refused_with_its_proof() -> None:
         solve(tight, limits=QUICK)
 
 
+def test_a_tree_needs_as_many_values_at_a_time_as_it_is_deep() -> None:
+    """A binary tree of 31 tasks: its pebble number is 6."""
+    tasks = tuple(Task(f"t{i}", (Mode(0, 1),)) for i in range(31))
+    values = tuple(Value(child, ((child - 1) // 2,), 1) for child in range(1, 31))
+    fits = Problem((Device("d", memory_bytes=6),), (), tasks, values)
+    check(fits, solve(fits, limits=QUICK).assignment)
+    tight = replace(fits, devices=(Device("d", memory_bytes=5),))
+    with pytest.raises(InfeasibleError, match="a proof that there is none"):
+        solve(tight, limits=Limits(work_s=2.0))
+
+
 def test_large_problems_keep_their_memory_and_their_bound() -> None:
     loose = layers(6, 20)
     free = solve(loose, limits=Limits(work_s=0.2))

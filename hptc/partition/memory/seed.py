@@ -25,6 +25,9 @@ GUIDES_SHARE = 0.2
 TRIES_SHARE = 0.5
 """Share of the time left for sequences that are partly random."""
 
+SMALL_TRIES_SHARE = 0.1
+"""The same where CP-SAT is asked after them."""
+
 NOISE = 1.0
 """How much the gain of a task is changed at random, as a share."""
 
@@ -46,7 +49,8 @@ def plant_within_memory(search: Incumbent) -> None:
     if search.best is None:
         guides.append(find_modes(instance, clock))
         _follow(search, guides[-1], clock)
-    tries = clock.part(TRIES_SHARE * clock.left_s)
+    is_small = instance.tasks <= SMALL and fits(instance, search.objective)
+    tries = clock.part((SMALL_TRIES_SHARE if is_small else TRIES_SHARE) * clock.left_s)
     for number in count():
         if search.best is not None:
             return
@@ -54,7 +58,7 @@ def plant_within_memory(search: Incumbent) -> None:
             break
         _pack(search, guides[number % len(guides)], tries, NOISE, number)
     is_proven = False
-    if instance.tasks <= SMALL and fits(instance, search.objective):
+    if is_small:
         schedule, is_proven = any_schedule(instance, clock)
         if schedule is not None:
             search.offer(schedule, "exact")
